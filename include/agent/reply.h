@@ -1,0 +1,115 @@
+#ifndef AGENT_REPLY_H
+#define AGENT_REPLY_H
+
+#include "agent/err.h"
+#include "agent/reason.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * RESP bytes in, what the server said out.  Knows no sockets.  hiredis'
+ * reader does the parsing; our object functions copy the little that a probe
+ * needs into a struct reply, so that a reply costs no allocation.  Bytes of
+ * the server are hostile: everything is bounded, nothing is asserted.
+ */
+
+/* A reply to a probe may not be larger (the contract); more is `protocol`. */
+#define REPLY_MAX 65536
+
+/* Room for a server's words: printable ASCII, the rest as \xNN, NUL. */
+#define REPLY_TEXT 112
+
+#define REPLY_VERSION 16 /* "7.0.15" */
+#define REPLY_REPLID  41 /* 40 hex digits, NUL */
+
+enum role {
+    ROLE_ANY, /* not known, or not cared about */
+    ROLE_MASTER,
+    ROLE_REPLICA,
+};
+
+/* "any", "master", "replica". */
+const char *role_name(enum role r);
+bool role_parse(const char *word, enum role *out);
+
+/* What INFO said; fields it did not mention keep their "unknown" value. */
+struct reply_info {
+    enum role role;  /* ROLE_ANY: not said */
+    bool link_known; /* master_link_status was there */
+    bool link_up;
+    int64_t link_down_s;         /* master_link_down_since_seconds, or -1 */
+    int64_t master_offset;       /* master_repl_offset, or -1 */
+    int64_t replica_offset;      /* slave_repl_offset, or -1 */
+    int64_t read_offset;         /* slave_read_repl_offset (Redis 7), or -1 */
+    char replid[REPLY_REPLID];   /* master_replid, or "" */
+    char version[REPLY_VERSION]; /* redis_version, or "" */
+};
+
+/* The text of INFO, LEN bytes, not NUL-terminated.  Total: never fails. */
+void reply_parse_info(const char *text, size_t len, struct reply_info *out);
+
+enum reply_kind {
+    REPLY_STATUS,  /* +text */
+    REPLY_ERROR,   /* -text */
+    REPLY_INTEGER, /* :n, and nil: never an answer to a probe's request */
+    REPLY_BULK,    /* $…: text holds its start, info what INFO would say */
+};
+
+struct reply {
+    enum reply_kind kind;
+    char text[REPLY_TEXT];  /* escaped start of what was said */
+    bool pong;              /* exactly +PONG */
+    bool ok;                /* exactly +OK */
+    struct reply_info info; /* valid for REPLY_BULK only */
+};
+
+/*
+ * What an error reply means for the instance, by its first word (and, where
+ * Redis gives only ERR, by its sentence): LOADING, BUSY, MISCONF, MASTERDOWN,
+ * NOAUTH, WRONGPASS, NOPERM, "ERR max number of clients", …  DENIED
+ * (protected mode) and an unknown command are noperm; AUTH errors of Redis
+ * before 6 ("ERR invalid password") are wrongpass; anything else: protocol.
+ */
+enum reason reply_error_reason(const char *text);
+
+/*
+ * Appends LEN bytes of IN to the NUL-terminated OUT of SIZE bytes, escaped as
+ * in struct reply's text; what does not fit is cut, never inside an escape.
+ */
+void reply_escape(char *out, size_t size, const char *in, size_t len);
+
+/* A parser for the replies of one connection. */
+struct reply_reader;
+
+enum reply_next {
+    REPLY_MORE,  /* no complete reply yet */
+    REPLY_READY, /* *OUT is filled */
+    REPLY_BAD,   /* not RESP, or too large: E says what; reader is unusable */
+};
+
+struct reply_reader *reply_reader_new(struct err *e) MUST_USE;
+void reply_reader_free(struct reply_reader *r); /* NULL is a no-op */
+
+/*
+ * Adds bytes; they are copied.  Returns -1 and E on lack of memory, or if the
+ * reader is bad already.  Callers bound the sum of bytes for a probe by
+ * REPLY_MAX themselves: a line that never ends is REPLY_MORE for ever.
+ */
+int reply_reader_feed(struct reply_reader *r, const char *bytes, size_t len,
+                      struct err *e) MUST_USE;
+
+/*
+ * The next complete reply; E may be NULL, and its text is printable ASCII
+ * with the server's bytes escaped as in struct reply's text.  A bulk header
+ * that announces more than REPLY_MAX is REPLY_BAD at once, without waiting for
+ * the bytes; so is an array, which no request of a probe is answered with.
+ */
+enum reply_next reply_reader_next(struct reply_reader *r, struct reply *out,
+                                  struct err *e) MUST_USE;
+
+/* True when no byte of an unfinished reply is held: fit for another use. */
+bool reply_reader_empty(const struct reply_reader *r);
+
+#endif

@@ -1,0 +1,301 @@
+/*
+ * The replies of one connection.  hiredis' reader finds where a reply ends;
+ * the object functions below copy what a probe needs out of it while it is
+ * still in the reader's buffer, because redisReaderGetReply may move that
+ * buffer before it returns.  They build no tree and allocate nothing.
+ *
+ * hiredis waits patiently for whatever a header announces.  So each reply is
+ * looked at before hiredis sees it: its first byte says whether it can be an
+ * answer to a probe at all, and the header of a bulk whether it may be as
+ * large as it says.  Thus no array ever gets as far as hiredis, whose
+ * handling of nesting is then out of reach of the server.
+ */
+#include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <hiredis/read.h>
+
+#include "agent/reply.h"
+
+struct reply_reader {
+    redisReader *hiredis; /* owned */
+    char type;            /* first byte of the reply under way; 0: none */
+    bool bad;
+    struct err why;   /* if bad */
+    struct reply out; /* filled by the object functions */
+};
+
+static const char *const ROLES[] = {
+    [ROLE_ANY] = "any",
+    [ROLE_MASTER] = "master",
+    [ROLE_REPLICA] = "replica",
+};
+#define ROLE_COUNT (sizeof ROLES / sizeof ROLES[0])
+
+/* How an error starts; always whole words, so that BUSY is not BUSYKEY. */
+static const struct {
+    const char *start;
+    enum reason reason;
+} ERRORS[] = {
+    { "LOADING", REASON_LOADING },
+    { "BUSY", REASON_BUSY },
+    { "MISCONF", REASON_MISCONF },
+    { "MASTERDOWN", REASON_MASTERDOWN },
+    { "NOAUTH", REASON_NOAUTH },
+    { "WRONGPASS", REASON_WRONGPASS },
+    { "NOPERM", REASON_NOPERM },
+    { "DENIED", REASON_NOPERM }, /* protected mode */
+    { "ERR max number of clients", REASON_MAXCLIENTS },
+    { "ERR unknown command", REASON_NOPERM }, /* renamed away */
+    /* Redis before 2.8.0 */
+    { "ERR operation not permitted", REASON_NOAUTH },
+    /* Redis before 6 */
+    { "ERR invalid password", REASON_WRONGPASS },
+    { "ERR Client sent AUTH, but no password is set", REASON_WRONGPASS },
+    /* Redis before 6 to AUTH with a user */
+    { "ERR wrong number of arguments for 'auth'", REASON_WRONGPASS },
+    /* Redis 6 and later */
+    { "ERR AUTH <password> called without any password", REASON_WRONGPASS },
+};
+
+static void fill(struct reply *out, enum reply_kind kind, const char *text,
+                 size_t len)
+{
+    *out = (struct reply){ .kind = kind };
+    reply_escape(out->text, sizeof out->text, text, len);
+    reply_parse_info(text, kind == REPLY_BULK ? len : 0, &out->info);
+}
+
+/* NULL, with r->why, makes hiredis give up. */
+static void *on_string(const redisReadTask *task, char *text, size_t len)
+{
+    struct reply_reader *r = task->privdata;
+    if (len > REPLY_MAX) {
+        err_set(&r->why, "reply of more than %d bytes", REPLY_MAX);
+        return NULL;
+    }
+    switch (task->type) {
+    case REDIS_REPLY_ERROR:
+        fill(&r->out, REPLY_ERROR, text, len);
+        break;
+    case REDIS_REPLY_STATUS:
+        fill(&r->out, REPLY_STATUS, text, len);
+        r->out.pong = len == 4 && memcmp(text, "PONG", 4) == 0;
+        r->out.ok = len == 2 && memcmp(text, "OK", 2) == 0;
+        break;
+    default:
+        /* hiredis waits for these two bytes, but does not look at them. */
+        if (memcmp(text + len, "\r\n", 2) != 0) {
+            err_set(&r->why, "not RESP: bulk goes on after %zu bytes", len);
+            return NULL;
+        }
+        fill(&r->out, REPLY_BULK, text, len);
+        break;
+    }
+    return r;
+}
+
+static void *on_integer(const redisReadTask *task, long long value)
+{
+    struct reply_reader *r = task->privdata;
+    char text[24];
+    int n = snprintf(text, sizeof text, "%lld", value);
+    fill(&r->out, REPLY_INTEGER, text, (size_t)n);
+    return r;
+}
+
+static void *on_nil(const redisReadTask *task)
+{
+    struct reply_reader *r = task->privdata;
+    fill(&r->out, REPLY_INTEGER, "nil", 3);
+    return r;
+}
+
+/* Not const, because hiredis takes it so. */
+static redisReplyObjectFunctions object_functions = {
+    .createString = on_string,
+    .createInteger = on_integer,
+    .createNil = on_nil,
+};
+
+const char *role_name(enum role r)
+{
+    assert((size_t)r < ROLE_COUNT);
+    return ROLES[r];
+}
+
+bool role_parse(const char *word, enum role *out)
+{
+    for (size_t i = 0; i < ROLE_COUNT; i++) {
+        if (strcmp(word, ROLES[i]) == 0) {
+            *out = (enum role)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+enum reason reply_error_reason(const char *text)
+{
+    for (size_t i = 0; i < sizeof ERRORS / sizeof ERRORS[0]; i++) {
+        size_t n = strlen(ERRORS[i].start);
+        if (strncmp(text, ERRORS[i].start, n) == 0 &&
+            !isalnum((unsigned char)text[n]))
+            return ERRORS[i].reason;
+    }
+    return REASON_PROTOCOL;
+}
+
+void reply_escape(char *out, size_t size, const char *in, size_t len)
+{
+    static const char HEX[] = "0123456789abcdef";
+    size_t at = strnlen(out, size);
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)in[i];
+        char form[] = { '\\', 'x', HEX[c >> 4], HEX[c & 15] };
+        size_t n = sizeof form;
+        if (c == '\\') {
+            form[1] = '\\';
+            n = 2;
+        } else if (c >= ' ' && c <= '~') {
+            form[0] = in[i];
+            n = 1;
+        }
+        if (at + n >= size)
+            return;
+        memcpy(out + at, form, n);
+        at += n;
+        out[at] = '\0';
+    }
+}
+
+struct reply_reader *reply_reader_new(struct err *e)
+{
+    struct reply_reader *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        goto no_reader;
+    r->hiredis = redisReaderCreateWithFunctions(&object_functions);
+    if (r->hiredis == NULL)
+        goto no_hiredis;
+    r->hiredis->privdata = r;
+    return r;
+
+no_hiredis:
+    free(r);
+no_reader:
+    err_set(e, "no memory for a reader of replies");
+    return NULL;
+}
+
+void reply_reader_free(struct reply_reader *r)
+{
+    if (r == NULL)
+        return;
+    redisReaderFree(r->hiredis);
+    free(r);
+}
+
+int reply_reader_feed(struct reply_reader *r, const char *bytes, size_t len,
+                      struct err *e)
+{
+    if (r->bad) {
+        err_set(e, "%s", r->why.text);
+        return -1;
+    }
+    if (redisReaderFeed(r->hiredis, bytes, len) != REDIS_OK) {
+        r->bad = true;
+        err_set(&r->why, "no memory for %zu bytes of a reply", len);
+        err_set(e, "%s", r->why.text);
+        return -1;
+    }
+    return 0;
+}
+
+/* True when the digits at TEXT, complete or not, exceed REPLY_MAX already. */
+static bool announces_too_much(const char *text, size_t len)
+{
+    unsigned long n = 0;
+    for (size_t i = 0; i < len && text[i] >= '0' && text[i] <= '9'; i++) {
+        n = n * 10 + (unsigned long)(text[i] - '0');
+        if (n > REPLY_MAX)
+            return true;
+    }
+    return false;
+}
+
+/* Judges what there is of the reply under way; there is at least a byte. */
+static bool acceptable(struct reply_reader *r)
+{
+    const char *rest = r->hiredis->buf + r->hiredis->pos;
+    size_t len = r->hiredis->len - r->hiredis->pos;
+    char text[REPLY_TEXT] = "";
+    if (r->type == '\0') {
+        reply_escape(text, sizeof text, rest, len);
+        r->type = *rest;
+        rest++;
+        len--;
+    }
+    switch (r->type) {
+    case '+':
+    case '-':
+    case ':':
+        return true;
+    case '$':
+        if (!announces_too_much(rest, len))
+            return true;
+        err_set(&r->why, "bulk of more than %d bytes", REPLY_MAX);
+        return false;
+    case '*':
+        err_set(&r->why, "array where none was asked for");
+        return false;
+    default:
+        err_set(&r->why, "not RESP: %s", text);
+        return false;
+    }
+}
+
+/* False when the bytes are no RESP; else *DONE says whether r->out is. */
+static bool parse(struct reply_reader *r, bool *done)
+{
+    void *reply = NULL;
+    *done = false;
+    if (reply_reader_empty(r))
+        return true;
+    if (!acceptable(r))
+        return false;
+    if (redisReaderGetReply(r->hiredis, &reply) != REDIS_OK) {
+        /* It takes an object function's refusal for a lack of memory, and
+         * meets no other lack here. */
+        if (r->hiredis->err != REDIS_ERR_OOM)
+            err_set(&r->why, "not RESP: %s", r->hiredis->errstr);
+        return false;
+    }
+    *done = reply != NULL;
+    if (*done)
+        r->type = '\0';
+    return true;
+}
+
+enum reply_next reply_reader_next(struct reply_reader *r, struct reply *out,
+                                  struct err *e)
+{
+    bool done = false;
+    if (!r->bad && !parse(r, &done))
+        r->bad = true;
+    if (r->bad) {
+        err_set(e, "%s", r->why.text);
+        return REPLY_BAD;
+    }
+    if (!done)
+        return REPLY_MORE;
+    *out = r->out;
+    return REPLY_READY;
+}
+
+bool reply_reader_empty(const struct reply_reader *r)
+{
+    return !r->bad && r->type == '\0' && r->hiredis->pos == r->hiredis->len;
+}
