@@ -1,0 +1,136 @@
+#ifndef AGENT_CONFIG_H
+#define AGENT_CONFIG_H
+
+#include "agent/err.h"
+#include "agent/reply.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/*
+ * INI text in, immutable settings out.  One table of keys (name, type, range,
+ * default, help) drives parsing, checking, defaults and printing.  inih does
+ * the INI; its surprises (cut lines and section names, joined lines, silent
+ * empty sections) are errors or right here.
+ */
+
+/* Longest NAME of an instance (the contract), without NUL. */
+#define CONFIG_NAME_MAX      40
+#define CONFIG_INSTANCES_MAX 100000
+
+enum config_log_level { CONFIG_ERROR, CONFIG_WARN, CONFIG_INFO, CONFIG_DEBUG };
+enum config_log_format { CONFIG_LOGFMT, CONFIG_JSON };
+enum config_publish { CONFIG_PUBLISH_CHANGE, CONFIG_PUBLISH_ROUND };
+enum config_acl { CONFIG_ACL_OPEN, CONFIG_ACL_READ, CONFIG_ACL_PRIVATE };
+
+/*
+ * One [redis:NAME], with [defaults] and [agent] already applied.  Counted
+ * references, because after a reload unchanged instances live on while their
+ * struct config goes: config_instance_ref and _unref, from any thread.
+ */
+struct config_instance {
+    char *name;
+    char *address; /* as written */
+    char *host;    /* NULL for a UNIX socket; IPv6 without brackets */
+    uint16_t port;
+    char *path; /* of the UNIX socket, else NULL */
+    unsigned interval_ms;
+    unsigned timeout_ms;
+    unsigned retry_interval_ms;
+    unsigned info_interval_ms;
+    unsigned rise;
+    unsigned fall;
+    char *username;      /* NULL: none */
+    char *password;      /* NULL: none; secret */
+    char *password_file; /* NULL: none; as written, for printing */
+    enum role expect_role;
+    uint64_t max_lag; /* bytes; 0: not checked */
+    bool paused;
+    unsigned line; /* of its section, for messages */
+};
+
+struct config_server {
+    char *host; /* numeric or a name; IPv6 without brackets */
+    uint16_t port;
+};
+
+struct config {
+    char *file;
+    struct {
+        char *id;
+        unsigned interval_ms;
+        unsigned timeout_ms;
+        unsigned retry_interval_ms;
+        unsigned info_interval_ms;
+        unsigned rise;
+        unsigned fall;
+        unsigned workers;
+        unsigned spread_percent;
+        unsigned stop_timeout_ms;
+        char *log; /* "stderr", "syslog" or a path */
+        enum config_log_level log_level;
+        enum config_log_format log_format;
+        char *pid_file;
+        char *user; /* NULL: stay who we are */
+    } agent;
+    struct {
+        bool enabled;       /* the section is there */
+        char *servers_text; /* as written */
+        struct config_server *servers;
+        size_t nservers;
+        char *root; /* starts with /, does not end with it unless "/" */
+        unsigned session_timeout_ms;
+        enum config_publish publish;
+        unsigned publish_timeout_ms;
+        bool presence;
+        enum config_acl acl;
+        char *digest_file; /* NULL: none */
+        char *digest;      /* "user:password" from it, or NULL; secret */
+    } zookeeper;
+    struct config_instance **instances; /* in the file's order */
+    size_t ninstances;
+};
+
+/* All that is wrong, each "FILE:LINE: message", in the order of the lines;
+ * "FILE: message", before all others, for what has no line. */
+struct config_faults {
+    char **lines; /* owned */
+    size_t count;
+};
+
+/*
+ * Reads and checks FILE and the secret files that it names.  NULL when there
+ * is any fault; FAULTS then has all of them (at least one, unless memory ran
+ * out even for that).  Free FAULTS with config_faults_free in either case.
+ */
+struct config *config_load(const char *file,
+                           struct config_faults *faults) MUST_USE;
+void config_faults_free(struct config_faults *faults);
+
+/* Secrets are wiped.  NULL is a no-op. */
+void config_free(struct config *c);
+
+struct config_instance *config_instance_ref(struct config_instance *i);
+void config_instance_unref(struct config_instance *i);
+
+/*
+ * True when nothing that a probe or a verdict depends on differs: not
+ * compared are paused, where the password was read from, and the line.
+ */
+bool config_instance_equal(const struct config_instance *a,
+                           const struct config_instance *b);
+
+/* The settings in force as INI, defaults filled in, secrets as ***. */
+void config_print(const struct config *c, FILE *out);
+
+/*
+ * Names the keys ("agent.id", "zookeeper.servers", …) whose change between A
+ * and B needs a restart, into OUT, comma-separated (cut at SIZE); returns
+ * their number.  "zookeeper" stands for the whole section come or gone.
+ */
+size_t config_restart_keys(const struct config *a, const struct config *b,
+                           char *out, size_t size);
+
+#endif
