@@ -1,0 +1,91 @@
+#ifndef AGENT_DOCUMENT_H
+#define AGENT_DOCUMENT_H
+
+#include "agent/health.h"
+#include "agent/reply.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The JSON that others read from ZooKeeper.  Pure.  Strings may hold any
+ * bytes: what is not valid UTF-8 is escaped first.
+ */
+
+/* No document is larger; longer strings are cut before that. */
+#define DOCUMENT_MAX 4096
+
+struct document_status {
+    const char *instance;
+    const char *address;
+    enum status status;
+    enum reason reason;
+    const char *detail;
+    int64_t since_wall_ms;
+    int64_t checked_wall_ms; /* 0: never, rendered null */
+    int64_t rtt_us;          /* -1: null */
+    enum role role;          /* ROLE_ANY: null */
+    const char *version;     /* "": null */
+    bool maintenance;
+    const char *agent;
+    uint64_t round;
+};
+
+/*
+ * The status document without its last member: `{"schema":1,…,"round":1207`.
+ * Whoever writes it counts the writes: document_seal adds seq.  Returns the
+ * length (without NUL), 0 on lack of memory.
+ */
+size_t document_status(const struct document_status *d, char *out,
+                       size_t size) MUST_USE;
+
+/*
+ * Copies OPEN, as above, to OUT and closes it with `,"seq":SEQ}`.  Returns
+ * the length, 0 if it does not fit.  Allocates nothing.
+ */
+size_t document_seal(const char *open, size_t len, uint64_t seq, char *out,
+                     size_t size) MUST_USE;
+
+struct document_heartbeat {
+    const char *agent;
+    const char *host;
+    long pid;
+    int64_t started_wall_ms;
+    uint64_t round;
+    unsigned interval_ms;
+    int64_t time_wall_ms; /* valid_until is this + 3 intervals */
+    size_t instances;
+    size_t by_status[STATUS_COUNT];
+};
+
+/* Return the length, 0 on lack of memory. */
+size_t document_heartbeat(const struct document_heartbeat *d, char *out,
+                          size_t size) MUST_USE;
+size_t document_presence(const char *host, uint16_t port, const char *name,
+                         const char *agent, char *out, size_t size) MUST_USE;
+
+/*
+ * S as a JSON string with its quotes, escaped and cut like those of the
+ * documents, and a NUL.  Returns the length, 0 (and "") if it does not fit or
+ * on lack of memory; DOCUMENT_QUOTE_SIZE is always room enough.
+ */
+#define DOCUMENT_QUOTE_SIZE 704
+size_t document_quote(const char *s, char *out, size_t size);
+
+/* What an existing node says; a member it lacks keeps "", 0 or unknown. */
+struct document_seen {
+    bool valid; /* JSON with "schema":1 or nerve's keys, and "agent" */
+    char agent[256];
+    char host[256];
+    enum status status;    /* STATUS_UNKNOWN if not said */
+    enum reason reason;    /* REASON_PENDING if not said */
+    int64_t since_wall_ms; /* 0: not said */
+    uint64_t seq;
+    int64_t valid_until_wall_ms; /* 0: not said */
+};
+
+/* Total: whatever the bytes, *OUT is filled. */
+void document_read(const char *bytes, size_t len, struct document_seen *out);
+
+#endif
