@@ -1,0 +1,95 @@
+#ifndef AGENT_PROBE_H
+#define AGENT_PROBE_H
+
+#include "agent/err.h"
+#include "agent/reason.h"
+#include "agent/reply.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * One instance as a worker sees it: a socket that is kept open between
+ * rounds, the phases of a probe, one deadline over all of them.  A probe
+ * never waits and ends in exactly one struct result.  Everything here runs on
+ * the worker's thread unless it says otherwise.
+ */
+struct config_instance;
+struct resolver;
+struct probe;
+
+/* What is asked of one probe. */
+struct job {
+    uint64_t id; /* the instance, as the loop numbers it */
+    uint64_t round;
+    bool want_info; /* INFO replication although info_interval is not over */
+};
+
+/* What one probe saw.  Crosses threads by value. */
+struct result {
+    uint64_t id;
+    uint64_t round;
+    enum reason reason;
+    char detail[REPLY_TEXT]; /* the server's words or the failed call; "" */
+    uint64_t started_mono_us;
+    int64_t ended_wall_ms;
+    /* Time in each phase; 0 where it was not passed through. */
+    uint32_t lookup_us;
+    uint32_t connect_us;
+    uint32_t auth_us;
+    uint32_t reply_us;
+    int64_t rtt_us; /* first byte sent to last reply; -1: no reply */
+    /* Last known, also from earlier probes. */
+    enum role role;
+    char version[REPLY_VERSION];
+    /* From INFO of this very probe, if fresh_info; offsets -1: not said. */
+    bool fresh_info;
+    char replid[REPLY_REPLID];
+    int64_t offset; /* replication offset: a master's, or how far a
+                       replica has applied */
+};
+
+/* Idle first; the names are what `phase` in dump_job says. */
+enum probe_phase {
+    PROBE_IDLE,
+    PROBE_LOOKUP,
+    PROBE_CONNECT,
+    PROBE_AUTH,
+    PROBE_REPLY,
+};
+const char *probe_phase_name(enum probe_phase p);
+
+/* What the worker lends to its probes; all of it outlives them. */
+struct probe_env;
+
+/*
+ * Takes a reference to CONFIG.  Nothing is opened before the first start.
+ * NULL and E on lack of memory.  Thread: loop, before the worker has it.
+ */
+struct probe *probe_new(struct config_instance *config,
+                        struct resolver *resolver, struct err *e) MUST_USE;
+
+/*
+ * Binds the probe to its worker's loop; once, before the first start.
+ */
+void probe_attach(struct probe *p, struct probe_env *env);
+
+/* Starts a probe; the one before must have ended. */
+void probe_start(struct probe *p, const struct job *job);
+
+/* Something new is known of a name: go on if waiting for it. */
+void probe_resolved(struct probe *p);
+
+/*
+ * Ends it without a result, closes the socket, and frees it after the last
+ * close callback of its handles.
+ */
+void probe_close(struct probe *p);
+
+/* For a probe that was never attached.  NULL is a no-op. */
+void probe_free(struct probe *p);
+
+/* Thread: any (the answer may be old by the time it is read). */
+enum probe_phase probe_phase(const struct probe *p);
+
+#endif

@@ -1,0 +1,289 @@
+/*
+ * What the loop adds to a bare verdict: words, since, lag.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/config.h"
+#include "agent/document.h"
+#include "agent/instance.h"
+
+#include "scratch.h"
+
+#define STEP_MS 1000
+
+static const struct health_policy POLICY = { .rise = 2, .fall = 3 };
+
+static struct config *config;
+static int64_t now_ms;
+
+static int set_up(void **state)
+{
+    static const char TEXT[] = "[redis:a]\naddress = 127.0.0.1:1\n"
+                               "max_lag = 1K\n"
+                               "[redis:b]\naddress = 127.0.0.1:2\n";
+    char path[SCRATCH_SIZE];
+    struct config_faults faults;
+    (void)state;
+    scratch_file(path, TEXT);
+    config = config_load(path, &faults);
+    config_faults_free(&faults);
+    remove(path);
+    now_ms = 1000000;
+    return config == NULL ? -1 : 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    config_free(config);
+    return 0;
+}
+
+static struct result result_of(enum reason reason, const char *detail)
+{
+    struct result r = {
+        .reason = reason,
+        .ended_wall_ms = now_ms += STEP_MS,
+        .rtt_us = -1,
+        .offset = -1,
+    };
+    snprintf(r.detail, sizeof r.detail, "%s", detail);
+    return r;
+}
+
+static enum health_edge feed(struct instance *i, enum reason reason,
+                             const char *detail)
+{
+    struct result r = result_of(reason, detail);
+    return instance_judge(i, &r, instance_replication(i, &r, NULL), &POLICY);
+}
+
+static void the_words_belong_to_the_reason(void **state)
+{
+    struct instance i;
+    (void)state;
+    instance_init(&i, config->instances[0], now_ms);
+    feed(&i, REASON_OK, "");
+    feed(&i, REASON_OK, "");
+    assert_int_equal(i.health.status, STATUS_UP);
+    feed(&i, REASON_REFUSED, "refused words");
+    feed(&i, REASON_LOADING, "loading words");
+    assert_string_equal(i.detail, "");
+    /* Lowered to the mildest, which was not the last. */
+    assert_int_equal(feed(&i, REASON_REFUSED, "refused again"), HEALTH_STATUS);
+    assert_int_equal(i.health.reason, REASON_LOADING);
+    assert_string_equal(i.detail, "loading words");
+    /* The same reason in other words. */
+    feed(&i, REASON_LOADING, "still loading");
+    assert_string_equal(i.detail, "still loading");
+    /* Another reason within the status keeps the words of the old one. */
+    feed(&i, REASON_BUSY, "busy words");
+    assert_string_equal(i.detail, "still loading");
+    instance_drop(&i);
+}
+
+static void since_moves_with_the_status_only(void **state)
+{
+    struct instance i;
+    (void)state;
+    instance_init(&i, config->instances[0], now_ms);
+    feed(&i, REASON_OK, "");
+    feed(&i, REASON_OK, "");
+    int64_t up = now_ms;
+    assert_int_equal(i.since_wall_ms, up);
+    feed(&i, REASON_REFUSED, "");
+    feed(&i, REASON_REFUSED, "");
+    assert_int_equal(i.since_wall_ms, up);
+    feed(&i, REASON_REFUSED, "");
+    int64_t down = now_ms;
+    assert_int_equal(i.since_wall_ms, down);
+    for (int n = 0; n < 3; n++)
+        feed(&i, REASON_REPLY_TIMEOUT, "");
+    assert_int_equal(i.health.reason, REASON_REPLY_TIMEOUT);
+    assert_int_equal(i.since_wall_ms, down);
+    instance_drop(&i);
+}
+
+static void since_survives_a_restart_with_the_same_verdict(void **state)
+{
+    const struct document_seen seen = {
+        .valid = true,
+        .status = STATUS_UP,
+        .since_wall_ms = 4711,
+    };
+    struct instance i;
+    (void)state;
+    /* The document is read before the first verdict … */
+    instance_init(&i, config->instances[0], now_ms);
+    instance_seen(&i, &seen);
+    assert_int_not_equal(i.since_wall_ms, 4711);
+    feed(&i, REASON_OK, "");
+    feed(&i, REASON_OK, "");
+    assert_int_equal(i.since_wall_ms, 4711);
+    instance_drop(&i);
+    /* … or after it, when ZooKeeper was away. */
+    instance_init(&i, config->instances[0], now_ms);
+    feed(&i, REASON_OK, "");
+    feed(&i, REASON_OK, "");
+    instance_seen(&i, &seen);
+    assert_int_equal(i.since_wall_ms, 4711);
+    instance_drop(&i);
+}
+
+static void since_starts_anew_with_another_verdict(void **state)
+{
+    const struct document_seen seen = {
+        .valid = true,
+        .status = STATUS_DOWN,
+        .since_wall_ms = 4711,
+    };
+    struct instance i;
+    (void)state;
+    instance_init(&i, config->instances[0], now_ms);
+    instance_seen(&i, &seen);
+    feed(&i, REASON_OK, "");
+    feed(&i, REASON_OK, "");
+    assert_int_equal(i.since_wall_ms, now_ms);
+    /* A later `down` is a new one. */
+    for (int n = 0; n < 3; n++)
+        feed(&i, REASON_REFUSED, "");
+    assert_int_equal(i.since_wall_ms, now_ms);
+    instance_drop(&i);
+}
+
+static void since_of_a_status_that_was_left_meanwhile_is_not_taken_over(
+    void **state)
+{
+    const struct document_seen seen = {
+        .valid = true,
+        .status = STATUS_UP,
+        .since_wall_ms = 4711,
+    };
+    struct instance i;
+    (void)state;
+    instance_init(&i, config->instances[0], now_ms);
+    feed(&i, REASON_OK, "");
+    feed(&i, REASON_OK, "");
+    for (int n = 0; n < 3; n++)
+        feed(&i, REASON_REFUSED, "");
+    feed(&i, REASON_OK, "");
+    feed(&i, REASON_OK, "");
+    instance_seen(&i, &seen);
+    assert_int_equal(i.since_wall_ms, now_ms);
+    instance_drop(&i);
+}
+
+static void doubt_is_immediate_and_says_why(void **state)
+{
+    struct instance i;
+    (void)state;
+    instance_init(&i, config->instances[0], now_ms);
+    feed(&i, REASON_OK, "");
+    feed(&i, REASON_OK, "");
+    assert_int_equal(instance_doubt(&i, REASON_STUCK, "no result", now_ms + 7),
+                     HEALTH_STATUS);
+    assert_int_equal(i.health.status, STATUS_UNKNOWN);
+    assert_string_equal(i.detail, "no result");
+    assert_int_equal(i.since_wall_ms, now_ms + 7);
+    instance_drop(&i);
+}
+
+static struct result info_of(enum role role, int64_t offset,
+                             uint64_t started_mono_us)
+{
+    struct result r = result_of(REASON_OK, "");
+    r.role = role;
+    r.fresh_info = true;
+    r.offset = offset;
+    r.started_mono_us = started_mono_us;
+    strcpy(r.replid, "0123456789012345678901234567890123456789");
+    return r;
+}
+
+static void a_replica_far_behind_a_watched_master_lags(void **state)
+{
+    struct instance replica;
+    struct instance master;
+    (void)state;
+    instance_init(&replica, config->instances[0], now_ms);
+    instance_init(&master, config->instances[1], now_ms);
+    struct result m = info_of(ROLE_MASTER, 5000, 100);
+    m.reply_us = 50;
+    assert_int_equal(instance_replication(&master, &m, NULL), REASON_OK);
+
+    struct result r = info_of(ROLE_REPLICA, 3000, 200);
+    assert_int_equal(instance_replication(&replica, &r, &master), REASON_LAG);
+    instance_judge(&replica, &r, REASON_LAG, &POLICY);
+    instance_judge(&replica, &r, REASON_LAG, &POLICY);
+    assert_int_equal(replica.health.reason, REASON_LAG);
+    assert_string_equal(replica.detail, "2000 bytes behind b, max_lag is 1024");
+
+    /* A probe without INFO changes nothing about it. */
+    r.fresh_info = false;
+    assert_int_equal(instance_replication(&replica, &r, NULL), REASON_LAG);
+
+    r = info_of(ROLE_REPLICA, 5000 - 1024, 300);
+    assert_int_equal(instance_replication(&replica, &r, &master), REASON_OK);
+    instance_drop(&replica);
+    instance_drop(&master);
+}
+
+static void a_master_asked_later_says_nothing_of_a_replicas_lag(void **state)
+{
+    struct instance replica;
+    struct instance master;
+    (void)state;
+    instance_init(&replica, config->instances[0], now_ms);
+    instance_init(&master, config->instances[1], now_ms);
+    struct result m = info_of(ROLE_MASTER, 5000, 100);
+    m.reply_us = 150;
+    (void)instance_replication(&master, &m, NULL);
+    struct result r = info_of(ROLE_REPLICA, 3000, 200);
+    assert_int_equal(instance_replication(&replica, &r, &master), REASON_OK);
+    instance_drop(&replica);
+    instance_drop(&master);
+}
+
+static void role_and_version_are_the_last_known(void **state)
+{
+    struct instance i;
+    (void)state;
+    instance_init(&i, config->instances[0], now_ms);
+    struct result r = result_of(REASON_OK, "");
+    r.role = ROLE_MASTER;
+    strcpy(r.version, "7.0.15");
+    (void)instance_replication(&i, &r, NULL);
+    assert_true(i.news);
+    i.news = false;
+    r = result_of(REASON_REFUSED, "");
+    (void)instance_replication(&i, &r, NULL);
+    assert_false(i.news);
+    assert_int_equal(i.role, ROLE_MASTER);
+    assert_string_equal(i.version, "7.0.15");
+    instance_drop(&i);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_words_belong_to_the_reason),
+        cmocka_unit_test(since_moves_with_the_status_only),
+        cmocka_unit_test(since_survives_a_restart_with_the_same_verdict),
+        cmocka_unit_test(since_starts_anew_with_another_verdict),
+        cmocka_unit_test(
+            since_of_a_status_that_was_left_meanwhile_is_not_taken_over),
+        cmocka_unit_test(doubt_is_immediate_and_says_why),
+        cmocka_unit_test(a_replica_far_behind_a_watched_master_lags),
+        cmocka_unit_test(a_master_asked_later_says_nothing_of_a_replicas_lag),
+        cmocka_unit_test(role_and_version_are_the_last_known),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
