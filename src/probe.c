@@ -1,0 +1,314 @@
+/*
+ * One probe: its life, its phase, its deadline and its end.  How a connection
+ * comes about is in probe_dial.c, what is said on it in probe_talk.c, the
+ * socket in probe_net.c.  A probe ends in probe_finish and nowhere else; the
+ * connection stays open for the next one, with reading on, so that a server
+ * that closes it meanwhile is noticed and does not count.
+ */
+#include <assert.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uv.h>
+
+#include "agent/clock.h"
+#include "agent/config.h"
+#include "agent/resolver.h"
+
+#include "probe_env.h"
+#include "probe_private.h"
+#include "agent/probe.h"
+
+static void lookup_expired(struct probe *p);
+
+static const struct {
+    const char *name; /* as dumped */
+    void (*on_expired)(struct probe *p);
+} PHASES[] = {
+    [PROBE_IDLE] = { "idle", NULL },
+    [PROBE_LOOKUP] = { "lookup", lookup_expired },
+    [PROBE_CONNECT] = { "connect", dial_expired },
+    [PROBE_AUTH] = { "auth", talk_expired },
+    [PROBE_REPLY] = { "reply", talk_expired },
+};
+
+const char *probe_phase_name(enum probe_phase p)
+{
+    return PHASES[p].name;
+}
+
+enum probe_phase probe_phase(const struct probe *p)
+{
+    return atomic_load_explicit(&p->phase, memory_order_relaxed);
+}
+
+void probe_enter(struct probe *p, enum probe_phase phase)
+{
+    enum probe_phase old = probe_phase(p);
+    uint64_t now_us = clock_mono_us();
+
+    if (old == PROBE_LOOKUP)
+        LIST_REMOVE(p, waiting);
+    if (phase == PROBE_LOOKUP)
+        LIST_INSERT_HEAD(&p->env->waiting, p, waiting);
+    p->spent_us[old] += now_us - p->entered_us;
+    p->entered_us = now_us;
+    atomic_store_explicit(&p->phase, phase, memory_order_relaxed);
+}
+
+uint64_t probe_left_ms(const struct probe *p)
+{
+    uint64_t now_us = clock_mono_us();
+
+    if (now_us + 1000 >= p->deadline_us)
+        return 1;
+    return (p->deadline_us - now_us + 999) / 1000;
+}
+
+/*
+ * libuv runs timers before it looks at sockets: after a stall of this process
+ * (or machine) the reply may already be here when the deadline is found to
+ * have passed.  So a timer that fires gives the sockets one more turn.
+ */
+static void on_timer(uv_timer_t *timer)
+{
+    struct probe *p = timer->data;
+
+    if (!p->expired) {
+        p->expired = true;
+        uv_update_time(p->env->loop);
+        uv_timer_start(&p->timer, on_timer, 1, 0);
+        return;
+    }
+    PHASES[probe_phase(p)].on_expired(p);
+}
+
+void probe_arm(struct probe *p, uint64_t ms)
+{
+    p->expired = false;
+    /* The loop's idea of now is as old as this turn of it. */
+    uv_update_time(p->env->loop);
+    uv_timer_start(&p->timer, on_timer, ms, 0);
+}
+
+static void lookup_expired(struct probe *p)
+{
+    struct verdict v;
+
+    verdict_set(&v, REASON_DNS, "lookup: no answer within %u ms",
+                p->config->timeout_ms);
+    probe_finish(p, &v, false);
+}
+
+void probe_hang_up(struct probe *p)
+{
+    if (p->reader != NULL) {
+        probe_env_reader_done(p->env, p->reader, false);
+        p->reader = NULL;
+    }
+    probe_net_close(&p->net);
+}
+
+static uint32_t spent(const struct probe *p, enum probe_phase phase)
+{
+    uint64_t us = p->spent_us[phase];
+
+    return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+}
+
+void probe_finish(struct probe *p, const struct verdict *v, bool keep)
+{
+    struct result r = { .id = p->job.id, .round = p->job.round };
+
+    uv_timer_stop(&p->timer);
+    probe_enter(p, PROBE_IDLE);
+    if (!keep)
+        probe_hang_up(p);
+    r.reason = v->reason;
+    memcpy(r.detail, v->detail, sizeof r.detail);
+    r.started_mono_us = p->started_us;
+    r.ended_wall_ms = clock_wall_ms();
+    r.lookup_us = spent(p, PROBE_LOOKUP);
+    r.connect_us = spent(p, PROBE_CONNECT);
+    r.auth_us = spent(p, PROBE_AUTH);
+    r.reply_us = spent(p, PROBE_REPLY);
+    r.rtt_us = p->rtt_us;
+    r.role = p->role;
+    memcpy(r.version, p->version, sizeof r.version);
+    r.fresh_info = p->fresh_info;
+    r.offset = -1;
+    if (p->fresh_info) {
+        memcpy(r.replid, p->replid, sizeof r.replid);
+        r.offset = p->offset;
+    }
+    p->env->ended(p->env->arg, &r);
+}
+
+static struct probe *probe_of(struct probe_net *n)
+{
+    return (struct probe *)((char *)n - offsetof(struct probe, net));
+}
+
+static void on_opened(struct probe_net *n)
+{
+    dial_succeeded(probe_of(n));
+}
+
+static void on_bytes(struct probe_net *n, const char *bytes, size_t len)
+{
+    struct probe *p = probe_of(n);
+
+    if (probe_phase(p) == PROBE_IDLE)
+        probe_hang_up(p); /* nothing was asked */
+    else
+        talk_bytes(p, bytes, len);
+}
+
+static void on_broken(struct probe_net *n, int error)
+{
+    struct probe *p = probe_of(n);
+
+    if (probe_phase(p) == PROBE_IDLE)
+        probe_hang_up(p);
+    else if (probe_phase(p) == PROBE_CONNECT)
+        dial_failed(p, error);
+    else
+        talk_broken(p, error);
+}
+
+static void free_if_closed(struct probe *p)
+{
+    if (p->closing && !p->timer_open && p->net.state == NET_CLOSED)
+        probe_free(p);
+}
+
+static void on_closed(struct probe_net *n)
+{
+    struct probe *p = probe_of(n);
+
+    if (probe_phase(p) == PROBE_CONNECT)
+        dial_next(p);
+    else
+        free_if_closed(p);
+}
+
+static void on_timer_closed(uv_handle_t *h)
+{
+    struct probe *p = h->data;
+
+    p->timer_open = false;
+    free_if_closed(p);
+}
+
+static const struct probe_net_events EVENTS = {
+    .opened = on_opened,
+    .bytes = on_bytes,
+    .broken = on_broken,
+    .closed = on_closed,
+};
+
+static int format_auth(struct probe *p)
+{
+    const char *argv[3] = { "AUTH" };
+    int argc = 1;
+
+    if (p->config->password == NULL)
+        return 0;
+    if (p->config->username != NULL)
+        argv[argc++] = p->config->username;
+    argv[argc++] = p->config->password;
+    return probe_request_format(&p->auth, argc, argv);
+}
+
+struct probe *probe_new(struct config_instance *config,
+                        struct resolver *resolver, struct err *e)
+{
+    struct probe *p = calloc(1, sizeof *p);
+
+    if (p == NULL)
+        goto no_memory;
+    p->config = config_instance_ref(config);
+    p->net.events = &EVENTS;
+    p->naddrs = 1;
+    if (format_auth(p) < 0)
+        goto no_memory;
+    if (config->path != NULL ||
+        net_addr_parse(config->host, config->port, &p->addrs[0]))
+        return p;
+    p->name = resolver_name_get(resolver, config->host, e);
+    if (p->name == NULL)
+        goto no_name;
+    return p;
+
+no_memory:
+    err_set(e, "no memory for the probe of %s", config->name);
+no_name:
+    probe_free(p);
+    return NULL;
+}
+
+void probe_free(struct probe *p)
+{
+    if (p == NULL)
+        return;
+    resolver_name_put(p->name);
+    probe_request_clear(&p->auth);
+    config_instance_unref(p->config);
+    free(p);
+}
+
+void probe_attach(struct probe *p, struct probe_env *env)
+{
+    assert(p->env == NULL);
+    p->env = env;
+    p->net.buffer = uv_buf_init(env->buffer, REPLY_MAX);
+    uv_timer_init(env->loop, &p->timer);
+    p->timer.data = p;
+    p->timer_open = true;
+}
+
+void probe_start(struct probe *p, const struct job *job)
+{
+    assert(probe_phase(p) == PROBE_IDLE && !p->closing);
+    p->job = *job;
+    p->started_us = clock_mono_us();
+    p->deadline_us = p->started_us + (uint64_t)p->config->timeout_ms * 1000;
+    p->entered_us = p->started_us;
+    memset(p->spent_us, 0, sizeof p->spent_us);
+    p->rtt_us = -1;
+    p->received = 0;
+    p->fresh_info = false;
+    p->may_reopen = p->net.state == NET_OPEN;
+    if (!p->may_reopen) {
+        dial_start(p);
+        return;
+    }
+    probe_arm(p, probe_left_ms(p));
+    talk_start(p, false);
+}
+
+void probe_resolved(struct probe *p)
+{
+    if (probe_phase(p) == PROBE_LOOKUP)
+        dial_resolved(p);
+}
+
+void probe_env_resolved(struct probe_env *env)
+{
+    struct probe *p, *next;
+
+    for (p = LIST_FIRST(&env->waiting); p != NULL; p = next) {
+        next = LIST_NEXT(p, waiting);
+        probe_resolved(p);
+    }
+}
+
+void probe_close(struct probe *p)
+{
+    assert(!p->closing);
+    probe_enter(p, PROBE_IDLE);
+    p->closing = true;
+    probe_hang_up(p);
+    uv_close((uv_handle_t *)&p->timer, on_timer_closed);
+}

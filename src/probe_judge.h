@@ -1,0 +1,41 @@
+#ifndef AGENT_SRC_PROBE_JUDGE_H
+#define AGENT_SRC_PROBE_JUDGE_H
+
+#include "agent/config.h"
+#include "agent/reason.h"
+#include "agent/reply.h"
+
+/*
+ * What one reply means for the instance: either what was hoped for, or an
+ * error reply.  Pure.  Private to probe.
+ */
+struct verdict {
+    enum reason reason;
+    char detail[REPLY_TEXT];
+};
+
+/* Cuts what does not fit. */
+void verdict_set(struct verdict *v, enum reason reason, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The reply to PING. */
+void judge_ping(const struct reply *r, struct verdict *v);
+
+/* The reply to INFO replication, as CONFIG would have it. */
+void judge_info(const struct reply *r, const struct config_instance *config,
+                struct verdict *v);
+
+/*
+ * The reply to AUTH: ok for +OK, and for an error that does not speak of the
+ * password (a server that wants none, an AUTH it does not know): whether
+ * such a server serves us is what PING will tell.
+ */
+void judge_auth(const struct reply *r, struct verdict *v);
+
+/*
+ * True for the errors that a server says right after it accepted a connection
+ * and before it closes it, whatever was asked.
+ */
+bool judge_farewell(const struct reply *r, struct verdict *v);
+
+#endif

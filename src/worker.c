@@ -1,0 +1,340 @@
+/*
+ * The thread, what runs on it, and who frees what.
+ *
+ *     loop thread                         worker thread
+ *     worker_add/post/remove ── inbox ──→ drain: attach, start, close
+ *     worker_take ←──────────── outbox ── ended: push; one wake a turn
+ *
+ * A target is made by the loop and freed here, after the loop has let go of
+ * it.  What passes between the two threads does so in worker_mailbox.c.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <time.h>
+
+#include <uv.h>
+
+#include "agent/log.h"
+#include "agent/resolver.h"
+
+#include "probe_env.h"
+#include "worker_mailbox.h"
+#include "agent/worker.h"
+
+struct worker {
+    struct worker_options options;
+    char name[16];
+    pthread_t thread;
+    uv_async_t async;     /* its send: any thread */
+    atomic_bool resolved; /* something new is known of a name */
+
+    /* Worker thread. */
+    uv_loop_t loop;
+    uv_prepare_t prepare;
+    struct probe_env env;
+    LIST_HEAD(, worker_target) targets;
+    bool wake_due;
+
+    struct mailbox mailbox;
+
+    pthread_mutex_t ended_mutex;
+    pthread_cond_t ended_cond;
+    bool ended; /* guarded by ended_mutex */
+};
+
+static void push_result(void *arg, const struct result *r)
+{
+    struct worker *w = arg;
+
+    mailbox_push(&w->mailbox, r);
+    w->wake_due = true;
+}
+
+/*
+ * libuv prepares once before each wait for sockets, so a burst of results
+ * costs one wake, and none is held back while this thread sleeps.
+ */
+static void wake_if_due(uv_prepare_t *prepare)
+{
+    struct worker *w = prepare->data;
+
+    if (!w->wake_due)
+        return;
+    w->wake_due = false;
+    w->options.wake(w->options.arg);
+}
+
+static void drop_target(struct worker_target *t)
+{
+    LIST_REMOVE(t, all);
+    probe_close(t->probe);
+    free(t);
+}
+
+static void follow(struct worker *w, const struct order *o)
+{
+    struct worker_target *t = o->target;
+
+    if (o->add) {
+        probe_attach(t->probe, &w->env);
+        LIST_INSERT_HEAD(&w->targets, t, all);
+    }
+    if (o->start) {
+        /* Before: it may end, come back and be posted again at once. */
+        atomic_store_explicit(&t->queued, false, memory_order_relaxed);
+        probe_start(t->probe, &o->job);
+    }
+    if (o->remove)
+        drop_target(t);
+}
+
+static void close_all(struct worker *w)
+{
+    while (!LIST_EMPTY(&w->targets))
+        drop_target(LIST_FIRST(&w->targets));
+    uv_close((uv_handle_t *)&w->prepare, NULL);
+    uv_close((uv_handle_t *)&w->async, NULL);
+}
+
+static void on_async(uv_async_t *async)
+{
+    struct worker *w = async->data;
+    struct order o;
+
+    if (atomic_exchange(&w->resolved, false))
+        probe_env_resolved(&w->env);
+    while (mailbox_next(&w->mailbox, &o))
+        follow(w, &o);
+    if (mailbox_stopping(&w->mailbox))
+        close_all(w);
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *w = arg;
+
+    log_thread(w->name);
+    /* Returns when the last handle is closed: see close_all. */
+    uv_run(&w->loop, UV_RUN_DEFAULT);
+    pthread_mutex_lock(&w->ended_mutex);
+    w->ended = true;
+    pthread_cond_signal(&w->ended_cond);
+    pthread_mutex_unlock(&w->ended_mutex);
+    return NULL;
+}
+
+static void on_resolved(void *arg)
+{
+    struct worker *w = arg;
+
+    atomic_store(&w->resolved, true);
+    uv_async_send(&w->async);
+}
+
+static void init_ended(struct worker *w)
+{
+    pthread_condattr_t attr;
+
+    pthread_mutex_init(&w->ended_mutex, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->ended_cond, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+static int init_loop(struct worker *w, struct err *e)
+{
+    int r = uv_loop_init(&w->loop);
+
+    if (r != 0) {
+        err_set(e, "%s: uv_loop_init: %s", w->name, uv_strerror(r));
+        return -1;
+    }
+    r = uv_async_init(&w->loop, &w->async, on_async);
+    if (r != 0) {
+        err_set(e, "%s: uv_async_init: %s", w->name, uv_strerror(r));
+        uv_loop_close(&w->loop);
+        return -1;
+    }
+    uv_prepare_init(&w->loop, &w->prepare);
+    uv_prepare_start(&w->prepare, wake_if_due);
+    w->async.data = w;
+    w->prepare.data = w;
+    return 0;
+}
+
+/* Nobody runs the loop any more, or yet. */
+static void fini_loop(struct worker *w)
+{
+    int r;
+
+    uv_run(&w->loop, UV_RUN_DEFAULT);
+    r = uv_loop_close(&w->loop);
+    assert(r == 0);
+    (void)r;
+}
+
+/* With all signals blocked: they are the loop thread's, and a write to a
+ * closed socket must not raise SIGPIPE here. */
+static int start_thread(struct worker *w, struct err *e)
+{
+    sigset_t all, old;
+    int r;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    r = pthread_create(&w->thread, NULL, worker_main, w);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (r != 0)
+        err_set(e, "%s: pthread_create: %s", w->name, strerror(r));
+    return r == 0 ? 0 : -1;
+}
+
+static void free_worker(struct worker *w)
+{
+    probe_env_clear(&w->env);
+    pthread_cond_destroy(&w->ended_cond);
+    pthread_mutex_destroy(&w->ended_mutex);
+    mailbox_clear(&w->mailbox);
+    free(w);
+}
+
+struct worker *worker_start(const struct worker_options *o, struct err *e)
+{
+    struct worker *w = calloc(1, sizeof *w);
+
+    if (w == NULL) {
+        err_set(e, "no memory for worker-%u", o->index);
+        return NULL;
+    }
+    w->options = *o;
+    snprintf(w->name, sizeof w->name, "worker-%u", o->index);
+    LIST_INIT(&w->targets);
+    mailbox_init(&w->mailbox);
+    init_ended(w);
+    w->env.loop = &w->loop;
+    w->env.ended = push_result;
+    w->env.arg = w;
+    if (probe_env_init(&w->env, e) < 0)
+        goto no_env;
+    if (init_loop(w, e) < 0)
+        goto no_env;
+    if (resolver_subscribe(o->resolver, on_resolved, w, e) < 0)
+        goto no_subscription;
+    if (start_thread(w, e) < 0)
+        goto no_thread;
+    return w;
+
+no_thread:
+    resolver_unsubscribe(o->resolver, on_resolved, w);
+no_subscription:
+    close_all(w);
+    fini_loop(w);
+no_env:
+    free_worker(w);
+    return NULL;
+}
+
+static bool wait_ended(struct worker *w, unsigned budget_ms)
+{
+    struct timespec until;
+    bool ended;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += budget_ms / 1000;
+    until.tv_nsec += (long)(budget_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&w->ended_mutex);
+    while (!w->ended && pthread_cond_timedwait(&w->ended_cond, &w->ended_mutex,
+                                               &until) != ETIMEDOUT)
+        ;
+    ended = w->ended;
+    pthread_mutex_unlock(&w->ended_mutex);
+    return ended;
+}
+
+bool worker_stop(struct worker *w, unsigned budget_ms)
+{
+    if (!mailbox_stopping(&w->mailbox)) {
+        resolver_unsubscribe(w->options.resolver, on_resolved, w);
+        mailbox_stop(&w->mailbox);
+        uv_async_send(&w->async);
+    }
+    if (!wait_ended(w, budget_ms))
+        return false;
+    pthread_join(w->thread, NULL); /* it has nothing left to do */
+    fini_loop(w);
+    free_worker(w);
+    return true;
+}
+
+struct worker_target *worker_add(struct worker *w, uint64_t id,
+                                 struct config_instance *config, struct err *e)
+{
+    struct worker_target *t = calloc(1, sizeof *t);
+
+    if (t == NULL)
+        goto no_memory;
+    t->id = id;
+    t->probe = probe_new(config, w->options.resolver, e);
+    if (t->probe == NULL)
+        goto no_probe;
+    if (mailbox_reserve(&w->mailbox) < 0)
+        goto no_memory;
+    if (mailbox_add(&w->mailbox, t))
+        uv_async_send(&w->async);
+    return t;
+
+no_memory:
+    err_set(e, "%s: no memory for an instance", w->name);
+    if (t != NULL)
+        probe_free(t->probe);
+no_probe:
+    free(t);
+    return NULL;
+}
+
+void worker_remove(struct worker *w, struct worker_target *t)
+{
+    if (mailbox_remove(&w->mailbox, t))
+        uv_async_send(&w->async);
+}
+
+void worker_post(struct worker *w, struct worker_target *t,
+                 const struct job *job)
+{
+    assert(job->id == t->id);
+    atomic_store_explicit(&t->queued, true, memory_order_relaxed);
+    if (mailbox_post(&w->mailbox, t, job))
+        uv_async_send(&w->async);
+}
+
+size_t worker_take(struct worker *w, struct result *out, size_t max)
+{
+    return mailbox_take(&w->mailbox, out, max);
+}
+
+const char *worker_target_phase(const struct worker_target *t)
+{
+    if (atomic_load_explicit(&t->queued, memory_order_relaxed))
+        return "queued";
+    return probe_phase_name(probe_phase(t->probe));
+}
+
+size_t worker_queued(const struct worker *w)
+{
+    struct worker *guarded = (struct worker *)w; /* for the mutex only */
+
+    return mailbox_queued(&guarded->mailbox);
+}

@@ -1,0 +1,79 @@
+#ifndef AGENT_SRC_WORKER_MAILBOX_H
+#define AGENT_SRC_WORKER_MAILBOX_H
+
+#include "agent/worker.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/queue.h>
+
+/*
+ * The inbox and the outbox of a worker, and what passes through them.  Private
+ * to it.  No call waits for more than the mutex, held for a moment only.
+ */
+struct worker_target {
+    uint64_t id;
+    struct probe *probe; /* owned */
+    atomic_bool queued;  /* a job is, for worker_target_phase */
+    /* Worker thread. */
+    LIST_ENTRY(worker_target) all;
+    /* Guarded by the mailbox's mutex. */
+    STAILQ_ENTRY(worker_target) inbox;
+    bool in_inbox;
+    bool want_add;
+    bool want_job;
+    bool want_remove;
+    struct job job;
+};
+
+struct mailbox {
+    pthread_mutex_t mutex;
+    /* Guarded by mutex. */
+    STAILQ_HEAD(, worker_target) inbox;
+    size_t queued;   /* jobs in it */
+    size_t ntargets; /* that may still push a result */
+    bool stopping;
+    struct result *ring; /* owned */
+    size_t capacity;
+    size_t first;
+    size_t count;
+};
+
+/* What the loop wants of a target. */
+struct order {
+    struct worker_target *target;
+    bool add;
+    bool remove;
+    bool start;
+    struct job job;
+};
+
+void mailbox_init(struct mailbox *m);
+void mailbox_clear(struct mailbox *m);
+
+/* For the loop thread. */
+
+/* Room for the result of one more target; -1: no memory. */
+int mailbox_reserve(struct mailbox *m);
+
+/* True if the worker must be woken: the inbox was empty. */
+bool mailbox_add(struct mailbox *m, struct worker_target *t); /* reserved */
+bool mailbox_remove(struct mailbox *m, struct worker_target *t);
+bool mailbox_post(struct mailbox *m, struct worker_target *t,
+                  const struct job *job);
+
+size_t mailbox_take(struct mailbox *m, struct result *out, size_t max);
+size_t mailbox_queued(struct mailbox *m);
+/* From now on no order says start. */
+void mailbox_stop(struct mailbox *m);
+
+/* For the worker thread. */
+
+/* The next thing that the loop wants; false if there is none. */
+bool mailbox_next(struct mailbox *m, struct order *o);
+void mailbox_push(struct mailbox *m, const struct result *r);
+
+bool mailbox_stopping(struct mailbox *m); /* for both */
+
+#endif
