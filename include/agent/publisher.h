@@ -1,0 +1,107 @@
+#ifndef AGENT_PUBLISHER_H
+#define AGENT_PUBLISHER_H
+
+#include "agent/document.h"
+#include "agent/err.h"
+#include "agent/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * One thread that makes nodes equal to the last documents posted.  It
+ * converges, it does not replay: a post replaces an unsent post for the same
+ * slot, so the backlog never exceeds the number of slots.
+ *
+ * Every slot is read before it is first written: what was there (since, seq,
+ * the owner) goes to the loop as an event, and the slot is written only when
+ * the loop posted after that event.  An outcome that is uncertain is cleared
+ * up by reading, and so is every slot after a new session.
+ */
+struct publisher;
+
+enum slot_kind {
+    SLOT_STATUS,    /* persistent; an open status document, sealed with seq */
+    SLOT_HEARTBEAT, /* ephemeral */
+    SLOT_HEARTBEAT_PERSISTENT, /* of --check-once */
+    SLOT_PRESENCE,             /* ephemeral; may be withdrawn */
+};
+
+struct publisher_options {
+    struct store *store;     /* owned from here on */
+    const char *root;        /* copied */
+    const char *agent;       /* our id: whose nodes we may take over; copied */
+    const char *host;        /* copied */
+    bool presence;           /* make <root>/alive too */
+    unsigned refused_ms;     /* wait after a refusal; 0: 30 s */
+    void (*wake)(void *arg); /* events wait, or nothing is pending any more;
+                                called on the publisher's thread; must not
+                                wait */
+    void *arg;
+};
+
+/* Signals must be blocked by the caller: the threads inherit the mask.  On
+ * failure the store is closed. */
+struct publisher *publisher_start(const struct publisher_options *o,
+                                  struct err *e) MUST_USE;
+
+/*
+ * Flushes for at most DRAIN_MS, ends the session for at most CLOSE_MS,
+ * joins, frees.  NULL is a no-op and true.  False when a thread had to be
+ * left behind: the process should then _exit.  Thread: loop.
+ */
+bool publisher_stop(struct publisher *p, unsigned drain_ms,
+                    unsigned close_ms) MUST_USE;
+
+/*
+ * A new slot for <root>/instances/NAME, <root>/agents/NAME or
+ * <root>/alive/NAME by KIND.  SIZE_MAX and E on lack of memory.  It is read
+ * as soon as there is a session.  Thread: loop.
+ */
+size_t publisher_add(struct publisher *p, enum slot_kind kind, const char *name,
+                     struct err *e) MUST_USE;
+
+/*
+ * The slot is gone for the caller; its last post is still written (or its
+ * withdrawal done) first.  Thread: loop.
+ */
+void publisher_remove(struct publisher *p, size_t slot);
+
+/* Copies LEN bytes (at most DOCUMENT_MAX); cannot fail; never waits for the
+ * network.  Thread: any. */
+void publisher_post(struct publisher *p, size_t slot, const char *doc,
+                    size_t len);
+
+/* A presence node that should not be there.  A presence slot that was
+ * neither posted nor withdrawn leaves things as they are, but takes over a
+ * node that an earlier life of this agent left, before its session ends.
+ * Thread: any. */
+void publisher_withdraw(struct publisher *p, size_t slot);
+
+/* What was found at the first reading of a slot. */
+struct publisher_event {
+    size_t slot;
+    bool exists;
+    int64_t owner; /* ephemeralOwner; 0: persistent */
+    struct document_seen seen;
+};
+
+/* Moves one event to OUT; false when there is none.  Thread: loop. */
+bool publisher_take(struct publisher *p, struct publisher_event *out);
+
+struct publisher_info {
+    struct store_status store;
+    size_t pending;   /* slots whose node is not yet as posted */
+    size_t in_flight; /* requests under way */
+    uint64_t writes_ok;
+    uint64_t writes_failed;
+    uint64_t oldest_pending_ms; /* age of the oldest unfinished post */
+    unsigned refused;           /* slots that ZooKeeper keeps refusing */
+    char trouble[256];          /* the last refusal, for people; "" */
+};
+
+/* Thread: any. */
+void publisher_info(struct publisher *p, struct publisher_info *out);
+
+#endif

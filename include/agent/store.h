@@ -1,0 +1,110 @@
+#ifndef AGENT_STORE_H
+#define AGENT_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The seam below the publisher: a tree of nodes with versions and owners,
+ * spoken to asynchronously.  Nothing here ever waits.  One thread (the
+ * publisher's) calls everything but where noted.  store_zk.c is the real
+ * one, test/fake_store.c one in memory with faults.
+ */
+enum store_verb {
+    STORE_GET,       /* data, version, owner */
+    STORE_SET,       /* data; version -1: whatever it is */
+    STORE_CREATE,    /* data; ephemeral or persistent */
+    STORE_DELETE,    /* version */
+    STORE_TAKE_OVER, /* delete(version) and create ephemeral, as one */
+};
+
+enum store_code {
+    STORE_OK,
+    STORE_NO_NODE, /* or, of a create, its parent is missing */
+    STORE_NODE_EXISTS,
+    STORE_BAD_VERSION,
+    STORE_NO_AUTH,      /* our rights do not suffice: a configuration error */
+    STORE_UNCERTAIN,    /* connection lost, deadline over, handle dropped: it
+                           may have been done or not */
+    STORE_SESSION_GONE, /* not done: the session is over */
+    STORE_BUSY,         /* not done: the server asks to slow down */
+    STORE_FAILED,       /* not done, for another reason: raw says which */
+};
+const char *store_code_name(enum store_code c);
+
+struct store_request {
+    enum store_verb verb;
+    uint64_t token;   /* comes back with the reply */
+    const char *path; /* absolute; copied */
+    const char *data; /* copied; at most 16 KiB */
+    size_t len;
+    int32_t version;
+    bool ephemeral;
+};
+
+struct store_reply {
+    enum store_verb verb;
+    uint64_t token;
+    enum store_code code;
+    int raw;          /* the library's code */
+    int32_t version;  /* after a GET, SET or CREATE; -1: not said */
+    int64_t owner;    /* GET: ephemeralOwner, 0 for a persistent node */
+    const char *data; /* GET: at most 16 KiB of it; until the next collect */
+    size_t len;
+};
+
+enum store_state {
+    STORE_OFFLINE, /* no handle: resolving, or backing off */
+    STORE_CONNECTING,
+    STORE_CONNECTED,
+    STORE_BROKEN, /* may not go on: too many handles could not be closed;
+                     the process should end itself */
+};
+const char *store_state_name(enum store_state s);
+
+struct store_status {
+    enum store_state state;
+    uint64_t since_mono_ms; /* of the state */
+    int64_t session;        /* 0: none yet */
+    uint64_t sessions;      /* new sessions so far: grows by one each time
+                               ephemeral nodes must be made anew */
+    unsigned reapers;       /* handles being closed */
+    uint64_t log_lines_dropped;
+    char why[160]; /* the last trouble, for people; "" */
+};
+
+struct store;
+
+struct store_ops {
+    /*
+     * Returns 0 when under way: exactly one reply will be collected, at the
+     * latest when the deadline of the store is over.  -1: not accepted now
+     * (not connected, window full); try again after the next wake.
+     */
+    int (*submit)(struct store *s, const struct store_request *r);
+    /* Fills OUT with up to MAX replies; returns how many. */
+    size_t (*collect)(struct store *s, struct store_reply *out, size_t max);
+    /*
+     * Does what is due (deadlines, the ladder); returns when to be called
+     * next, in monotonic ms.  Also to be called after each wake.
+     */
+    uint64_t (*tick)(struct store *s, uint64_t now_mono_ms);
+    void (*status)(struct store *s, struct store_status *out);
+    /*
+     * Ends the session, waiting at most BUDGET_MS, and frees everything that
+     * can be; returns false if a thread of the library had to be left
+     * behind (the process should then _exit).
+     */
+    bool (*close)(struct store *s, unsigned budget_ms);
+};
+
+struct store {
+    const struct store_ops *ops;
+    /* Set by the publisher before the first call: something can be
+     * collected or ticked.  Called on any thread; must not wait. */
+    void (*wake)(void *arg);
+    void *wake_arg;
+};
+
+#endif

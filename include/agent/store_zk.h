@@ -1,0 +1,29 @@
+#ifndef AGENT_STORE_ZK_H
+#define AGENT_STORE_ZK_H
+
+#include "agent/config.h"
+#include "agent/err.h"
+#include "agent/store.h"
+
+/*
+ * The store in ZooKeeper, over libzookeeper_mt: asynchronous single calls in
+ * a window, a deadline of our own on each, numeric addresses only, a ladder
+ * from reconnecting to a new handle to a new session, and a reaper thread
+ * for every handle that is dropped.
+ */
+struct resolver;
+
+struct store_zk_options {
+    const struct config_server *servers; /* copied */
+    size_t nservers;
+    unsigned session_timeout_ms;
+    enum config_acl acl;
+    const char *digest;        /* "user:password", or NULL; copied; wiped */
+    struct resolver *resolver; /* borrowed; outlives the store */
+};
+
+/* Starts nothing before the first tick.  NULL and E on lack of memory. */
+struct store *store_zk_new(const struct store_zk_options *o,
+                           struct err *e) MUST_USE;
+
+#endif

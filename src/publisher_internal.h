@@ -1,0 +1,235 @@
+#ifndef PUBLISHER_INTERNAL_H
+#define PUBLISHER_INTERNAL_H
+
+#include "agent/publisher.h"
+
+#include <pthread.h>
+#include <sys/queue.h>
+
+/*
+ * Between the parts of the publisher: the thread and the calls of others
+ * (publisher.c), what a slot is and needs next (publisher_slot.c), what a
+ * reply means (publisher_reply.c), the nodes above ours
+ * (publisher_parents.c).
+ */
+
+/* No slot has this index: the token of the parents' requests. */
+#define PARENTS_TOKEN UINT64_MAX
+
+#define BUSY_RETRY_MS   1000
+#define REFUSED_MS      30000 /* unless the options say */
+#define FAILED_FIRST_MS 1000
+
+/* A slot is in one place at a time. */
+enum place {
+    PLACE_IDLE,    /* nothing to do, until a post or a new session */
+    PLACE_QUEUE,   /* wants to be looked at: FIFO */
+    PLACE_FLIGHT,  /* a request is under way */
+    PLACE_DELAYED, /* refused; again at retry_mono_ms */
+    PLACE_PARENTS, /* waits for the nodes above it */
+};
+
+/* A status or heartbeat is written only after the loop has seen what was
+ * there, and then posted. */
+enum gate {
+    GATE_UNREAD,
+    GATE_TOLD,  /* the event waits to be taken */
+    GATE_TAKEN, /* … and was; the next post counts */
+    GATE_OPEN,
+};
+
+enum want {
+    WANT_NOTHING, /* neither posted nor withdrawn */
+    WANT_NODE,
+    WANT_GONE,
+};
+
+/* How a slot counts, see struct publisher_info. */
+enum standing {
+    STANDING_CLEAN,
+    STANDING_PENDING,
+    STANDING_GATED,   /* pending, and only the loop can change that */
+    STANDING_REFUSED, /* pending, and ZooKeeper says no */
+};
+#define STANDING_COUNT 4
+
+enum action {
+    ACTION_NONE,
+    ACTION_GET,
+    ACTION_SET,
+    ACTION_CREATE,
+    ACTION_DELETE,
+    ACTION_TAKE_OVER,
+    ACTION_FOREIGN, /* the node is somebody else's */
+};
+
+/* Why a slot's node is not as posted, as far as it was logged. */
+enum cause {
+    CAUSE_NONE,
+    CAUSE_NO_AUTH,
+    CAUSE_FAILED,
+    CAUSE_BUSY,
+    CAUSE_FOREIGN,
+    CAUSE_NO_PARENT,
+    CAUSE_NO_MEMORY,
+};
+
+struct buffer {
+    char *bytes; /* owned */
+    size_t len;
+    size_t size;
+};
+
+struct slot {
+    /* Never change. */
+    size_t index;
+    enum slot_kind kind;
+    char *path; /* owned */
+
+    /* All below: the publisher's lock. */
+    enum place place;
+    enum gate gate;
+    enum want want;
+    enum standing standing;
+    bool removed; /* the caller has forgotten it */
+    struct buffer posted;
+    uint64_t post; /* grows with every post and withdrawal */
+    uint64_t pending_mono_ms;
+    struct publisher_event *event; /* owned; told, not yet taken */
+    TAILQ_ENTRY(slot) at_place;
+    TAILQ_ENTRY(slot) at_pending;
+    TAILQ_ENTRY(slot) at_event;
+
+    /* What the publisher's thread knows of the node. */
+    uint64_t done; /* the post that the node is known to be like */
+    bool stale;    /* the session ended while a request was under way */
+    bool known;    /* what follows was read or written in this session */
+    bool exists;
+    int32_t version;
+    int64_t owner;
+    bool readable; /* it is a document of some agent's … */
+    bool ours;     /* … and of this one's */
+    char holder[96];
+    uint64_t seq;       /* the highest that is known to be written */
+    struct buffer sent; /* the bytes of the last write, certain or not */
+    uint64_t sent_post;
+    uint64_t sent_seq;
+    bool kept; /* nothing was posted, and we took the node over as it was */
+    bool parents_tried;
+    enum cause cause;
+    unsigned failed_ms; /* the wait after the last failure */
+    uint64_t retry_mono_ms;
+};
+
+TAILQ_HEAD(slot_list, slot);
+
+/* The levels above our nodes, made one by one. */
+struct parents {
+    size_t next; /* of count levels */
+    size_t count;
+    bool under_way;
+    uint64_t retry_mono_ms;
+    enum store_code code; /* the worst answer of this pass, and where */
+    size_t at;
+    char **paths; /* owned */
+};
+
+struct publisher {
+    /* Never change after the start. */
+    struct store *store; /* owned */
+    char *root;          /* owned; "" for "/" */
+    char *agent;         /* owned */
+    char *host;          /* owned */
+    void (*wake_loop)(void *);
+    void *wake_arg;
+    unsigned refused_ms;
+    pthread_t thread;
+
+    pthread_mutex_t lock;
+    pthread_cond_t wakeup;
+    pthread_cond_t ended;
+    /* All below: lock. */
+    struct slot **slots; /* owned; NULL where free */
+    size_t nslots;
+    size_t room;
+    size_t nfree;    /* free ones below nslots */
+    size_t nremoved; /* removed and not yet done */
+    struct slot_list queue;
+    struct slot_list delayed;
+    struct slot_list waiting; /* for the parents */
+    struct slot_list pending; /* in the order in which they became so */
+    struct slot_list events;
+    size_t count[STANDING_COUNT];
+    size_t in_flight;
+    uint64_t writes_ok;
+    uint64_t writes_failed;
+    char trouble[256];
+    struct store_status status;
+    uint64_t delayed_mono_ms; /* the first of the delayed is due */
+    bool woken;
+    bool tell; /* the loop is to be woken */
+    bool stopping;
+    uint64_t stop_mono_ms; /* no flushing after that */
+    unsigned close_ms;
+    bool done;
+    bool closed_all;
+
+    /* The publisher's thread. */
+    uint64_t sessions; /* status.sessions that the slots know of */
+    int64_t session;
+    bool broken_said;
+    struct parents parents;
+};
+
+/* All of these: publisher's thread, or lock held where it says LOCKED. */
+
+/* LOCKED: there is something to do. */
+void publisher_nudge(struct publisher *p);
+/* LOCKED: frees the slot if it is removed and done. */
+void publisher_sweep(struct publisher *p, struct slot *s);
+
+/* Grows B to SIZE.  -1 on lack of memory, B is then as it was. */
+int buffer_reserve(struct buffer *b, size_t size) MUST_USE;
+int buffer_set(struct buffer *b, const char *bytes, size_t len) MUST_USE;
+
+struct slot *slot_new(enum slot_kind kind, const char *path);
+void slot_free(struct slot *s); /* NULL is a no-op */
+/* LOCKED: moves S to PLACE, and counts anew how it stands. */
+void slot_move(struct publisher *p, struct slot *s, enum place place);
+void slot_count(struct publisher *p, struct slot *s);
+/* Its node lives in our session. */
+bool slot_is_ephemeral(const struct slot *s);
+/* LOCKED: what the slot needs next. */
+enum action slot_action(const struct publisher *p, const struct slot *s);
+/* LOCKED: fills R, and s->sent with what R sends.  -1: no memory. */
+int slot_request(struct slot *s, enum action a,
+                 struct store_request *r) MUST_USE;
+/* LOCKED: forgets what was known of the node. */
+void slot_forget(struct slot *s);
+/* LOCKED: gone for the caller, and nothing to be done any more. */
+bool slot_finished(const struct slot *s);
+
+/* LOCKED.  Puts the slot where it belongs now. */
+void publisher_reply(struct publisher *p, struct slot *s,
+                     const struct store_reply *r, uint64_t now_mono_ms);
+/* LOCKED: says so once, and tries again later. */
+void publisher_refuse(struct publisher *p, struct slot *s, enum cause cause,
+                      const char *detail, int raw, uint64_t now_mono_ms);
+
+int parents_init(struct parents *a, const char *root, bool presence,
+                 struct err *e) MUST_USE;
+void parents_free(struct parents *a);
+/* LOCKED: S found no parent; once they were made it is tried again. */
+void parents_wanted(struct publisher *p, struct slot *s, uint64_t now_mono_ms);
+/* The next request, if one is due; false: none. */
+bool parents_request(struct publisher *p, uint64_t now_mono_ms,
+                     struct store_request *r);
+/* The store did not take it. */
+void parents_unsent(struct publisher *p);
+/* LOCKED: S found no parent although they were made just now. */
+void parents_refuse(struct publisher *p, struct slot *s, uint64_t now_mono_ms);
+/* LOCKED */
+void parents_reply(struct publisher *p, const struct store_reply *r,
+                   uint64_t now_mono_ms);
+
+#endif

@@ -1,0 +1,235 @@
+/*
+ * The calls of other threads: slots come and go, documents are posted, events
+ * taken.  They touch memory only, under the publisher's mutex, and wake its
+ * thread when there is something new to do.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/clock.h"
+
+#include "publisher_internal.h"
+
+/* LOCKED */
+static void remove_slot(struct publisher *p, struct slot *s)
+{
+    slot_move(p, s, PLACE_IDLE);
+    s->want = WANT_NOTHING;
+    s->cause = CAUSE_NONE;
+    slot_count(p, s);
+    p->count[STANDING_CLEAN]--;
+    p->nremoved--;
+    p->slots[s->index] = NULL;
+    p->nfree++;
+    slot_free(s);
+}
+
+void publisher_sweep(struct publisher *p, struct slot *s)
+{
+    if (slot_finished(s))
+        remove_slot(p, s);
+}
+
+static const char *branch_of(enum slot_kind kind)
+{
+    switch (kind) {
+    case SLOT_STATUS:
+        return "instances";
+    case SLOT_HEARTBEAT:
+    case SLOT_HEARTBEAT_PERSISTENT:
+        return "agents";
+    case SLOT_PRESENCE:
+        return "alive";
+    }
+    return "";
+}
+
+/* LOCKED.  Two slots must not write one node: what is left to do of a
+ * removed one is given up. */
+static void give_up_removed(struct publisher *p, const char *path)
+{
+    for (size_t i = 0; i < p->nslots && p->nremoved > 0; i++) {
+        struct slot *s = p->slots[i];
+
+        if (s == NULL || !s->removed || strcmp(s->path, path) != 0)
+            continue;
+        s->want = WANT_NOTHING;
+        slot_count(p, s);
+        publisher_sweep(p, s);
+    }
+}
+
+/* LOCKED.  SIZE_MAX on lack of memory. */
+static size_t index_take(struct publisher *p)
+{
+    size_t i = p->nfree > 0 ? 0 : p->nslots;
+
+    while (i < p->nslots && p->slots[i] != NULL)
+        i++;
+    if (i < p->nslots) {
+        p->nfree--;
+        return i;
+    }
+    if (p->nslots == p->room) {
+        size_t room = p->room == 0 ? 16 : p->room * 2;
+        struct slot **slots = realloc(p->slots, room * sizeof *slots);
+
+        if (slots == NULL)
+            return SIZE_MAX;
+        p->slots = slots;
+        p->room = room;
+    }
+    return p->nslots++;
+}
+
+size_t publisher_add(struct publisher *p, enum slot_kind kind, const char *name,
+                     struct err *e)
+{
+    struct slot *s = NULL;
+    char *path = NULL;
+    size_t index = SIZE_MAX;
+
+    if (asprintf(&path, "%s/%s/%s", p->root, branch_of(kind), name) < 0)
+        path = NULL;
+    else
+        s = slot_new(kind, path);
+    if (s == NULL) {
+        err_set(e, "no memory for the node of %s", name);
+        free(path);
+        return SIZE_MAX;
+    }
+    pthread_mutex_lock(&p->lock);
+    give_up_removed(p, path);
+    index = index_take(p);
+    if (index != SIZE_MAX) {
+        s->index = index;
+        p->slots[index] = s;
+        p->count[STANDING_CLEAN]++;
+        slot_move(p, s, PLACE_QUEUE);
+        publisher_nudge(p);
+    }
+    pthread_mutex_unlock(&p->lock);
+    free(path);
+    if (index == SIZE_MAX) {
+        err_set(e, "no memory for the node of %s", name);
+        slot_free(s);
+    }
+    return index;
+}
+
+/* LOCKED */
+static struct slot *slot_at(struct publisher *p, size_t slot)
+{
+    assert(slot < p->nslots && p->slots[slot] != NULL &&
+           !p->slots[slot]->removed);
+    return p->slots[slot];
+}
+
+/* LOCKED */
+static void requeue(struct publisher *p, struct slot *s)
+{
+    if (s->place == PLACE_IDLE && slot_action(p, s) != ACTION_NONE) {
+        slot_move(p, s, PLACE_QUEUE);
+        publisher_nudge(p);
+    } else {
+        slot_count(p, s);
+    }
+}
+
+void publisher_remove(struct publisher *p, size_t slot)
+{
+    struct slot *s;
+
+    pthread_mutex_lock(&p->lock);
+    s = slot_at(p, slot);
+    s->removed = true;
+    p->nremoved++;
+    /* Nobody will answer the event any more. */
+    if (s->gate == GATE_TOLD || s->gate == GATE_TAKEN)
+        s->gate = GATE_OPEN;
+    if (s->event != NULL) {
+        TAILQ_REMOVE(&p->events, s, at_event);
+        free(s->event);
+        s->event = NULL;
+    }
+    requeue(p, s);
+    publisher_sweep(p, s);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* LOCKED */
+static void wanted(struct publisher *p, struct slot *s, enum want want)
+{
+    s->want = want;
+    s->post++;
+    if (s->gate == GATE_TAKEN)
+        s->gate = GATE_OPEN;
+    requeue(p, s);
+}
+
+void publisher_post(struct publisher *p, size_t slot, const char *doc,
+                    size_t len)
+{
+    struct slot *s;
+
+    assert(len > 0 && len <= DOCUMENT_MAX);
+    pthread_mutex_lock(&p->lock);
+    s = slot_at(p, slot);
+    if (buffer_set(&s->posted, doc, len) == 0)
+        wanted(p, s, WANT_NODE);
+    else
+        snprintf(p->trouble, sizeof p->trouble, "%s: no memory for a post",
+                 s->path);
+    pthread_mutex_unlock(&p->lock);
+}
+
+void publisher_withdraw(struct publisher *p, size_t slot)
+{
+    struct slot *s;
+
+    pthread_mutex_lock(&p->lock);
+    s = slot_at(p, slot);
+    assert(s->kind == SLOT_PRESENCE);
+    wanted(p, s, WANT_GONE);
+    pthread_mutex_unlock(&p->lock);
+}
+
+bool publisher_take(struct publisher *p, struct publisher_event *out)
+{
+    struct slot *s;
+
+    pthread_mutex_lock(&p->lock);
+    s = TAILQ_FIRST(&p->events);
+    if (s != NULL) {
+        TAILQ_REMOVE(&p->events, s, at_event);
+        *out = *s->event;
+        free(s->event);
+        s->event = NULL;
+        s->gate = GATE_TAKEN;
+    }
+    pthread_mutex_unlock(&p->lock);
+    return s != NULL;
+}
+
+void publisher_info(struct publisher *p, struct publisher_info *out)
+{
+    struct slot *oldest;
+
+    pthread_mutex_lock(&p->lock);
+    oldest = TAILQ_FIRST(&p->pending);
+    *out = (struct publisher_info){
+        .store = p->status,
+        .pending = p->count[STANDING_PENDING] + p->count[STANDING_GATED] +
+                   p->count[STANDING_REFUSED],
+        .in_flight = p->in_flight,
+        .writes_ok = p->writes_ok,
+        .writes_failed = p->writes_failed,
+        .oldest_pending_ms =
+            oldest != NULL ? clock_mono_ms() - oldest->pending_mono_ms : 0,
+        .refused = (unsigned)p->count[STANDING_REFUSED],
+    };
+    memcpy(out->trouble, p->trouble, sizeof out->trouble);
+    pthread_mutex_unlock(&p->lock);
+}

@@ -1,0 +1,456 @@
+/*
+ * The store in ZooKeeper: the window of requests, and the ladder that gets
+ * from a lost connection back to a session.
+ *
+ *   L1  not connected: the library is left to it.
+ *   L2  not connected for two session timeouts (at least ten seconds): the
+ *       handle is dropped, names are looked up anew, and a new handle goes on
+ *       with the same session.  The library never gives a session up by
+ *       itself, and refuses for ever a server that was set back.
+ *   L3  session expired or authentication failed: a new handle and a new
+ *       session, after a back-off.
+ *   L4  a request past our own deadline, which the library should have failed
+ *       long before: the handle is wedged; a new one, with the same session.
+ *
+ * A dropped handle goes to its reaper.  With three of them unfinished no new
+ * handle is made, and when the oldest does not end either the store says
+ * that it is broken: the process is better off started anew.
+ */
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/clock.h"
+#include "agent/resolver.h"
+
+#include "store_zk_internal.h"
+#include "agent/store_zk.h"
+
+#define DROPPED_MAX      3
+#define REAPER_MS        10000 /* it should be over in less than five */
+#define OP_GRACE_MS      2000
+#define L2_MS            10000
+#define POLL_MS          500
+#define BACKOFF_FIRST_MS 200
+#define BACKOFF_MAX_MS   30000
+
+struct zk_store {
+    struct store base;
+    unsigned timeout_ms;
+    enum config_acl acl;
+    char *digest;              /* owned; secret; or NULL */
+    struct resolver *resolver; /* borrowed */
+    struct zk_addrs *addrs;    /* owned */
+    atomic_bool armed;         /* base.wake is set */
+    /* All below: the publisher's thread. */
+    uint64_t now_mono_ms;     /* of the last tick */
+    struct zk_handle *handle; /* owned; NULL: none */
+    bool up;
+    uint64_t down_mono_ms; /* since when, while not up */
+    uint64_t retry_mono_ms;
+    unsigned backoff_ms; /* 0: no failure since the last success */
+    uint64_t random;
+    bool have_id;
+    struct zk_client_id id;
+    int64_t counted; /* the session that status.sessions counted last */
+    struct zk_handle *dropped[DROPPED_MAX]; /* owned */
+    size_t ndropped;
+    size_t open;                       /* accepted and not yet collected */
+    struct zk_answer ready[ZK_WINDOW]; /* answered and not yet collected */
+    size_t nready;
+    char *lent[ZK_WINDOW]; /* what the last collect pointed to */
+    size_t nlent;
+    struct store_status status;
+};
+
+static struct zk_store *zk_of(struct store *s)
+{
+    return (struct zk_store *)s; /* base is the first member */
+}
+
+static void resolver_wake(void *arg)
+{
+    struct zk_store *z = arg;
+
+    if (atomic_load_explicit(&z->armed, memory_order_acquire))
+        z->base.wake(z->base.wake_arg);
+}
+
+/* xorshift64; the library reseeds random() at every turn of its loops. */
+static uint64_t next_random(struct zk_store *z)
+{
+    z->random ^= z->random << 13;
+    z->random ^= z->random >> 7;
+    z->random ^= z->random << 17;
+    return z->random;
+}
+
+/* Half to all of a wait that doubles. */
+static unsigned next_backoff(struct zk_store *z)
+{
+    z->backoff_ms = z->backoff_ms == 0 ? BACKOFF_FIRST_MS : z->backoff_ms * 2;
+    if (z->backoff_ms > BACKOFF_MAX_MS)
+        z->backoff_ms = BACKOFF_MAX_MS;
+    return z->backoff_ms / 2 +
+           (unsigned)(next_random(z) % (z->backoff_ms / 2 + 1));
+}
+
+static void set_state(struct zk_store *z, enum store_state state, uint64_t now)
+{
+    if (z->status.state == state)
+        return;
+    z->status.state = state;
+    z->status.since_mono_ms = now;
+}
+
+static void set_why(struct zk_store *z, const char *why)
+{
+    snprintf(z->status.why, sizeof z->status.why, "%s", why);
+}
+
+static unsigned timeout_of(const struct zk_store *z)
+{
+    unsigned agreed = z->handle != NULL ? zk_handle_timeout_ms(z->handle) : 0;
+
+    return agreed > z->timeout_ms ? agreed : z->timeout_ms;
+}
+
+static unsigned l2_ms(const struct zk_store *z)
+{
+    unsigned twice = 2 * timeout_of(z);
+
+    return twice > L2_MS ? twice : L2_MS;
+}
+
+static const char *session_text(int64_t session, char out[20])
+{
+    snprintf(out, 20, "0x%llx", (unsigned long long)session);
+    return out;
+}
+
+static void harvest(struct zk_store *z)
+{
+    size_t n;
+
+    if (z->handle == NULL)
+        return;
+    n = zk_handle_harvest(z->handle, z->ready + z->nready,
+                          ZK_WINDOW - z->nready);
+    for (size_t i = 0; i < n; i++)
+        if (z->ready[z->nready + i].reply.code == STORE_OK)
+            z->backoff_ms = 0;
+    z->nready += n;
+}
+
+static void drop_handle(struct zk_store *z, uint64_t now)
+{
+    /* No handle is opened while DROPPED_MAX are there. */
+    assert(z->ndropped < DROPPED_MAX);
+    z->nready += zk_handle_drop(z->handle, now, z->ready + z->nready);
+    z->dropped[z->ndropped++] = z->handle;
+    z->handle = NULL;
+    z->up = false;
+    z->retry_mono_ms = now;
+    set_state(z, STORE_OFFLINE, now);
+}
+
+static void reap(struct zk_store *z, unsigned wait_ms)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < z->ndropped; i++)
+        if (!zk_handle_reaped(z->dropped[i], wait_ms))
+            z->dropped[kept++] = z->dropped[i];
+    z->ndropped = kept;
+}
+
+static void went_up(struct zk_store *z, uint64_t now)
+{
+    char server[80];
+    char session[20];
+    bool fresh;
+
+    z->up = true;
+    zk_handle_id(z->handle, &z->id);
+    z->have_id = true;
+    fresh = z->id.session != z->counted;
+    if (fresh) {
+        z->counted = z->id.session;
+        z->status.sessions++;
+    }
+    z->status.session = z->id.session;
+    set_why(z, "");
+    set_state(z, STORE_CONNECTED, now);
+    zk_handle_server(z->handle, server, sizeof server);
+    LOG_EVENT(LOG_LEVEL_INFO, "zk_connected", LOG_STR("server", server),
+              LOG_STR("session", session_text(z->id.session, session)),
+              LOG_BOOL("new", fresh),
+              LOG_UINT("timeout_ms", zk_handle_timeout_ms(z->handle)));
+}
+
+static void went_down(struct zk_store *z, uint64_t now, const char *why)
+{
+    uint64_t connected_ms = now - z->status.since_mono_ms;
+
+    z->up = false;
+    z->down_mono_ms = now;
+    set_why(z, why);
+    set_state(z, STORE_CONNECTING, now);
+    LOG_EVENT(LOG_LEVEL_WARN, "zk_disconnected", LOG_STR("why", why),
+              LOG_UINT("connected_ms", connected_ms));
+    /* In case that it lasts: a new handle then knows the new addresses. */
+    zk_addrs_refresh(z->addrs);
+}
+
+static void drop_wedged(struct zk_store *z, uint64_t now, const char *why)
+{
+    LOG_EVENT(LOG_LEVEL_WARN, "zk_handle_dropped", LOG_STR("why", why),
+              LOG_UINT("reapers", z->ndropped + 1));
+    set_why(z, why);
+    drop_handle(z, now);
+}
+
+static void session_over(struct zk_store *z, uint64_t now, const char *event,
+                         const char *why)
+{
+    char session[20];
+
+    LOG_EVENT(LOG_LEVEL_WARN, event,
+              LOG_STR("session", session_text(z->id.session, session)),
+              LOG_STR("why", why),
+              LOG_UINT("disconnected_ms", now - z->down_mono_ms));
+    set_why(z, why);
+    drop_handle(z, now);
+    z->have_id = false;
+    z->status.session = 0;
+    z->retry_mono_ms = now + next_backoff(z);
+}
+
+/* The ladder's look at the handle. */
+static void watch_handle(struct zk_store *z, uint64_t now, const char *said)
+{
+    enum zk_link link = zk_handle_link(z->handle);
+
+    if (link != ZK_LINK_UP && z->up)
+        went_down(z, now, said[0] != '\0' ? said : "connection lost");
+    if (zk_handle_deadline(z->handle) <= now) {
+        drop_wedged(z, now, "a request is past its deadline");
+        return;
+    }
+    switch (link) {
+    case ZK_LINK_UP:
+        if (!z->up)
+            went_up(z, now);
+        break;
+    case ZK_LINK_DOWN:
+        if (said[0] != '\0')
+            set_why(z, said);
+        if (now - z->down_mono_ms > l2_ms(z))
+            drop_wedged(z, now, "not connected for long");
+        break;
+    case ZK_LINK_EXPIRED:
+        session_over(z, now, "zk_session_expired", "session expired");
+        break;
+    case ZK_LINK_AUTH_FAILED:
+        session_over(z, now, "zk_auth_failed", "authentication failed");
+        break;
+    }
+}
+
+static bool may_open(struct zk_store *z, uint64_t now)
+{
+    if (now < z->retry_mono_ms || z->status.state == STORE_BROKEN)
+        return false;
+    if (z->ndropped < DROPPED_MAX)
+        return true;
+    set_why(z, "waiting for old handles to be closed");
+    if (now - zk_handle_dropped_mono_ms(z->dropped[0]) > REAPER_MS) {
+        set_why(z, "three handles could not be closed");
+        set_state(z, STORE_BROKEN, now);
+    }
+    return false;
+}
+
+static void open_handle(struct zk_store *z, uint64_t now)
+{
+    struct err e = { "" };
+    struct zk_handle_options o = {
+        .hosts = zk_addrs_list(z->addrs, &e),
+        .session_timeout_ms = z->timeout_ms,
+        .acl = z->acl,
+        .digest = z->digest,
+        .id = z->have_id ? &z->id : NULL,
+        .wake = z->base.wake,
+        .wake_arg = z->base.wake_arg,
+    };
+
+    /* The resolver wakes us. */
+    if (o.hosts == NULL) {
+        set_why(z, e.text);
+        return;
+    }
+    z->handle = zk_handle_open(&o, &e);
+    if (z->handle == NULL) {
+        set_why(z, e.text);
+        z->retry_mono_ms = now + next_backoff(z);
+        return;
+    }
+    z->down_mono_ms = now;
+    set_state(z, STORE_CONNECTING, now);
+}
+
+static uint64_t next_tick(struct zk_store *z, uint64_t now)
+{
+    uint64_t next = now + POLL_MS;
+    uint64_t due =
+        z->handle != NULL ? zk_handle_deadline(z->handle) : z->retry_mono_ms;
+
+    if (due > now && due < next)
+        next = due;
+    return z->nready > 0 ? now : next;
+}
+
+static uint64_t zk_tick(struct store *s, uint64_t now_mono_ms)
+{
+    struct zk_store *z = zk_of(s);
+    char said[sizeof z->status.why] = "";
+
+    z->now_mono_ms = now_mono_ms;
+    atomic_store_explicit(&z->armed, true, memory_order_release);
+    zk_log_drain(said, sizeof said);
+    reap(z, 0);
+    harvest(z);
+    if (z->handle != NULL)
+        watch_handle(z, now_mono_ms, said);
+    if (z->handle == NULL && may_open(z, now_mono_ms))
+        open_handle(z, now_mono_ms);
+    return next_tick(z, now_mono_ms);
+}
+
+static int zk_submit(struct store *s, const struct store_request *r)
+{
+    struct zk_store *z = zk_of(s);
+
+    if (!z->up || z->open >= ZK_WINDOW)
+        return -1;
+    if (zk_handle_submit(z->handle, r,
+                         z->now_mono_ms + timeout_of(z) + OP_GRACE_MS) != 0)
+        return -1;
+    z->open++;
+    return 0;
+}
+
+static void give_back(struct zk_store *z)
+{
+    while (z->nlent > 0)
+        free(z->lent[--z->nlent]);
+}
+
+static size_t zk_collect(struct store *s, struct store_reply *out, size_t max)
+{
+    struct zk_store *z = zk_of(s);
+    size_t n;
+
+    give_back(z);
+    harvest(z);
+    n = z->nready < max ? z->nready : max;
+    for (size_t i = 0; i < n; i++) {
+        out[i] = z->ready[i].reply;
+        z->lent[z->nlent++] = z->ready[i].data;
+    }
+    z->nready -= n;
+    memmove(z->ready, z->ready + n, z->nready * sizeof z->ready[0]);
+    z->open -= n;
+    return n;
+}
+
+static void zk_status(struct store *s, struct store_status *out)
+{
+    struct zk_store *z = zk_of(s);
+
+    *out = z->status;
+    out->reapers = (unsigned)z->ndropped;
+    out->log_lines_dropped = zk_log_dropped();
+}
+
+static void zk_free(struct zk_store *z)
+{
+    if (z->resolver != NULL)
+        resolver_unsubscribe(z->resolver, resolver_wake, z);
+    zk_addrs_free(z->addrs);
+    if (z->digest != NULL)
+        explicit_bzero(z->digest, strlen(z->digest));
+    free(z->digest);
+    explicit_bzero(&z->id, sizeof z->id);
+    free(z);
+}
+
+static bool zk_close(struct store *s, unsigned budget_ms)
+{
+    struct zk_store *z = zk_of(s);
+    uint64_t until = clock_mono_ms() + budget_ms;
+    uint64_t now;
+    char said[sizeof z->status.why];
+    bool all;
+
+    give_back(z);
+    if (z->handle != NULL)
+        drop_handle(z, clock_mono_ms());
+    while (z->ndropped > 0 && (now = clock_mono_ms()) < until) {
+        /* Those behind it need no longer than the first. */
+        if (!zk_handle_reaped(z->dropped[0], (unsigned)(until - now)))
+            break;
+        z->ndropped--;
+        memmove(z->dropped, z->dropped + 1, z->ndropped * sizeof(void *));
+    }
+    reap(z, 0);
+    for (size_t i = 0; i < z->ndropped; i++)
+        zk_handle_abandon(z->dropped[i]);
+    for (size_t i = 0; i < z->nready; i++)
+        free(z->ready[i].data);
+    zk_log_drain(said, sizeof said);
+    all = z->ndropped == 0;
+    zk_free(z);
+    return all;
+}
+
+static const struct store_ops OPS = {
+    .submit = zk_submit,
+    .collect = zk_collect,
+    .tick = zk_tick,
+    .status = zk_status,
+    .close = zk_close,
+};
+
+struct store *store_zk_new(const struct store_zk_options *o, struct err *e)
+{
+    struct zk_store *z = calloc(1, sizeof *z);
+
+    if (z == NULL) {
+        err_set(e, "no memory for the ZooKeeper store");
+        return NULL;
+    }
+    z->base.ops = &OPS;
+    z->timeout_ms = o->session_timeout_ms;
+    z->acl = o->acl;
+    z->random = (clock_mono_us() ^ ((uint64_t)getpid() << 40)) | 1;
+    if (o->digest != NULL && (z->digest = strdup(o->digest)) == NULL) {
+        err_set(e, "no memory for the ZooKeeper store");
+        goto failed;
+    }
+    z->addrs = zk_addrs_new(o->servers, o->nservers, o->resolver, e);
+    if (z->addrs == NULL)
+        goto failed;
+    if (o->resolver != NULL &&
+        resolver_subscribe(o->resolver, resolver_wake, z, e) != 0)
+        goto failed;
+    z->resolver = o->resolver;
+    return &z->base;
+
+failed:
+    zk_free(z);
+    return NULL;
+}

@@ -1,0 +1,478 @@
+/*
+ * One handle of libzookeeper_mt, from init to the end of its reaper.
+ *
+ * The library may call back until zookeeper_close has returned, and that can
+ * take seconds; so every request lives in the handle's own arena, which the
+ * reaper's end sets free, and a callback only notes what came and wakes.
+ * The lock is never held over a call into the library, which takes locks of
+ * its own around callbacks.  Only single asynchronous calls are used: the
+ * synchronous ones can wait for ever.  The one multi (the take-over) would
+ * free a pointer of ours on a session that is over, hence its gate.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <zookeeper/zookeeper.h>
+
+#include "agent/clock.h"
+
+#include "store_zk_internal.h"
+
+enum op_state { OP_FREE, OP_UNDER_WAY, OP_DONE };
+
+struct zk_op {
+    struct zk_handle *handle;
+    /* All below: lock of the handle. */
+    enum op_state state;
+    enum store_verb verb;
+    uint64_t token;
+    uint64_t deadline_mono_ms;
+    int rc;
+    int32_t version;
+    int64_t owner;
+    char *data; /* owned */
+    size_t len;
+    /* Written by the library when a multi is done. */
+    zoo_op_result_t results[2];
+    char created[8];
+};
+
+struct zk_handle {
+    zhandle_t *zh;
+    pthread_mutex_t lock;
+    pthread_cond_t closed;
+    /* lock */
+    void (*wake)(void *);
+    void *wake_arg;
+    bool dropped;  /* its answers interest nobody any more */
+    bool orphaned; /* and its end neither: the reaper frees it */
+    bool reaped;
+    bool proved; /* the server answered a request on this connection, and
+                    so did not mind our authentication, which goes first */
+    size_t done;
+    struct zk_op ops[ZK_WINDOW];
+    /* The publisher's thread. */
+    size_t next_op;
+    const struct ACL_vector *acl;
+    bool reaping;
+    pthread_t reaper;
+    uint64_t dropped_mono_ms;
+};
+
+static void keep_data(struct zk_op *op, const char *data, int len)
+{
+    if (data == NULL || len <= 0)
+        return;
+    op->len = len > ZK_DATA_MAX ? ZK_DATA_MAX : (size_t)len;
+    op->data = malloc(op->len);
+    if (op->data != NULL)
+        memcpy(op->data, data, op->len);
+    else
+        op->rc = ZTHROTTLEDOP; /* asked again by and by */
+}
+
+static void op_done(const void *ctx, int rc, const struct Stat *stat,
+                    const char *data, int len)
+{
+    struct zk_op *op = (struct zk_op *)ctx;
+    struct zk_handle *h = op->handle;
+
+    pthread_mutex_lock(&h->lock);
+    op->rc = rc;
+    if (rc == ZOK && stat != NULL) {
+        op->version = stat->version;
+        op->owner = stat->ephemeralOwner;
+    }
+    if (rc == ZOK && !h->dropped)
+        keep_data(op, data, len);
+    if (zk_server_said(rc))
+        h->proved = true;
+    op->state = OP_DONE;
+    h->done++;
+    if (!h->dropped)
+        h->wake(h->wake_arg);
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void on_void(int rc, const void *ctx)
+{
+    op_done(ctx, rc, NULL, NULL, 0);
+}
+
+static void on_created(int rc, const char *path, const void *ctx)
+{
+    (void)path;
+    op_done(ctx, rc, NULL, NULL, 0);
+}
+
+static void on_stat(int rc, const struct Stat *stat, const void *ctx)
+{
+    op_done(ctx, rc, stat, NULL, 0);
+}
+
+static void on_data(int rc, const char *data, int len, const struct Stat *stat,
+                    const void *ctx)
+{
+    op_done(ctx, rc, stat, data, len);
+}
+
+/* May run on a thread that holds the library's lock: no lock of ours. */
+static void on_auth(int rc, const void *ctx)
+{
+    (void)rc;
+    (void)ctx;
+}
+
+/* May run before init has returned: the handle is the context only. */
+static void on_watch(zhandle_t *zh, int type, int state, const char *path,
+                     void *ctx)
+{
+    struct zk_handle *h = ctx;
+
+    (void)zh;
+    (void)type;
+    (void)state;
+    (void)path;
+    pthread_mutex_lock(&h->lock);
+    h->proved = false;
+    if (!h->dropped)
+        h->wake(h->wake_arg);
+    pthread_mutex_unlock(&h->lock);
+}
+
+static struct zk_handle *handle_new(const struct zk_handle_options *o)
+{
+    struct zk_handle *h = calloc(1, sizeof *h);
+    pthread_condattr_t attr;
+
+    if (h == NULL)
+        return NULL;
+    pthread_mutex_init(&h->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&h->closed, &attr);
+    pthread_condattr_destroy(&attr);
+    h->wake = o->wake;
+    h->wake_arg = o->wake_arg;
+    h->acl = zk_acl(o->acl);
+    for (size_t i = 0; i < ZK_WINDOW; i++)
+        h->ops[i].handle = h;
+    return h;
+}
+
+static void handle_free(struct zk_handle *h)
+{
+    for (size_t i = 0; i < ZK_WINDOW; i++)
+        free(h->ops[i].data);
+    pthread_cond_destroy(&h->closed);
+    pthread_mutex_destroy(&h->lock);
+    free(h);
+}
+
+struct zk_handle *zk_handle_open(const struct zk_handle_options *o,
+                                 struct err *e)
+{
+    struct zk_handle *h = handle_new(o);
+    clientid_t id = { 0, { 0 } };
+
+    if (h == NULL) {
+        err_set(e, "no memory for a ZooKeeper handle");
+        return NULL;
+    }
+    if (o->id != NULL) {
+        id.client_id = o->id->session;
+        memcpy(id.passwd, o->id->password, sizeof id.passwd);
+    }
+    /* At debug level its calls wait for locks that they else would not. */
+    zoo_set_debug_level(ZOO_LOG_LEVEL_WARN);
+    h->zh = zookeeper_init2(o->hosts, on_watch, (int)o->session_timeout_ms,
+                            o->id != NULL ? &id : NULL, h, ZOO_NO_LOG_CLIENTENV,
+                            zk_log_line);
+    explicit_bzero(&id, sizeof id);
+    if (h->zh == NULL) {
+        err_set(e, "zookeeper_init2 %s: %s", o->hosts, strerror(errno));
+        handle_free(h);
+        return NULL;
+    }
+    zoo_set_servers_resolution_delay(h->zh, -1);
+    /* Once a handle: it is sent again at every connection. */
+    if (o->digest != NULL)
+        zoo_add_auth(h->zh, "digest", o->digest, (int)strlen(o->digest),
+                     on_auth, h);
+    return h;
+}
+
+enum zk_link zk_handle_link(struct zk_handle *h)
+{
+    int state = zoo_state(h->zh);
+
+    if (state == ZOO_CONNECTED_STATE)
+        return ZK_LINK_UP;
+    if (state == ZOO_EXPIRED_SESSION_STATE)
+        return ZK_LINK_EXPIRED;
+    if (state == ZOO_AUTH_FAILED_STATE)
+        return ZK_LINK_AUTH_FAILED;
+    return ZK_LINK_DOWN;
+}
+
+void zk_handle_id(struct zk_handle *h, struct zk_client_id *out)
+{
+    const clientid_t *id = zoo_client_id(h->zh);
+
+    out->session = id->client_id;
+    memcpy(out->password, id->passwd, sizeof out->password);
+}
+
+unsigned zk_handle_timeout_ms(struct zk_handle *h)
+{
+    int ms = zoo_recv_timeout(h->zh);
+
+    return ms > 0 ? (unsigned)ms : 0;
+}
+
+void zk_handle_server(struct zk_handle *h, char *out, size_t size)
+{
+    struct sockaddr_storage addr;
+    socklen_t len = sizeof addr;
+    char host[64];
+    char port[8];
+
+    out[0] = '\0';
+    if (zookeeper_get_connected_host(h->zh, (struct sockaddr *)&addr, &len) ==
+            NULL ||
+        getnameinfo((struct sockaddr *)&addr, len, host, sizeof host, port,
+                    sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return;
+    snprintf(out, size, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host,
+             port);
+}
+
+/* NULL when the window is full, or a take-over is not safe yet. */
+static struct zk_op *op_take(struct zk_handle *h, const struct store_request *r,
+                             uint64_t deadline_mono_ms)
+{
+    struct zk_op *op = NULL;
+
+    pthread_mutex_lock(&h->lock);
+    for (size_t i = 0; i < ZK_WINDOW && op == NULL; i++) {
+        op = &h->ops[h->next_op++ % ZK_WINDOW];
+        if (op->state != OP_FREE)
+            op = NULL;
+    }
+    if (r->verb == STORE_TAKE_OVER && !h->proved)
+        op = NULL;
+    if (op != NULL) {
+        op->state = OP_UNDER_WAY;
+        op->verb = r->verb;
+        op->token = r->token;
+        op->deadline_mono_ms = deadline_mono_ms;
+        op->version = -1;
+        op->owner = 0;
+        op->len = 0;
+    }
+    pthread_mutex_unlock(&h->lock);
+    return op;
+}
+
+/* Both operations point to one path: on a session that is over the library
+ * frees the second one's, unless it is the same as the first one's. */
+static int take_over(struct zk_handle *h, struct zk_op *op,
+                     const struct store_request *r)
+{
+    zoo_op_t ops[2];
+
+    memset(op->results, 0, sizeof op->results);
+    zoo_delete_op_init(&ops[0], r->path, r->version);
+    zoo_create_op_init(&ops[1], r->path, r->data, (int)r->len, h->acl,
+                       ZOO_EPHEMERAL, op->created, sizeof op->created);
+    if (zoo_state(h->zh) != ZOO_CONNECTED_STATE)
+        return ZINVALIDSTATE;
+    return zoo_amulti(h->zh, 2, ops, op->results, on_void, op);
+}
+
+static int call(struct zk_handle *h, struct zk_op *op,
+                const struct store_request *r)
+{
+    int len = (int)r->len;
+    int mode = r->ephemeral ? ZOO_EPHEMERAL : ZOO_PERSISTENT;
+
+    if (r->len > ZK_DATA_MAX)
+        return ZBADARGUMENTS;
+    switch (r->verb) {
+    case STORE_GET:
+        return zoo_aget(h->zh, r->path, 0, on_data, op);
+    case STORE_SET:
+        return zoo_aset(h->zh, r->path, r->data, len, r->version, on_stat, op);
+    case STORE_CREATE:
+        return zoo_acreate(h->zh, r->path, r->data, len, h->acl, mode,
+                           on_created, op);
+    case STORE_DELETE:
+        return zoo_adelete(h->zh, r->path, r->version, on_void, op);
+    case STORE_TAKE_OVER:
+        return take_over(h, op, r);
+    }
+    return ZBADARGUMENTS;
+}
+
+int zk_handle_submit(struct zk_handle *h, const struct store_request *r,
+                     uint64_t deadline_mono_ms)
+{
+    struct zk_op *op;
+    int rc;
+
+    if (zoo_state(h->zh) != ZOO_CONNECTED_STATE)
+        return -1;
+    op = op_take(h, r, deadline_mono_ms);
+    if (op == NULL)
+        return -1;
+    rc = call(h, op, r);
+    /* A system error is a wake-up that failed, of a request that is queued:
+     * it may well be answered. */
+    if (rc == ZOK || rc == ZSYSTEMERROR)
+        return 0;
+    if (rc == ZBADARGUMENTS) {
+        op_done(op, rc, NULL, NULL, 0);
+        return 0;
+    }
+    pthread_mutex_lock(&h->lock);
+    op->state = OP_FREE;
+    pthread_mutex_unlock(&h->lock);
+    return -1;
+}
+
+static void answer(struct zk_op *op, enum store_code code,
+                   struct zk_answer *out)
+{
+    bool made = op->verb == STORE_CREATE || op->verb == STORE_TAKE_OVER;
+
+    *out = (struct zk_answer){
+        .reply = { .verb = op->verb,
+                   .token = op->token,
+                   .code = code,
+                   .raw = op->rc,
+                   .version = code == STORE_OK && made ? 0 : op->version,
+                   .owner = op->owner,
+                   .data = op->data != NULL ? op->data : "",
+                   .len = op->data != NULL ? op->len : 0 },
+        .data = op->data,
+    };
+    op->data = NULL;
+    op->rc = 0;
+}
+
+size_t zk_handle_harvest(struct zk_handle *h, struct zk_answer *out, size_t max)
+{
+    size_t n = 0;
+
+    pthread_mutex_lock(&h->lock);
+    for (size_t i = 0; i < ZK_WINDOW && n < max && h->done > 0; i++) {
+        if (h->ops[i].state != OP_DONE)
+            continue;
+        answer(&h->ops[i], zk_code(h->ops[i].rc), &out[n++]);
+        h->ops[i].state = OP_FREE;
+        h->done--;
+    }
+    pthread_mutex_unlock(&h->lock);
+    return n;
+}
+
+uint64_t zk_handle_deadline(struct zk_handle *h)
+{
+    uint64_t first = UINT64_MAX;
+
+    pthread_mutex_lock(&h->lock);
+    for (size_t i = 0; i < ZK_WINDOW; i++)
+        if (h->ops[i].state == OP_UNDER_WAY &&
+            h->ops[i].deadline_mono_ms < first)
+            first = h->ops[i].deadline_mono_ms;
+    pthread_mutex_unlock(&h->lock);
+    return first;
+}
+
+static void *reap(void *arg)
+{
+    struct zk_handle *h = arg;
+    bool orphaned;
+
+    pthread_setname_np(pthread_self(), "zk-reaper");
+    zookeeper_close(h->zh);
+    pthread_mutex_lock(&h->lock);
+    h->reaped = true;
+    orphaned = h->orphaned;
+    if (!orphaned)
+        h->wake(h->wake_arg);
+    pthread_cond_signal(&h->closed);
+    pthread_mutex_unlock(&h->lock);
+    if (orphaned)
+        handle_free(h);
+    return NULL;
+}
+
+/* A handle that finds no thread now keeps waiting for one. */
+static void start_reaper(struct zk_handle *h)
+{
+    if (!h->reaping)
+        h->reaping = pthread_create(&h->reaper, NULL, reap, h) == 0;
+}
+
+size_t zk_handle_drop(struct zk_handle *h, uint64_t now_mono_ms,
+                      struct zk_answer *out)
+{
+    size_t n = 0;
+
+    pthread_mutex_lock(&h->lock);
+    h->dropped = true;
+    for (size_t i = 0; i < ZK_WINDOW; i++) {
+        struct zk_op *op = &h->ops[i];
+
+        if (op->state == OP_UNDER_WAY)
+            answer(op, STORE_UNCERTAIN, &out[n++]);
+        else if (op->state == OP_DONE)
+            answer(op, zk_code(op->rc), &out[n++]);
+    }
+    pthread_mutex_unlock(&h->lock);
+    h->dropped_mono_ms = now_mono_ms;
+    start_reaper(h);
+    return n;
+}
+
+uint64_t zk_handle_dropped_mono_ms(const struct zk_handle *h)
+{
+    return h->dropped_mono_ms;
+}
+
+bool zk_handle_reaped(struct zk_handle *h, unsigned wait_ms)
+{
+    uint64_t until = clock_mono_ms() + wait_ms;
+    struct timespec ts = { .tv_sec = (time_t)(until / 1000),
+                           .tv_nsec = (long)(until % 1000) * 1000000 };
+    bool reaped;
+
+    start_reaper(h);
+    pthread_mutex_lock(&h->lock);
+    while (!h->reaped && wait_ms > 0)
+        if (pthread_cond_timedwait(&h->closed, &h->lock, &ts) == ETIMEDOUT)
+            break;
+    reaped = h->reaped;
+    pthread_mutex_unlock(&h->lock);
+    if (!reaped)
+        return false;
+    pthread_join(h->reaper, NULL);
+    handle_free(h);
+    return true;
+}
+
+void zk_handle_abandon(struct zk_handle *h)
+{
+    pthread_mutex_lock(&h->lock);
+    h->orphaned = true;
+    if (h->reaping)
+        pthread_detach(h->reaper);
+    pthread_mutex_unlock(&h->lock);
+}

@@ -1,0 +1,117 @@
+#ifndef STORE_ZK_INTERNAL_H
+#define STORE_ZK_INTERNAL_H
+
+#include "agent/config.h"
+#include "agent/err.h"
+#include "agent/log.h"
+#include "agent/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Between the parts of the ZooKeeper store: the ladder (store_zk.c), one
+ * handle of the library (store_zk_handle.c), its codes (store_zk_codes.c; both
+ * are the home of zookeeper.h), the addresses (store_zk_addrs.c) and the
+ * library's own log lines (store_zk_log.c).  Everything is called on the
+ * publisher's thread.
+ */
+
+/* Requests under way at most: far below what fills the library's self-pipe,
+ * after which its calls fail although they are queued. */
+#define ZK_WINDOW   128
+#define ZK_DATA_MAX (16 * 1024)
+
+struct zk_handle;
+
+struct zk_client_id {
+    int64_t session;
+    char password[16]; /* secret: never logged */
+};
+
+struct zk_handle_options {
+    const char *hosts; /* "ip:port,…", numeric only */
+    unsigned session_timeout_ms;
+    enum config_acl acl;
+    const char *digest;            /* or NULL */
+    const struct zk_client_id *id; /* the session to go on with, or NULL */
+    void (*wake)(void *);
+    void *wake_arg;
+};
+
+enum zk_link {
+    ZK_LINK_DOWN, /* not connected; the library is at it */
+    ZK_LINK_UP,
+    ZK_LINK_EXPIRED,     /* nothing but a new session helps */
+    ZK_LINK_AUTH_FAILED, /* the server does not know our scheme */
+};
+
+/* A reply and the bytes that it points to. */
+struct zk_answer {
+    struct store_reply reply;
+    char *data; /* owned; or NULL */
+};
+
+/* Never waits for the network.  NULL and E when it could not be made. */
+struct zk_handle *zk_handle_open(const struct zk_handle_options *o,
+                                 struct err *e) MUST_USE;
+enum zk_link zk_handle_link(struct zk_handle *h);
+/* While the link is up. */
+void zk_handle_id(struct zk_handle *h, struct zk_client_id *out);
+unsigned zk_handle_timeout_ms(struct zk_handle *h);
+/* "127.0.0.1:2181", or "". */
+void zk_handle_server(struct zk_handle *h, char *out, size_t size);
+/* 0: an answer will be harvested; -1: not now. */
+int zk_handle_submit(struct zk_handle *h, const struct store_request *r,
+                     uint64_t deadline_mono_ms);
+/* Moves what is answered to OUT; the bytes are then the caller's. */
+size_t zk_handle_harvest(struct zk_handle *h, struct zk_answer *out,
+                         size_t max);
+/* Of the request that has waited longest; UINT64_MAX: none is under way. */
+uint64_t zk_handle_deadline(struct zk_handle *h);
+
+/*
+ * Gives the handle up: what is under way is moved to OUT (room for ZK_WINDOW)
+ * as uncertain, and a reaper thread closes it.  Its memory goes only after
+ * zookeeper_close returned, as the library may call back until then.
+ */
+size_t zk_handle_drop(struct zk_handle *h, uint64_t now_mono_ms,
+                      struct zk_answer *out);
+uint64_t zk_handle_dropped_mono_ms(const struct zk_handle *h);
+/*
+ * Of a dropped handle: true when it was closed and is now freed.  Starts the
+ * reaper if that failed before.  Waits at most WAIT_MS.
+ */
+bool zk_handle_reaped(struct zk_handle *h, unsigned wait_ms);
+/* Leaves a dropped handle to its reaper, which frees it one day. */
+void zk_handle_abandon(struct zk_handle *h);
+
+struct ACL_vector; /* the library's */
+
+const struct ACL_vector *zk_acl(enum config_acl acl);
+enum store_code zk_code(int rc);
+/* RC came from a server, in answer to a request. */
+bool zk_server_said(int rc);
+
+struct zk_addrs;
+struct resolver;
+
+struct zk_addrs *zk_addrs_new(const struct config_server *servers, size_t n,
+                              struct resolver *r, struct err *e) MUST_USE;
+void zk_addrs_free(struct zk_addrs *a); /* NULL is a no-op */
+/* All known addresses as the library wants them; valid until the next call.
+ * NULL and WHY when not one is known, or a name was never asked for yet:
+ * the resolver then wakes whoever subscribed. */
+const char *zk_addrs_list(struct zk_addrs *a, struct err *why);
+/* Nothing there answers: names are asked for anew. */
+void zk_addrs_refresh(struct zk_addrs *a);
+
+/* The library's log callback: copies into a ring, never writes. */
+void zk_log_line(const char *line);
+/* Writes what the ring holds as events `zk_log`; the last line of the
+ * library goes to LAST, which is left alone when there is none. */
+void zk_log_drain(char *last, size_t size);
+uint64_t zk_log_dropped(void);
+
+#endif

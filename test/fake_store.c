@@ -1,0 +1,461 @@
+/*
+ * The store in memory.  One mutex; nodes in a flat array, parents checked by
+ * their paths.  Faults come from a seeded generator, so that a failing run
+ * can be repeated as far as the threads allow.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake_store.h"
+
+#define NODES  256
+#define WINDOW 16 /* small, so that it is full at times */
+
+struct entry {
+    char path[128];
+    bool exists;
+    struct fake_node node;
+};
+
+struct answer {
+    struct store_reply reply;
+    char data[4200];
+};
+
+struct fake_store {
+    struct store base;
+    pthread_mutex_t lock;
+    struct entry entries[NODES];
+    size_t nentries;
+    struct answer answers[WINDOW];
+    struct answer lent[WINDOW];
+    size_t nanswers;
+    struct store_status status;
+    struct fake_faults faults;
+    char denied[128];
+    enum store_code denied_code;
+    bool mute;
+    bool closed;
+    unsigned requests;
+    int64_t last_session;
+    uint64_t random;
+    void (*on_write)(void *, const char *, const char *, size_t);
+    void *on_write_arg;
+};
+
+static struct fake_store *fake_of(struct store *s)
+{
+    return (struct fake_store *)s;
+}
+
+static unsigned roll(struct fake_store *f)
+{
+    f->random = f->random * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)(f->random >> 33) % 1000;
+}
+
+static struct entry *entry_at(struct fake_store *f, const char *path)
+{
+    struct entry *e;
+
+    for (size_t i = 0; i < f->nentries; i++)
+        if (strcmp(f->entries[i].path, path) == 0)
+            return &f->entries[i];
+    if (f->nentries == NODES)
+        abort();
+    e = &f->entries[f->nentries++];
+    snprintf(e->path, sizeof e->path, "%s", path);
+    return e;
+}
+
+static bool has_parent(struct fake_store *f, const char *path)
+{
+    char parent[128];
+    char *slash;
+
+    snprintf(parent, sizeof parent, "%s", path);
+    slash = strrchr(parent, '/');
+    if (slash == parent)
+        return true;
+    *slash = '\0';
+    return entry_at(f, parent)->exists;
+}
+
+static void store_data(struct entry *e, const char *data, size_t len)
+{
+    memcpy(e->node.data, data, len);
+    e->node.data[len] = '\0';
+    e->node.len = len;
+    e->node.writes++;
+}
+
+static void vanish(struct entry *e)
+{
+    e->exists = false;
+    e->node.disappeared++;
+}
+
+static enum store_code create(struct fake_store *f, struct entry *e,
+                              const struct store_request *r, bool ephemeral)
+{
+    if (e->exists)
+        return STORE_NODE_EXISTS;
+    if (!has_parent(f, r->path))
+        return STORE_NO_NODE;
+    e->exists = true;
+    e->node.version = 0;
+    e->node.owner = ephemeral ? f->status.session : 0;
+    store_data(e, r->data, r->len);
+    return STORE_OK;
+}
+
+static enum store_code check(const struct entry *e,
+                             const struct store_request *r)
+{
+    if (!e->exists)
+        return STORE_NO_NODE;
+    if (r->version != -1 && r->version != e->node.version)
+        return STORE_BAD_VERSION;
+    return STORE_OK;
+}
+
+static enum store_code apply(struct fake_store *f,
+                             const struct store_request *r)
+{
+    struct entry *e = entry_at(f, r->path);
+    enum store_code code = check(e, r);
+
+    switch (r->verb) {
+    case STORE_GET:
+        return e->exists ? STORE_OK : STORE_NO_NODE;
+    case STORE_SET:
+        if (code == STORE_OK) {
+            e->node.version++;
+            store_data(e, r->data, r->len);
+        }
+        break;
+    case STORE_CREATE:
+        code = create(f, e, r, r->ephemeral);
+        break;
+    case STORE_DELETE:
+        if (code == STORE_OK)
+            vanish(e);
+        return code;
+    case STORE_TAKE_OVER:
+        if (code == STORE_OK) {
+            e->exists = false;
+            code = create(f, e, r, true);
+        }
+        break;
+    }
+    if (code == STORE_OK && f->on_write != NULL && r->len > 0)
+        f->on_write(f->on_write_arg, r->path, r->data, r->len);
+    return code;
+}
+
+static enum store_code decide(struct fake_store *f,
+                              const struct store_request *r)
+{
+    unsigned dice = roll(f);
+
+    if (f->denied[0] != '\0' &&
+        strncmp(r->path, f->denied, strlen(f->denied)) == 0)
+        return f->denied_code;
+    if (dice < f->faults.lost_before)
+        return STORE_UNCERTAIN;
+    dice -= f->faults.lost_before;
+    if (dice < f->faults.busy)
+        return STORE_BUSY;
+    dice -= f->faults.busy;
+    if (dice < f->faults.lost_after) {
+        apply(f, r);
+        return STORE_UNCERTAIN;
+    }
+    return apply(f, r);
+}
+
+static int fake_submit(struct store *s, const struct store_request *r)
+{
+    struct fake_store *f = fake_of(s);
+    struct answer *a;
+    struct entry *e;
+
+    pthread_mutex_lock(&f->lock);
+    if (f->status.state != STORE_CONNECTED || f->nanswers == WINDOW) {
+        pthread_mutex_unlock(&f->lock);
+        return -1;
+    }
+    f->requests++;
+    a = &f->answers[f->nanswers++];
+    memset(a, 0, sizeof *a);
+    a->reply.verb = r->verb;
+    a->reply.token = r->token;
+    a->reply.version = -1;
+    a->reply.code = decide(f, r);
+    e = entry_at(f, r->path);
+    if (a->reply.code == STORE_OK) {
+        a->reply.version = e->node.version;
+        a->reply.owner = e->node.owner;
+        a->reply.len = r->verb == STORE_GET ? e->node.len : 0;
+        memcpy(a->data, e->node.data, a->reply.len);
+    }
+    s->wake(s->wake_arg);
+    pthread_mutex_unlock(&f->lock);
+    return 0;
+}
+
+static size_t fake_collect(struct store *s, struct store_reply *out, size_t max)
+{
+    struct fake_store *f = fake_of(s);
+    size_t n;
+
+    pthread_mutex_lock(&f->lock);
+    n = f->mute ? 0 : f->nanswers < max ? f->nanswers : max;
+    memcpy(f->lent, f->answers, n * sizeof f->lent[0]);
+    memmove(f->answers, f->answers + n,
+            (f->nanswers - n) * sizeof f->answers[0]);
+    f->nanswers -= n;
+    for (size_t i = 0; i < n; i++) {
+        out[i] = f->lent[i].reply;
+        out[i].data = f->lent[i].data;
+    }
+    pthread_mutex_unlock(&f->lock);
+    return n;
+}
+
+static uint64_t fake_tick(struct store *s, uint64_t now_mono_ms)
+{
+    (void)s;
+    return now_mono_ms + 100;
+}
+
+static void fake_status(struct store *s, struct store_status *out)
+{
+    struct fake_store *f = fake_of(s);
+
+    pthread_mutex_lock(&f->lock);
+    *out = f->status;
+    pthread_mutex_unlock(&f->lock);
+}
+
+static bool fake_close(struct store *s, unsigned budget_ms)
+{
+    struct fake_store *f = fake_of(s);
+    bool mute;
+
+    (void)budget_ms;
+    pthread_mutex_lock(&f->lock);
+    f->closed = true;
+    s->wake = NULL;
+    for (size_t i = 0; i < f->nentries; i++)
+        if (f->entries[i].exists && f->entries[i].node.owner != 0 &&
+            f->entries[i].node.owner == f->status.session)
+            vanish(&f->entries[i]);
+    mute = f->mute;
+    pthread_mutex_unlock(&f->lock);
+    return !mute;
+}
+
+static const struct store_ops OPS = {
+    .submit = fake_submit,
+    .collect = fake_collect,
+    .tick = fake_tick,
+    .status = fake_status,
+    .close = fake_close,
+};
+
+struct fake_store *fake_store_new(uint64_t seed)
+{
+    struct fake_store *f = calloc(1, sizeof *f);
+
+    if (f == NULL)
+        abort();
+    f->base.ops = &OPS;
+    f->random = seed * 2654435761u + 1;
+    f->last_session = 100;
+    f->status.state = STORE_CONNECTING;
+    pthread_mutex_init(&f->lock, NULL);
+    return f;
+}
+
+void fake_store_free(struct fake_store *f)
+{
+    pthread_mutex_destroy(&f->lock);
+    free(f);
+}
+
+struct store *fake_store_seam(struct fake_store *f)
+{
+    return &f->base;
+}
+
+static void begin_session(struct fake_store *f)
+{
+    f->status.session = ++f->last_session;
+    f->status.sessions++;
+}
+
+static void wake(struct fake_store *f)
+{
+    if (f->base.wake != NULL)
+        f->base.wake(f->base.wake_arg);
+}
+
+void fake_store_connect(struct fake_store *f)
+{
+    pthread_mutex_lock(&f->lock);
+    if (f->status.session == 0)
+        begin_session(f);
+    f->status.state = STORE_CONNECTED;
+    wake(f);
+    pthread_mutex_unlock(&f->lock);
+}
+
+static void lose_answers(struct fake_store *f)
+{
+    for (size_t i = 0; i < f->nanswers; i++) {
+        f->answers[i].reply.code = STORE_UNCERTAIN;
+        f->answers[i].reply.len = 0;
+    }
+}
+
+void fake_store_disconnect(struct fake_store *f)
+{
+    pthread_mutex_lock(&f->lock);
+    f->status.state = STORE_CONNECTING;
+    lose_answers(f);
+    wake(f);
+    pthread_mutex_unlock(&f->lock);
+}
+
+static void end_owner(struct fake_store *f, int64_t owner)
+{
+    for (size_t i = 0; i < f->nentries; i++)
+        if (f->entries[i].exists && f->entries[i].node.owner == owner)
+            vanish(&f->entries[i]);
+}
+
+void fake_store_expire(struct fake_store *f, bool lose)
+{
+    pthread_mutex_lock(&f->lock);
+    if (lose)
+        lose_answers(f);
+    end_owner(f, f->status.session);
+    begin_session(f);
+    wake(f);
+    pthread_mutex_unlock(&f->lock);
+}
+
+void fake_store_end_owner(struct fake_store *f, int64_t owner)
+{
+    pthread_mutex_lock(&f->lock);
+    end_owner(f, owner);
+    pthread_mutex_unlock(&f->lock);
+}
+
+void fake_store_faults(struct fake_store *f, struct fake_faults faults)
+{
+    pthread_mutex_lock(&f->lock);
+    f->faults = faults;
+    pthread_mutex_unlock(&f->lock);
+}
+
+void fake_store_deny(struct fake_store *f, const char *prefix,
+                     enum store_code code)
+{
+    pthread_mutex_lock(&f->lock);
+    snprintf(f->denied, sizeof f->denied, "%s", prefix != NULL ? prefix : "");
+    f->denied_code = code;
+    pthread_mutex_unlock(&f->lock);
+}
+
+void fake_store_mute(struct fake_store *f, bool mute)
+{
+    pthread_mutex_lock(&f->lock);
+    f->mute = mute;
+    wake(f);
+    pthread_mutex_unlock(&f->lock);
+}
+
+void fake_store_put(struct fake_store *f, const char *path, const char *data,
+                    int64_t owner)
+{
+    char level[128];
+    struct entry *e;
+
+    pthread_mutex_lock(&f->lock);
+    for (const char *c = strchr(path + 1, '/'); c != NULL;
+         c = strchr(c + 1, '/')) {
+        snprintf(level, sizeof level, "%.*s", (int)(c - path), path);
+        entry_at(f, level)->exists = true;
+    }
+    e = entry_at(f, path);
+    e->node.version = e->exists ? e->node.version + 1 : 0;
+    e->exists = true;
+    e->node.owner = owner;
+    store_data(e, data, strlen(data));
+    pthread_mutex_unlock(&f->lock);
+}
+
+void fake_store_remove(struct fake_store *f, const char *path)
+{
+    pthread_mutex_lock(&f->lock);
+    vanish(entry_at(f, path));
+    pthread_mutex_unlock(&f->lock);
+}
+
+bool fake_store_look(struct fake_store *f, const char *path,
+                     struct fake_node *out)
+{
+    struct entry *e;
+    bool exists;
+
+    pthread_mutex_lock(&f->lock);
+    e = entry_at(f, path);
+    *out = e->node;
+    exists = e->exists;
+    pthread_mutex_unlock(&f->lock);
+    return exists;
+}
+
+int64_t fake_store_session(struct fake_store *f)
+{
+    int64_t session;
+
+    pthread_mutex_lock(&f->lock);
+    session = f->status.session;
+    pthread_mutex_unlock(&f->lock);
+    return session;
+}
+
+unsigned fake_store_requests(struct fake_store *f)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&f->lock);
+    n = f->requests;
+    pthread_mutex_unlock(&f->lock);
+    return n;
+}
+
+bool fake_store_closed(struct fake_store *f)
+{
+    bool closed;
+
+    pthread_mutex_lock(&f->lock);
+    closed = f->closed;
+    pthread_mutex_unlock(&f->lock);
+    return closed;
+}
+
+void fake_store_on_write(struct fake_store *f,
+                         void (*fn)(void *, const char *, const char *, size_t),
+                         void *arg)
+{
+    pthread_mutex_lock(&f->lock);
+    f->on_write = fn;
+    f->on_write_arg = arg;
+    pthread_mutex_unlock(&f->lock);
+}

@@ -1,0 +1,224 @@
+/*
+ * The store's ladder, from a reconnect over a new session to a new handle:
+ * every step is caused on purpose, by signals to a real ZooKeeper, by ending
+ * the session behind the store's back, or in the client library itself.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "scratch.h"
+#include "store_bench.h"
+#include "wrapped_zookeeper.h"
+
+static void expire(struct bench_store *s)
+{
+    clientid_t id = wrapped_zookeeper_id();
+
+    assert_int_equal(id.client_id, status(s).session);
+    AWAIT_BY(await_nap(),
+             real_zookeeper_expire(server, id.client_id, id.passwd));
+}
+
+static void an_expired_session_is_followed_by_a_new_one(void **state)
+{
+    struct bench_store *w = open_store();
+    int64_t before;
+
+    (void)state;
+    await_connected(w);
+    put_new(w, "/e", true);
+    before = status(w).session;
+    assert_int_equal(status(w).sessions, 1);
+    expire(w);
+    AWAIT(w, status(w).sessions == 2);
+    await_connected(w);
+    assert_true(status(w).session != before);
+    assert_int_equal(get(w, "/e"), STORE_NO_NODE);
+    finish_store(w);
+}
+
+static void twenty_expiries_leave_no_thread_and_no_descriptor(void **state)
+{
+    struct bench_store *w = open_store();
+    size_t threads;
+    size_t fds;
+
+    (void)state;
+    await_connected(w);
+    threads = threads_now();
+    fds = scratch_entries("/proc/self/fd");
+    for (uint64_t i = 2; i <= 21; i++) {
+        expire(w);
+        AWAIT(w, status(w).sessions == i);
+        assert_int_equal(get(w, "/"), STORE_OK);
+    }
+    AWAIT(w, status(w).reapers == 0);
+    assert_int_equal(threads_now(), threads);
+    assert_int_equal(scratch_entries("/proc/self/fd"), fds);
+    finish_store(w);
+    assert_int_equal(threads_now(), threads - 2);
+}
+
+static void a_stopped_server_leaves_the_outcome_uncertain(void **state)
+{
+    struct bench_store *w = open_store();
+    struct store_request r = { .verb = STORE_GET, .path = "/" };
+
+    (void)state;
+    await_connected(w);
+    real_zookeeper_signal(server, SIGSTOP);
+    submit(w, &r);
+    AWAIT(w, w->answered);
+    assert_int_equal(w->reply.code, STORE_UNCERTAIN);
+    AWAIT(w, status(w).state == STORE_CONNECTING);
+    assert_true(status(w).why[0] != '\0');
+    assert_int_equal(w->store->ops->submit(w->store, &r), -1);
+    real_zookeeper_signal(server, SIGCONT);
+    await_connected(w);
+    assert_int_equal(get(w, "/"), STORE_OK);
+    finish_store(w);
+}
+
+static void a_killed_and_restarted_server_finds_the_same_session(void **state)
+{
+    struct bench_store *w = open_store();
+
+    (void)state;
+    await_connected(w);
+    put_new(w, "/e", true);
+    real_zookeeper_kill(server);
+    AWAIT(w, status(w).state == STORE_CONNECTING);
+    real_zookeeper_revive(server);
+    await_connected(w);
+    /* Within the time-out of a session, unless this machine is very busy. */
+    if (status(w).sessions == 1)
+        assert_int_equal(get(w, "/e"), STORE_OK);
+    finish_store(w);
+}
+
+static void long_without_a_connection_a_new_handle_keeps_the_session(
+    void **state)
+{
+    struct bench_store *w = open_store();
+    zhandle_t *before;
+    int64_t session;
+
+    (void)state;
+    await_connected(w);
+    session = status(w).session;
+    before = wrapped_zookeeper.last_handle;
+    real_zookeeper_signal(server, SIGSTOP);
+    AWAIT(w, status(w).state == STORE_CONNECTING);
+    w->ahead_ms += 2 * SESSION_MS + 1000;
+    turn(w);
+    assert_ptr_not_equal(wrapped_zookeeper.last_handle, before);
+    real_zookeeper_signal(server, SIGCONT);
+    await_connected(w);
+    if (status(w).sessions == 1)
+        assert_int_equal(status(w).session, session);
+    assert_int_equal(get(w, "/"), STORE_OK);
+    finish_store(w);
+}
+
+static void a_server_that_lost_its_data_gets_a_new_session(void **state)
+{
+    struct bench_store *w = open_store();
+
+    (void)state;
+    await_connected(w);
+    for (int i = 0; i < 5; i++)
+        put_new(w, "/e", true);
+    real_zookeeper_kill(server);
+    real_zookeeper_forget(server);
+    AWAIT(w, status(w).state == STORE_CONNECTING);
+    real_zookeeper_revive(server);
+    w->ahead_ms += 2 * SESSION_MS + 1000;
+    AWAIT(w, status(w).sessions == 2);
+    await_connected(w);
+    assert_int_equal(get(w, "/e"), STORE_NO_NODE);
+    finish_store(w);
+}
+
+static void a_wedged_handle_is_replaced_and_its_request_uncertain(void **state)
+{
+    struct bench_store *w = open_store();
+    struct store_request r = { .verb = STORE_GET, .path = "/" };
+    zhandle_t *before;
+
+    (void)state;
+    await_connected(w);
+    before = wrapped_zookeeper.last_handle;
+    atomic_store(&wrapped_zookeeper.swallow_gets, true);
+    submit(w, &r);
+    turn(w);
+    assert_false(w->answered);
+    atomic_store(&wrapped_zookeeper.swallow_gets, false);
+    w->ahead_ms += SESSION_MS + 2001;
+    AWAIT(w, w->answered);
+    assert_int_equal(w->reply.code, STORE_UNCERTAIN);
+    AWAIT(w, wrapped_zookeeper.last_handle != before);
+    /* The old handle may still end the session that the new one took on. */
+    AWAIT(w, get(w, "/") == STORE_OK);
+    finish_store(w);
+}
+
+static void three_handles_that_do_not_close_break_the_store(void **state)
+{
+    struct bench_store *w = open_store();
+    size_t threads = threads_now();
+
+    (void)state;
+    await_connected(w);
+    atomic_store(&wrapped_zookeeper.block_closes, true);
+    for (unsigned i = 1; i <= 3; i++) {
+        await_connected(w);
+        expire(w);
+        AWAIT(w, status(w).reapers == i);
+    }
+    turn(w);
+    assert_int_equal(status(w).state, STORE_OFFLINE);
+    w->ahead_ms = 60000;
+    AWAIT(w, status(w).state == STORE_BROKEN);
+    assert_false(close_store(w, 20));
+    /* Left behind, and yet they end and free all once they can. */
+    atomic_store(&wrapped_zookeeper.block_closes, false);
+    await_threads(threads);
+    free_store(w);
+}
+
+static void a_reaper_that_could_not_start_is_started_later(void **state)
+{
+    struct bench_store *w = open_store();
+
+    (void)state;
+    await_connected(w);
+    atomic_store(&wrapped_zookeeper.refused_threads, 1);
+    expire(w);
+    AWAIT(w, status(w).sessions == 2 && status(w).reapers == 0);
+    assert_int_equal(atomic_load(&wrapped_zookeeper.refused_threads), 0);
+    finish_store(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_expired_session_is_followed_by_a_new_one),
+        cmocka_unit_test(twenty_expiries_leave_no_thread_and_no_descriptor),
+        cmocka_unit_test(a_stopped_server_leaves_the_outcome_uncertain),
+        cmocka_unit_test(a_killed_and_restarted_server_finds_the_same_session),
+        cmocka_unit_test(
+            long_without_a_connection_a_new_handle_keeps_the_session),
+        cmocka_unit_test(a_server_that_lost_its_data_gets_a_new_session),
+        cmocka_unit_test(a_wedged_handle_is_replaced_and_its_request_uncertain),
+        cmocka_unit_test(three_handles_that_do_not_close_break_the_store),
+        cmocka_unit_test(a_reaper_that_could_not_start_is_started_later),
+    };
+
+    return cmocka_run_group_tests(tests, start_server, stop_server);
+}
