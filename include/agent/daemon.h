@@ -1,0 +1,59 @@
+#ifndef AGENT_DAEMON_H
+#define AGENT_DAEMON_H
+
+#include "agent/err.h"
+
+#include <stdbool.h>
+
+/*
+ * What a long-running UNIX process does once at its start: fork into the
+ * background and tell the caller how it went, hold a pid file, drop
+ * privileges.  Everything here comes before the first thread.
+ */
+
+/*
+ * Opens and locks FILE (flock; the lock lives as long as the process or its
+ * children hold the descriptor).  Returns the descriptor; -1 and E when
+ * another process holds it ("already running (pid 123)") or it cannot be
+ * opened.  A stale file is no obstacle.
+ */
+int daemon_pid_lock(const char *file, struct err *e) MUST_USE;
+
+/* Writes our pid into it.  Call it in the process that stays. */
+int daemon_pid_write(int fd, struct err *e) MUST_USE;
+
+/* Empties the file, removes it if it still is ours and we still may, and
+ * closes FD.  For the process that stays, never for its parent. */
+void daemon_pid_release(int fd, const char *file);
+
+/*
+ * Forks; the child leads a session of its own, in / (relative paths mean
+ * something else from then on), with umask 027, and with stdin, stdout and
+ * stderr on /dev/null.  Descriptors above these that are not close-on-exec
+ * are taken for inherited ones and closed.  In the parent it does not return
+ * before the child called daemon_ready or ended: then *EXIT_CODE is 0, or the
+ * child's exit code (1 if a signal killed it), and it returns 1.  In the child
+ * it returns 0.  -1 and E if the fork failed.  Messages that the child writes
+ * to daemon_complain until it is ready appear on the parent's stderr.
+ */
+int daemon_fork(int *exit_code, struct err *e) MUST_USE;
+
+/* The child is up: lets the parent go.  No-op without daemon_fork. */
+void daemon_ready(void);
+
+/* A line for whoever started us: on stderr, or through the parent. */
+void daemon_complain(const char *text);
+
+/*
+ * setgid, initgroups and setuid to USER for good.  Started as someone else
+ * than root it is an error, unless we already are USER.
+ */
+int daemon_drop_privileges(const char *user, struct err *e) MUST_USE;
+
+/*
+ * Makes sure that COUNT descriptors can be open: raises the soft limit up to
+ * the hard one (as root the hard one too).  -1 and E with the figures.
+ */
+int daemon_need_fds(unsigned long count, struct err *e) MUST_USE;
+
+#endif
