@@ -1,0 +1,61 @@
+#ifndef AGENT_AGENT_H
+#define AGENT_AGENT_H
+
+#include "agent/err.h"
+#include "agent/report.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Composition: the loop thread, its rounds and signals, the workers, the
+ * publisher.
+ */
+struct config;
+
+/* Exit codes of the long run. */
+#define AGENT_EXIT_OK      0
+#define AGENT_EXIT_FAILURE 1
+#define AGENT_EXIT_USAGE   2
+
+struct agent_options {
+    struct config *config;   /* owned from here on */
+    const char *config_file; /* to re-read at SIGHUP */
+    bool background;         /* stderr is gone: a log there goes to syslog */
+    void (*ready)(void);     /* called once it is up; may be NULL */
+    /* Tells whoever started us why it did not start, besides the log. */
+    void (*complain)(const char *text);
+};
+
+/*
+ * Makes sure that there are descriptors for the instances of C: one each,
+ * and as many again while connections are replaced.  -1 and E with the
+ * figures.
+ */
+int agent_need_fds(const struct config *c, struct err *e) MUST_USE;
+
+/*
+ * Runs until SIGTERM or SIGINT, or a failure that the process should not
+ * survive.  Returns the exit code; *MUST_EXIT says that threads were left
+ * behind, so that the caller must _exit instead of returning from main.
+ */
+int agent_run(const struct agent_options *o, bool *must_exit);
+
+struct agent_once_options {
+    struct config *config;    /* owned from here on */
+    const char *const *names; /* the chosen instances; none: all */
+    size_t nnames;
+    enum report_format format;
+    bool publish;
+};
+
+/*
+ * Bounds what comes before agent_check_once, which reads files: the process
+ * ends with 3 (unknown) if that hangs.
+ */
+void agent_check_once_guard(void);
+
+/* --check-once: probes, publishes, prints to stdout; returns the exit code. */
+int agent_check_once(const struct agent_once_options *o, bool *must_exit);
+
+#endif

@@ -1,0 +1,117 @@
+#ifndef AGENT_FLEET_H
+#define AGENT_FLEET_H
+
+#include "agent/err.h"
+#include "agent/instance.h"
+#include "agent/publisher.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The instances with all that serves them: the resolver, the workers that
+ * probe them, the publisher that writes what is known.  The long run and
+ * --check-once both stand on it; when to probe and how to judge is theirs.
+ * Thread: loop, all of it; nothing here waits but fleet_stop.
+ */
+struct config;
+struct fleet;
+
+/* One instance in the fleet.  Its address is good until it is removed. */
+struct member {
+    struct instance instance;
+    size_t index;            /* fleet_member(f, index) */
+    bool busy;               /* a job is under way */
+    uint64_t job_mono_ms;    /* when it was posted */
+    uint64_t result_mono_ms; /* of the last result, or of the start */
+    unsigned worker;         /* the index of its worker */
+    bool found;              /* what ZooKeeper held was told */
+    void *user;              /* the owner's, e.g. its place in a schedule */
+};
+
+struct fleet_hooks {
+    /* A result came in; REASON is what it stands for, lag included.  The
+     * member is idle again. */
+    void (*result)(void *arg, struct member *m, const struct result *r,
+                   enum reason reason);
+    /* What ZooKeeper held of a member (NULL: of our heartbeat). */
+    void (*found)(void *arg, struct member *m, const struct publisher_event *e);
+};
+
+struct fleet_options {
+    const struct config *config;     /* borrowed during the call */
+    bool publish;                    /* needs [zookeeper] in the config */
+    bool persistent_heartbeat;       /* of --check-once */
+    bool presence;                   /* keep alive nodes, if configured */
+    const struct fleet_hooks *hooks; /* borrowed for the fleet's life */
+    void *hooks_arg;
+    void (*wake)(void *arg); /* fleet_collect has work; called on any thread;
+                                must not wait */
+    void *wake_arg;
+};
+
+/* Starts the threads; no instance yet.  Signals must be blocked. */
+struct fleet *fleet_start(const struct fleet_options *o,
+                          struct err *e) MUST_USE;
+
+/*
+ * Last documents published, session ended, threads joined, all within about
+ * BUDGET_MS.  False when a thread was left behind: the process should then
+ * _exit.  NULL is a no-op and true.
+ */
+bool fleet_stop(struct fleet *f, unsigned budget_ms) MUST_USE;
+
+/* NULL and E on lack of memory. */
+struct member *fleet_add(struct fleet *f, struct config_instance *config,
+                         struct err *e) MUST_USE;
+
+/* Its document becomes unknown, removed; its alive node goes. */
+void fleet_remove(struct fleet *f, struct member *m);
+
+/*
+ * Other settings for the same name.  With the same address the verdict
+ * stays; with another one it starts anew.  To be posted.  -1 and E on lack
+ * of memory: then nothing changed.
+ */
+int fleet_change(struct fleet *f, struct member *m,
+                 struct config_instance *config, struct err *e) MUST_USE;
+
+/* Indices may have holes (NULL) below fleet_slots. */
+size_t fleet_slots(const struct fleet *f);
+size_t fleet_count(const struct fleet *f);
+struct member *fleet_member(const struct fleet *f, size_t index);
+
+/* Queues a probe of an idle member. */
+void fleet_probe(struct fleet *f, struct member *m, uint64_t round,
+                 bool want_info, uint64_t now_mono_ms);
+
+/* Takes in results and what was found in ZooKeeper, calling the hooks. */
+void fleet_collect(struct fleet *f, uint64_t now_mono_ms);
+
+/* Posts the member's document, and its presence by its status.  No-op
+ * without ZooKeeper, and before it was found what is there. */
+void fleet_post(struct fleet *f, struct member *m);
+
+/* Posts the heartbeat; no-op before it was found what is there. */
+void fleet_heartbeat(struct fleet *f, const struct document_heartbeat *d);
+
+/* How many members have each status. */
+void fleet_tally(const struct fleet *f, size_t by_status[STATUS_COUNT]);
+
+size_t fleet_jobs(const struct fleet *f);   /* under way */
+size_t fleet_queued(const struct fleet *f); /* of those, not yet begun */
+unsigned fleet_workers(const struct fleet *f);
+
+/* What a busy member's job is doing: "queued", "connect", … */
+const char *fleet_phase(const struct member *m);
+
+bool fleet_publishing(const struct fleet *f);
+/* All zero without ZooKeeper. */
+void fleet_publisher_info(const struct fleet *f, struct publisher_info *out);
+
+/* This agent's id and host, as published. */
+const char *fleet_id(const struct fleet *f);
+const char *fleet_host(const struct fleet *f);
+
+#endif

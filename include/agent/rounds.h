@@ -1,0 +1,61 @@
+#ifndef AGENT_ROUNDS_H
+#define AGENT_ROUNDS_H
+
+#include "agent/config.h"
+#include "agent/err.h"
+#include "agent/fleet.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The long run's pace: when each instance is probed, when a round is over,
+ * what is published of it, and what counts as silence.  Holds no timer: it
+ * says when it wants to be called.  Thread: loop, all of it.
+ */
+struct rounds;
+
+/*
+ * Starts the fleet with all instances of CONFIG (borrowed during the call);
+ * WAKE(ARG) says on any thread that rounds_collect has work; it must not
+ * wait.  NULL and E on failure.
+ */
+struct rounds *rounds_start(const struct config *config, void (*wake)(void *),
+                            void *arg, struct err *e) MUST_USE;
+
+/* See fleet_stop. */
+bool rounds_stop(struct rounds *r, unsigned budget_ms) MUST_USE;
+
+/*
+ * Begins rounds and posts jobs that are due; returns the monotonic time at
+ * which it wants to be called next.
+ */
+uint64_t rounds_fire(struct rounds *r, uint64_t now_mono_ms);
+
+/* Takes in what came back.  Retries may be due earlier afterwards: call
+ * rounds_fire next. */
+void rounds_collect(struct rounds *r, uint64_t now_mono_ms);
+
+/* What a reload did. */
+struct rounds_change {
+    size_t added;
+    size_t removed;
+    size_t changed;
+    size_t kept;
+};
+
+/*
+ * Goes over to the instances and paces of CONFIG (borrowed during the call);
+ * whatever did not change keeps its connection, its rows and its status.
+ * -1 and E on lack of memory: then the rest of the change is not made.
+ */
+int rounds_reload(struct rounds *r, const struct config *config,
+                  struct rounds_change *out, struct err *e) MUST_USE;
+
+/* One `dump` event, and one `dump_job` for each active job. */
+void rounds_dump(struct rounds *r, uint64_t now_mono_ms);
+
+/* False when the process should end and be restarted; WHY says so. */
+bool rounds_well(struct rounds *r, struct err *why);
+
+#endif

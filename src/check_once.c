@@ -1,0 +1,458 @@
+/*
+ * --check-once: the same road for one round.  Every chosen instance is
+ * probed at once; one `ok` settles it, a bad result is asked again every
+ * retry_interval until `fall` of them agree.  Then the documents are
+ * published, as far as no running agent of the same id does that, and the
+ * table is printed.
+ *
+ * The whole run is bounded: attempts are counted, every probe has its
+ * deadline, and publishing has publish_timeout; should the loop itself be
+ * held up, one alarm ends the process.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "agent/clock.h"
+#include "agent/config.h"
+#include "agent/fleet.h"
+#include "agent/log.h"
+#include "check_once_limits.h"
+#include "log_options.h"
+
+#include "agent/agent.h"
+
+#define LOG_CLOSE_MS 100
+
+/* One chosen instance. */
+struct check {
+    struct member *member;
+    unsigned attempts;
+    uint64_t retry_mono_ms; /* 0: none is due */
+    bool done;
+};
+
+struct once {
+    const struct agent_once_options *options;
+    struct config *config;
+    struct fleet *fleet;
+    struct check *checks;
+    size_t nchecks;
+    size_t ndone;
+    size_t nfound;
+    uint64_t publish_until_mono_ms; /* 0: still probing */
+    bool heartbeat_found;
+    bool posted;
+    bool publish; /* still meant to */
+    bool over;
+    char publishing[256];
+    bool publish_failed;
+    bool left_to_agent;
+    uv_loop_t loop;
+    uv_timer_t timer;
+    uv_async_t async;
+};
+
+/* ---------------------------------------------------------------- judging */
+
+static void settle(struct once *o, struct check *c)
+{
+    c->done = true;
+    c->retry_mono_ms = 0;
+    o->ndone++;
+}
+
+/*
+ * The verdict starts from `up` only in this room, and is looked at only when
+ * it is settled: then `fall` bad results in a row have lowered it, or the
+ * last one said ok.
+ */
+static void on_result(void *arg, struct member *m, const struct result *r,
+                      enum reason reason)
+{
+    struct once *o = arg;
+    struct check *c = m->user;
+    const struct config_instance *config = m->instance.config;
+    const struct health_policy policy = { .rise = 1, .fall = config->fall };
+    const struct health_policy last_word = { .rise = 1, .fall = 1 };
+
+    c->attempts++;
+    bool last = c->attempts >= ONCE_ATTEMPTS * config->fall;
+    if (c->attempts == 1)
+        instance_presume_up(&m->instance);
+    enum health_edge edge =
+        instance_judge(&m->instance, r, reason, last ? &last_word : &policy);
+    if (reason == REASON_OK || edge == HEALTH_STATUS || last)
+        settle(o, c);
+    else
+        c->retry_mono_ms = m->job_mono_ms + config->retry_interval_ms;
+}
+
+/* ------------------------------------------------------------- publishing */
+
+static void say(struct once *o, const char *text)
+{
+    snprintf(o->publishing, sizeof o->publishing, "%s", text);
+}
+
+static void on_found(void *arg, struct member *m,
+                     const struct publisher_event *e)
+{
+    struct once *o = arg;
+    if (m != NULL) {
+        o->nfound++;
+        return;
+    }
+    o->heartbeat_found = true;
+    if (!e->exists || e->owner == 0)
+        return;
+    /* An ephemeral heartbeat: a daemon of this id has a session. */
+    o->publish = false;
+    o->left_to_agent = true;
+    snprintf(o->publishing, sizeof o->publishing,
+             "left to the running agent %.64s on %.120s", fleet_id(o->fleet),
+             e->seen.host[0] != '\0' ? e->seen.host : "an unknown host");
+}
+
+static const struct fleet_hooks HOOKS = {
+    .result = on_result,
+    .found = on_found,
+};
+
+/*
+ * Vouches for all documents of this id until three periods of cron from now;
+ * so a run over a part of the instances leaves it alone.
+ */
+static void post_heartbeat(struct once *o)
+{
+    int64_t now = clock_wall_ms();
+    struct document_heartbeat d = {
+        .agent = fleet_id(o->fleet),
+        .host = fleet_host(o->fleet),
+        .pid = (long)getpid(),
+        .started_wall_ms = now,
+        .round = 1,
+        .interval_ms = o->config->agent.interval_ms,
+        .time_wall_ms = now,
+        .instances = o->nchecks,
+    };
+    if (o->nchecks < o->config->ninstances)
+        return;
+    fleet_tally(o->fleet, d.by_status);
+    fleet_heartbeat(o->fleet, &d);
+}
+
+static void post_all(struct once *o)
+{
+    for (size_t i = 0; i < o->nchecks; i++) {
+        instance_adopt_since(&o->checks[i].member->instance);
+        fleet_post(o->fleet, o->checks[i].member);
+    }
+    post_heartbeat(o);
+    o->posted = true;
+}
+
+static void give_up(struct once *o, const struct publisher_info *info)
+{
+    const char *why =
+        info->trouble[0] != '\0' ? info->trouble : info->store.why;
+    snprintf(o->publishing, sizeof o->publishing,
+             "not published within %u ms: %.200s",
+             o->config->zookeeper.publish_timeout_ms,
+             why[0] != '\0' ? why : store_state_name(info->store.state));
+    o->publish_failed = true;
+    o->over = true;
+}
+
+/* One step on the way to `over`, once everything is settled. */
+static void publish_step(struct once *o, uint64_t now)
+{
+    struct publisher_info info;
+    if (!o->publish) {
+        o->over = true;
+        return;
+    }
+    if (o->publish_until_mono_ms == 0)
+        o->publish_until_mono_ms =
+            now + o->config->zookeeper.publish_timeout_ms;
+    if (!o->posted && o->heartbeat_found && o->nfound == o->nchecks)
+        post_all(o);
+    fleet_publisher_info(o->fleet, &info);
+    if (o->posted && info.pending == 0) {
+        say(o, "published");
+        o->over = true;
+    } else if (now >= o->publish_until_mono_ms) {
+        give_up(o, &info);
+    }
+}
+
+/* ------------------------------------------------------------------- loop */
+
+static uint64_t next_due(const struct once *o)
+{
+    uint64_t next =
+        o->publish_until_mono_ms > 0 ? o->publish_until_mono_ms : UINT64_MAX;
+    for (size_t i = 0; i < o->nchecks; i++) {
+        uint64_t due = o->checks[i].retry_mono_ms;
+        if (due > 0 && due < next)
+            next = due;
+    }
+    return next;
+}
+
+static void probe_due(struct once *o, uint64_t now)
+{
+    for (size_t i = 0; i < o->nchecks; i++) {
+        struct check *c = &o->checks[i];
+        if (c->retry_mono_ms == 0 || c->retry_mono_ms > now)
+            continue;
+        c->retry_mono_ms = 0;
+        fleet_probe(o->fleet, c->member, 1, true, now);
+    }
+}
+
+static void on_timer(uv_timer_t *timer);
+
+static void go_on(struct once *o)
+{
+    uv_update_time(&o->loop);
+    uint64_t now = clock_mono_ms();
+    probe_due(o, now);
+    if (o->ndone == o->nchecks)
+        publish_step(o, now);
+    if (o->over) {
+        uv_stop(&o->loop);
+        return;
+    }
+    uint64_t next = next_due(o);
+    if (next == UINT64_MAX)
+        return;
+    int rc =
+        uv_timer_start(&o->timer, on_timer, next > now ? next - now : 0, 0);
+    assert(rc == 0);
+    (void)rc;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    go_on(timer->data);
+}
+
+static void on_async(uv_async_t *async)
+{
+    struct once *o = async->data;
+    fleet_collect(o->fleet, clock_mono_ms());
+    go_on(o);
+}
+
+/* Thread: any. */
+static void wake(void *arg)
+{
+    struct once *o = arg;
+    uv_async_send(&o->async);
+}
+
+/* ------------------------------------------------------------------ report */
+
+static int report(const struct once *o)
+{
+    struct report_row *rows = calloc(o->nchecks, sizeof *rows);
+    if (rows == NULL) {
+        fprintf(stderr, "sentinel-agent: out of memory\n");
+        return ONCE_UNKNOWN;
+    }
+    for (size_t i = 0; i < o->nchecks; i++) {
+        const struct instance *n = &o->checks[i].member->instance;
+        rows[i] = (struct report_row){
+            .instance = n->config->name,
+            .address = n->config->address,
+            .status = n->health.status,
+            .reason = n->health.reason,
+            .detail = n->detail,
+            .rtt_us = n->rtt_us,
+            .role = n->role,
+            .version = n->version,
+            .maintenance = n->config->paused,
+        };
+    }
+    const struct report r = {
+        .agent = fleet_id(o->fleet),
+        .time_wall_ms = clock_wall_ms(),
+        .rows = rows,
+        .nrows = o->nchecks,
+        .publishing = o->publishing,
+        .publish_failed = o->publish_failed,
+        .left_to_agent = o->left_to_agent,
+    };
+    report_print(&r, o->options->format, stdout);
+    int code = report_exit_code(&r);
+    if (fflush(stdout) != 0) {
+        fprintf(stderr, "sentinel-agent: stdout: %s\n", strerror(errno));
+        code = nagios_worse(code, ONCE_UNKNOWN);
+    }
+    /* Under cron nobody sees stdout. */
+    if (o->publish_failed)
+        fprintf(stderr, "sentinel-agent: %s\n", o->publishing);
+    free(rows);
+    return code;
+}
+
+/* -------------------------------------------------------------------- start */
+
+static bool chosen(const struct agent_once_options *o, const char *name)
+{
+    for (size_t i = 0; i < o->nnames; i++)
+        if (strcmp(o->names[i], name) == 0)
+            return true;
+    return o->nnames == 0;
+}
+
+static int names_exist(const struct agent_once_options *o, struct err *e)
+{
+    for (size_t i = 0; i < o->nnames; i++) {
+        size_t n = 0;
+        while (n < o->config->ninstances &&
+               strcmp(o->config->instances[n]->name, o->names[i]) != 0)
+            n++;
+        if (n == o->config->ninstances) {
+            err_set(e, "no instance named %s in %s", o->names[i],
+                    o->config->file);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int add_checks(struct once *o, struct err *e)
+{
+    o->checks = calloc(o->config->ninstances, sizeof *o->checks);
+    if (o->checks == NULL) {
+        err_set(e, "out of memory for %zu instances", o->config->ninstances);
+        return -1;
+    }
+    uint64_t now = clock_mono_ms();
+    for (size_t i = 0; i < o->config->ninstances; i++) {
+        struct config_instance *config = o->config->instances[i];
+        if (!chosen(o->options, config->name))
+            continue;
+        struct check *c = &o->checks[o->nchecks++];
+        c->member = fleet_add(o->fleet, config, e);
+        if (c->member == NULL)
+            return -1;
+        c->member->user = c;
+        c->retry_mono_ms = now;
+    }
+    return 0;
+}
+
+static int start_loop(struct once *o, struct err *e)
+{
+    int rc = uv_loop_init(&o->loop);
+    if (rc == 0)
+        rc = uv_timer_init(&o->loop, &o->timer);
+    if (rc == 0)
+        rc = uv_async_init(&o->loop, &o->async, on_async);
+    if (rc != 0) {
+        err_set(e, "event loop: %s", uv_strerror(rc));
+        return -1;
+    }
+    o->timer.data = o->async.data = o;
+    return 0;
+}
+
+static int start_fleet(struct once *o, struct err *e)
+{
+    const struct fleet_options options = {
+        .config = o->config,
+        .publish = o->publish,
+        .persistent_heartbeat = true,
+        .hooks = &HOOKS,
+        .hooks_arg = o,
+        .wake = wake,
+        .wake_arg = o,
+    };
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    o->fleet = fleet_start(&options, e);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return o->fleet == NULL ? -1 : add_checks(o, e);
+}
+
+/*
+ * What a person or cron sees on stderr is trouble only: cron mails the rest
+ * every time.
+ */
+static void open_log(const struct config *c)
+{
+    struct err e;
+    struct log_options log = agent_log_options(c, false);
+    bool to_stderr = strcmp(log.target, "stderr") == 0;
+    if (!to_stderr && log_open(&log, &e) == 0)
+        return;
+    if (!to_stderr)
+        fprintf(stderr, "sentinel-agent: %s\n", e.text);
+    log.target = "stderr";
+    if (log.level > LOG_LEVEL_WARN)
+        log.level = LOG_LEVEL_WARN;
+    if (log_open(&log, &e) != 0)
+        fprintf(stderr, "sentinel-agent: %s\n", e.text);
+}
+
+static int start(struct once *o, struct err *e)
+{
+    if (names_exist(o->options, e) != 0)
+        return -1;
+    if (once_lock(o->config->agent.id, e) != 0)
+        return -1;
+    o->publish = o->options->publish && o->config->zookeeper.enabled;
+    if (!o->config->zookeeper.enabled)
+        say(o, "not configured");
+    else if (!o->publish)
+        say(o, "not asked for");
+    if (start_loop(o, e) != 0)
+        return -1;
+    return start_fleet(o, e);
+}
+
+int agent_check_once(const struct agent_once_options *options, bool *must_exit)
+{
+    /* Not on the stack: a thread that was left behind may still wake it. */
+    static struct once o;
+    struct err e;
+
+    o = (struct once){ .options = options, .config = options->config };
+    once_alarm(o.config);
+    log_thread("loop");
+    open_log(o.config);
+    if (start(&o, &e) != 0) {
+        fprintf(stderr, "sentinel-agent: %s\n", e.text);
+        report_trouble(e.text, options->format, stdout);
+        fflush(stdout);
+        log_close(LOG_CLOSE_MS);
+        *must_exit = true;
+        return ONCE_UNKNOWN;
+    }
+    go_on(&o);
+    uv_run(&o.loop, UV_RUN_DEFAULT);
+    int code = report(&o);
+    *must_exit = !fleet_stop(o.fleet, ONCE_STOP_MS);
+    log_close(LOG_CLOSE_MS);
+    if (!*must_exit) {
+        uv_close((uv_handle_t *)&o.timer, NULL);
+        uv_close((uv_handle_t *)&o.async, NULL);
+        uv_run(&o.loop, UV_RUN_DEFAULT);
+        uv_loop_close(&o.loop);
+    }
+    free(o.checks);
+    config_free(o.config);
+    return code;
+}

@@ -1,0 +1,363 @@
+/*
+ * Arguments and exit codes.  Everything else is done by the agent.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/config.h"
+#include "agent/daemon.h"
+#include "agent/log.h"
+
+#define DEFAULT_FILE "/etc/sentinel-agent/config.ini"
+
+/* --check-once: bad usage or config is Nagios' "unknown". */
+#define EXIT_ONCE_BAD 3
+
+enum mode { MODE_RUN, MODE_ONCE, MODE_TEST, MODE_PRINT };
+
+struct args {
+    enum mode mode;
+    bool background;
+    const char *file;
+    const char **names; /* owned array of borrowed strings */
+    size_t nnames;
+    enum report_format format;
+    bool once_only; /* an option that only --check-once takes was given */
+    bool publish;
+};
+
+static const char HELP[] =
+    "Usage:\n"
+    "  sentinel-agent [-c FILE]               run in the foreground\n"
+    "  sentinel-agent -d [-c FILE]            run as a daemon\n"
+    "  sentinel-agent --check-once [-c FILE] [--instance NAME]...\n"
+    "                 [--format text|json|nagios] [--no-publish]\n"
+    "                                         probe once, publish, print\n"
+    "  sentinel-agent --test-config [-c FILE] name every fault of the config\n"
+    "  sentinel-agent --print-config [-c FILE] print the settings in force\n"
+    "  sentinel-agent --help | --version\n"
+    "\n"
+    "FILE is " DEFAULT_FILE " unless given.\n"
+    "Exit codes: 0 after a clean stop, 1 failure at run time, 2 usage or\n"
+    "config; of --check-once: 0 up, 1 degraded, 2 down, 3 unknown.\n"
+    "Signals: TERM, INT stop; HUP re-reads the config and re-opens the log;\n"
+    "USR1 dumps the active jobs to the log.  See sentinel-agent(8).\n";
+
+enum {
+    OPT_ONCE = 256,
+    OPT_TEST,
+    OPT_PRINT,
+    OPT_INSTANCE,
+    OPT_FORMAT,
+    OPT_NO_PUBLISH,
+    OPT_HELP,
+    OPT_VERSION
+};
+
+static const struct option OPTIONS[] = {
+    { "check-once", no_argument, NULL, OPT_ONCE },
+    { "test-config", no_argument, NULL, OPT_TEST },
+    { "print-config", no_argument, NULL, OPT_PRINT },
+    { "instance", required_argument, NULL, OPT_INSTANCE },
+    { "format", required_argument, NULL, OPT_FORMAT },
+    { "no-publish", no_argument, NULL, OPT_NO_PUBLISH },
+    { "help", no_argument, NULL, OPT_HELP },
+    { "version", no_argument, NULL, OPT_VERSION },
+    { NULL, 0, NULL, 0 },
+};
+
+/* --check-once may stand anywhere among the arguments, and be abbreviated. */
+static bool is_once(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strncmp(argv[i], "--c", 3) == 0 &&
+            strncmp(argv[i], "--check-once", strlen(argv[i])) == 0)
+            return true;
+    return false;
+}
+
+_Noreturn static void usage(bool once, const char *text, const char *value)
+{
+    fprintf(stderr, "sentinel-agent: %s%s\n", text, value);
+    fprintf(stderr, "Try 'sentinel-agent --help'.\n");
+    exit(once ? EXIT_ONCE_BAD : AGENT_EXIT_USAGE);
+}
+
+static void set_mode(struct args *a, enum mode mode, bool once)
+{
+    if (a->mode != MODE_RUN && a->mode != mode)
+        usage(once,
+              "--check-once, --test-config and --print-config exclude "
+              "each other",
+              "");
+    a->mode = mode;
+}
+
+/* True if the option belongs to --check-once alone. */
+static bool once_option(struct args *a, int opt, bool once)
+{
+    switch (opt) {
+    case OPT_INSTANCE:
+        a->names[a->nnames++] = optarg;
+        return true;
+    case OPT_FORMAT:
+        if (!report_parse_format(optarg, &a->format))
+            usage(once, "--format must be text, json or nagios, not ", optarg);
+        return true;
+    case OPT_NO_PUBLISH:
+        a->publish = false;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void take_option(struct args *a, int opt, char **argv, bool once)
+{
+    if (once_option(a, opt, once)) {
+        a->once_only = true;
+        return;
+    }
+    switch (opt) {
+    case 'c':
+        a->file = optarg;
+        break;
+    case 'd':
+        a->background = true;
+        break;
+    case OPT_ONCE:
+        set_mode(a, MODE_ONCE, once);
+        break;
+    case OPT_TEST:
+        set_mode(a, MODE_TEST, once);
+        break;
+    case OPT_PRINT:
+        set_mode(a, MODE_PRINT, once);
+        break;
+    case OPT_HELP:
+        fputs(HELP, stdout);
+        exit(AGENT_EXIT_OK);
+    case OPT_VERSION:
+        puts("sentinel-agent " AGENT_VERSION);
+        exit(AGENT_EXIT_OK);
+    case ':':
+        usage(once, "missing value of ", argv[optind - 1]);
+    default:
+        usage(once, "unknown option ", argv[optind - 1]);
+    }
+}
+
+static void parse(struct args *a, int argc, char **argv)
+{
+    bool once = is_once(argc, argv);
+    int opt;
+    *a = (struct args){ .file = DEFAULT_FILE, .publish = true };
+    a->names = calloc((size_t)argc, sizeof(*a->names));
+    if (a->names == NULL)
+        usage(once, "out of memory", "");
+    while ((opt = getopt_long(argc, argv, "+:c:d", OPTIONS, NULL)) != -1)
+        take_option(a, opt, argv, once);
+    if (optind < argc)
+        usage(once, "unexpected argument ", argv[optind]);
+    if (a->once_only && a->mode != MODE_ONCE)
+        usage(once,
+              "--instance, --format and --no-publish go with "
+              "--check-once",
+              "");
+    if (a->background && a->mode != MODE_RUN)
+        usage(once, "-d goes with a long run only", "");
+}
+
+static struct config *load(const struct args *a)
+{
+    struct config_faults faults;
+    struct config *c = config_load(a->file, &faults);
+    for (size_t i = 0; i < faults.count; i++)
+        fprintf(stderr, "%s\n", faults.lines[i]);
+    if (c == NULL && a->mode == MODE_ONCE && faults.count > 0)
+        report_trouble(faults.lines[0], a->format, stdout);
+    config_faults_free(&faults);
+    return c;
+}
+
+static int fail(const struct err *e)
+{
+    char text[sizeof e->text + 32];
+    snprintf(text, sizeof text, "sentinel-agent: %s", e->text);
+    daemon_complain(text);
+    return AGENT_EXIT_FAILURE;
+}
+
+static int print_config(struct config *c)
+{
+    config_print(c, stdout);
+    config_free(c);
+    if (fflush(stdout) == 0)
+        return AGENT_EXIT_OK;
+    fprintf(stderr, "sentinel-agent: stdout: %s\n", strerror(errno));
+    return AGENT_EXIT_FAILURE;
+}
+
+/* In this order: root may raise the hard limit. */
+static int become_fit(const struct config *c, struct err *e)
+{
+    if (agent_need_fds(c, e) != 0)
+        return -1;
+    return c->agent.user == NULL ? 0 : daemon_drop_privileges(c->agent.user, e);
+}
+
+static int check_once(const struct args *a, struct config *c, bool *must_exit)
+{
+    const struct agent_once_options o = {
+        .config = c,
+        .names = a->names,
+        .nnames = a->nnames,
+        .format = a->format,
+        .publish = a->publish,
+    };
+    struct err e;
+    if (become_fit(c, &e) == 0)
+        return agent_check_once(&o, must_exit);
+    fail(&e);
+    config_free(c);
+    return EXIT_ONCE_BAD;
+}
+
+static void complain(const char *text)
+{
+    struct err e;
+    err_set(&e, "%s", text);
+    fail(&e);
+}
+
+static int run_here(const struct args *a, struct config *c, bool *must_exit)
+{
+    const struct agent_options o = {
+        .config = c,
+        .config_file = a->file,
+        .background = a->background,
+        .ready = a->background ? daemon_ready : NULL,
+        .complain = complain,
+    };
+    struct err e;
+    if (become_fit(c, &e) == 0)
+        return agent_run(&o, must_exit);
+    config_free(c);
+    return fail(&e);
+}
+
+/*
+ * The daemon works in /; a reload reads the same file all the same.  Links
+ * stay, as somebody may switch them.  NULL and errno on failure.
+ */
+static char *absolute(const char *file)
+{
+    char *path = NULL;
+    char *here = file[0] == '/' ? strdup("") : getcwd(NULL, 0);
+    if (here == NULL)
+        return NULL;
+    if (asprintf(&path, here[0] == '\0' ? "%s%s" : "%s/%s", here, file) < 0)
+        path = NULL;
+    free(here);
+    return path;
+}
+
+/* In the child: the process that stays. */
+static int run_as_daemon(const struct args *a, struct config *c, int lock,
+                         const char *pid_file, bool *must_exit)
+{
+    struct err e;
+    if (daemon_pid_write(lock, &e) != 0) {
+        config_free(c);
+        return fail(&e);
+    }
+    int code = run_here(a, c, must_exit);
+    daemon_pid_release(lock, pid_file);
+    return code;
+}
+
+/* The config is known to be good. */
+static int run_in_background(struct args *a, struct config *c, bool *must_exit)
+{
+    struct err e;
+    int code = AGENT_EXIT_FAILURE;
+    char *file = absolute(a->file);
+    char *pid_file = strdup(c->agent.pid_file);
+    if (file == NULL || pid_file == NULL) {
+        err_set(&e, "%s: %s", a->file, strerror(errno));
+        goto failed;
+    }
+    a->file = file;
+    int lock = daemon_pid_lock(pid_file, &e);
+    if (lock < 0)
+        goto failed;
+    switch (daemon_fork(&code, &e)) {
+    case -1:
+        goto failed;
+    case 0:
+        code = run_as_daemon(a, c, lock, pid_file, must_exit);
+        break;
+    default:
+        config_free(c);
+        break;
+    }
+    goto done;
+failed:
+    config_free(c);
+    fail(&e);
+done:
+    /* Who was left behind may still read them. */
+    if (!*must_exit) {
+        free(pid_file);
+        free(file);
+    }
+    return code;
+}
+
+static int run(struct args *a, bool *must_exit)
+{
+    if (a->mode == MODE_ONCE)
+        agent_check_once_guard();
+    struct config *c = load(a);
+    if (a->mode == MODE_TEST) {
+        if (c == NULL)
+            return AGENT_EXIT_FAILURE;
+        printf("%s is good: %zu instance%s\n", a->file, c->ninstances,
+               c->ninstances == 1 ? "" : "s");
+        config_free(c);
+        return AGENT_EXIT_OK;
+    }
+    if (c == NULL)
+        return a->mode == MODE_ONCE ? EXIT_ONCE_BAD : AGENT_EXIT_USAGE;
+    switch (a->mode) {
+    case MODE_PRINT:
+        return print_config(c);
+    case MODE_ONCE:
+        return check_once(a, c, must_exit);
+    case MODE_RUN:
+    case MODE_TEST:
+        break;
+    }
+    return a->background ? run_in_background(a, c, must_exit)
+                         : run_here(a, c, must_exit);
+}
+
+int main(int argc, char **argv)
+{
+    struct args a;
+    bool must_exit = false;
+    /* A peer that goes away is an error of write(2), not our end. */
+    signal(SIGPIPE, SIG_IGN);
+    parse(&a, argc, argv);
+    int code = run(&a, &must_exit);
+    if (must_exit)
+        _exit(code);
+    free(a.names);
+    return code;
+}

@@ -1,0 +1,366 @@
+/*
+ * The pace of the long run.
+ *
+ * Every instance has a time of its own at which it is due: the start of a
+ * round plus its place in the spread, or, while results contradict its
+ * status, retry_interval after its last probe began.  A round is over when
+ * everything that was due in it has a result; then the heartbeat is written.
+ * A job that is still busy when its instance is due again is skipped; the
+ * round does not wait for it as long as it is within its own deadline.  A job
+ * past its deadline means that a worker does not do its work: the heartbeat
+ * is then withheld until the instance is declared stuck.
+ *
+ * After a restart the documents of the earlier life are left alone for a
+ * while: they give way to the first verdict, or to `pending` when the second
+ * round begins and the earlier heartbeat vouches for them no longer.  Until
+ * then there is no new heartbeat, so that nothing vouches for what was not
+ * checked; and a restart that is quick does not lose `since`.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/clock.h"
+#include "agent/config.h"
+#include "agent/log.h"
+#include "rounds_impl.h"
+
+#include "agent/rounds.h"
+
+/* A worker's loop may be this late before its jobs count as overdue. */
+#define OVERDUE_SLACK_MS 1000
+/* A loop that wakes up later than this was held up. */
+#define STALL_MS 1000
+/* Overruns are logged at most so often. */
+#define OVERRUN_LOG_MS 60000
+
+/* -------------------------------------------------------- what is awaited */
+
+static bool overdue(const struct member *m, uint64_t now)
+{
+    return m->busy && now - m->job_mono_ms >
+                          m->instance.config->timeout_ms + OVERDUE_SLACK_MS;
+}
+
+static bool is_stuck(const struct member *m)
+{
+    return m->instance.health.reason == REASON_STUCK;
+}
+
+void rounds_set_due(struct rounds *r, struct member *m, uint64_t due_mono_ms)
+{
+    turn_of(m)->due_mono_ms = due_mono_ms;
+    schedule_set(r->schedule, m->index, due_mono_ms);
+}
+
+void rounds_heartbeat(struct rounds *r)
+{
+    r->vouching = true;
+    struct document_heartbeat d = {
+        .agent = fleet_id(r->fleet),
+        .host = fleet_host(r->fleet),
+        .pid = (long)getpid(),
+        .started_wall_ms = r->started_wall_ms,
+        .round = r->round,
+        .interval_ms = r->interval_ms,
+        .time_wall_ms = clock_wall_ms(),
+        .instances = fleet_count(r->fleet),
+    };
+    fleet_tally(r->fleet, d.by_status);
+    fleet_heartbeat(r->fleet, &d);
+}
+
+/* The results of the round are in, as far as they can be. */
+static void round_in(struct rounds *r)
+{
+    if (!r->heartbeat_due || !r->heartbeat_found || r->inherited > 0)
+        return;
+    r->heartbeat_due = false;
+    rounds_heartbeat(r);
+}
+
+void rounds_not_awaited(struct rounds *r, struct member *m)
+{
+    struct turn *t = turn_of(m);
+    if (!t->awaited)
+        return;
+    t->awaited = false;
+    r->awaited--;
+    if (r->awaited == 0)
+        round_in(r);
+}
+
+/* --------------------------------------------------- verdicts and posting */
+
+void rounds_post(struct rounds *r, struct member *m)
+{
+    struct turn *t = turn_of(m);
+    if (t->inherited) {
+        t->inherited = false;
+        r->inherited--;
+    }
+    m->instance.news = false;
+    fleet_post(r->fleet, m);
+}
+
+static void log_verdict(const struct member *m, enum health_edge edge,
+                        enum status from, uint64_t round)
+{
+    const struct instance *i = &m->instance;
+    LOG_EVENT(i->health.status == STATUS_UP ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
+              edge == HEALTH_STATUS ? "status_changed" : "reason_changed",
+              LOG_STR("instance", i->config->name),
+              LOG_STR("address", i->config->address),
+              LOG_STR("from", status_name(from)),
+              LOG_STR("to", status_name(i->health.status)),
+              LOG_STR("reason", reason_name(i->health.reason)),
+              LOG_STR("detail", i->detail), LOG_UINT("round", round));
+}
+
+static void on_result(void *arg, struct member *m, const struct result *res,
+                      enum reason reason)
+{
+    struct rounds *r = arg;
+    struct instance *i = &m->instance;
+    const struct health_policy policy = {
+        .rise = i->config->rise,
+        .fall = i->config->fall,
+    };
+    struct turn *t = turn_of(m);
+    enum status from = i->health.status;
+
+    enum health_edge edge = instance_judge(i, res, reason, &policy);
+    if (edge != HEALTH_SAME)
+        log_verdict(m, edge, from, r->round);
+    LOG_EVENT(LOG_LEVEL_DEBUG, "result", LOG_STR("instance", i->config->name),
+              LOG_STR("reason", reason_name(reason)),
+              LOG_STR("detail", res->detail), LOG_INT("rtt_us", res->rtt_us),
+              LOG_UINT("round", res->round));
+
+    uint64_t due = t->regular_mono_ms;
+    if (!health_settled(&i->health)) {
+        uint64_t retry = m->job_mono_ms + i->config->retry_interval_ms;
+        t->want_info = true;
+        if (retry < due)
+            due = retry;
+    }
+    rounds_set_due(r, m, due);
+    bool news = i->news && i->health.reason != REASON_PENDING;
+    if (edge != HEALTH_SAME || (news && !t->inherited))
+        rounds_post(r, m);
+    /* A first verdict belongs into the first heartbeat. */
+    if (res->round == r->round && i->health.reason != REASON_PENDING)
+        rounds_not_awaited(r, m);
+}
+
+/* ------------------------------------------------ what ZooKeeper held */
+
+static void found_member(struct rounds *r, struct member *m,
+                         const struct publisher_event *e)
+{
+    bool ours = e->seen.valid && strcmp(e->seen.agent, fleet_id(r->fleet)) == 0;
+    /* Once we vouch for all of ours, nothing unchecked may stay. */
+    if (ours && !r->vouching && m->instance.health.reason == REASON_PENDING) {
+        turn_of(m)->inherited = true;
+        r->inherited++;
+        return;
+    }
+    rounds_post(r, m);
+}
+
+static void found_heartbeat(struct rounds *r, const struct publisher_event *e)
+{
+    r->heartbeat_found = true;
+    if (e->exists && e->seen.valid &&
+        strcmp(e->seen.agent, fleet_id(r->fleet)) == 0 &&
+        strcmp(e->seen.host, fleet_host(r->fleet)) == 0 &&
+        e->seen.valid_until_wall_ms > clock_wall_ms())
+        r->vouched_until_wall_ms = e->seen.valid_until_wall_ms;
+    if (r->awaited == 0)
+        round_in(r);
+}
+
+static void on_found(void *arg, struct member *m,
+                     const struct publisher_event *e)
+{
+    if (m == NULL)
+        found_heartbeat(arg, e);
+    else
+        found_member(arg, m, e);
+}
+
+const struct fleet_hooks ROUNDS_HOOKS = {
+    .result = on_result,
+    .found = on_found,
+};
+
+/* The earlier heartbeat vouches no longer: say what is known now. */
+static void stop_inheriting(struct rounds *r)
+{
+    r->vouched_until_wall_ms = 0;
+    for (size_t i = 0; i < fleet_slots(r->fleet) && r->inherited > 0; i++) {
+        struct member *m = fleet_member(r->fleet, i);
+        if (m != NULL && turn_of(m)->inherited)
+            rounds_post(r, m);
+    }
+}
+
+/* ------------------------------------------------------------------ pace */
+
+/* Three intervals; more where a probe alone may take longer than one. */
+static uint64_t silence_limit_ms(const struct config_instance *c)
+{
+    uint64_t three = 3ULL * c->interval_ms;
+    uint64_t slow_probe = 2ULL * c->interval_ms + c->timeout_ms;
+    return three > slow_probe ? three : slow_probe;
+}
+
+static void check_silence(struct rounds *r, struct member *m, uint64_t now)
+{
+    uint64_t silent = now - m->result_mono_ms;
+    if (is_stuck(m) || silent <= silence_limit_ms(m->instance.config))
+        return;
+    char detail[REPLY_TEXT];
+    snprintf(detail, sizeof detail, "no result for %" PRIu64 " ms, phase %s",
+             silent, fleet_phase(m));
+    enum status from = m->instance.health.status;
+    enum health_edge edge =
+        instance_doubt(&m->instance, REASON_STUCK, detail, clock_wall_ms());
+    if (edge != HEALTH_SAME)
+        log_verdict(m, edge, from, r->round);
+    rounds_post(r, m);
+    rounds_not_awaited(r, m);
+}
+
+/* A member's turn has come while its last job is still busy. */
+static void skip(struct rounds *r, struct member *m, uint64_t now)
+{
+    r->skipped++;
+    check_silence(r, m, now);
+    if (!overdue(m, now))
+        rounds_not_awaited(r, m);
+}
+
+static void take_turn(struct rounds *r, struct member *m, uint64_t now)
+{
+    struct turn *t = turn_of(m);
+    unsigned interval = m->instance.config->interval_ms;
+    if (t->regular_mono_ms <= now) {
+        uint64_t missed = (now - t->regular_mono_ms) / interval;
+        r->skipped += missed;
+        t->regular_mono_ms += (missed + 1) * interval;
+    }
+    if (m->busy) {
+        skip(r, m, now);
+        rounds_set_due(r, m, t->regular_mono_ms);
+        return;
+    }
+    fleet_probe(r->fleet, m, r->round, t->want_info, now);
+    t->want_info = false;
+    /* Should the result never come, the next turn notices. */
+    rounds_set_due(r, m, t->regular_mono_ms);
+}
+
+static void log_overrun(struct rounds *r, size_t late, uint64_t now)
+{
+    r->overruns++;
+    r->overruns_unlogged++;
+    if (r->overruns > 1 && now - r->overrun_logged_mono_ms < OVERRUN_LOG_MS)
+        return;
+    LOG_EVENT(LOG_LEVEL_WARN, "round_overrun", LOG_UINT("round", r->round),
+              LOG_UINT("missing", late),
+              LOG_UINT("overruns", r->overruns_unlogged),
+              LOG_UINT("skipped", r->skipped));
+    r->overrun_logged_mono_ms = now;
+    r->overruns_unlogged = 0;
+}
+
+/*
+ * The next round begins.  What is still busy within its own deadline is as
+ * much as can be had; a worker that owes a result past it, and of which
+ * nobody was told yet, keeps the heartbeat back.
+ */
+static void end_round(struct rounds *r, uint64_t now)
+{
+    size_t late = 0;
+    size_t owed = 0;
+    for (size_t i = 0; i < fleet_slots(r->fleet); i++) {
+        const struct member *m = fleet_member(r->fleet, i);
+        if (m == NULL)
+            continue;
+        late += turn_of(m)->awaited && m->busy;
+        owed += overdue(m, now) && !is_stuck(m);
+    }
+    if (late > 0)
+        log_overrun(r, late, now);
+    if (owed == 0)
+        round_in(r);
+}
+
+static void begin_round(struct rounds *r, uint64_t now)
+{
+    end_round(r, now);
+    uint64_t missed = (now - r->next_round_mono_ms) / r->interval_ms;
+    r->round++;
+    r->round_mono_ms = r->next_round_mono_ms + missed * r->interval_ms;
+    r->next_round_mono_ms = r->round_mono_ms + r->interval_ms;
+    r->heartbeat_due = true;
+    r->awaited = 0;
+    for (size_t i = 0; i < fleet_slots(r->fleet); i++) {
+        struct member *m = fleet_member(r->fleet, i);
+        if (m == NULL)
+            continue;
+        struct turn *t = turn_of(m);
+        t->awaited = t->due_mono_ms < r->next_round_mono_ms;
+        r->awaited += t->awaited;
+        if (r->publish_every_round && !t->inherited)
+            fleet_post(r->fleet, m);
+    }
+    if (r->inherited > 0 && clock_wall_ms() > r->vouched_until_wall_ms)
+        stop_inheriting(r);
+    if (r->awaited == 0)
+        round_in(r);
+}
+
+/*
+ * The loop itself was held up (SIGSTOP, a suspended machine, no processor):
+ * what it could not hear meanwhile is no silence of others.
+ */
+static void forgive_stall(struct rounds *r, uint64_t now)
+{
+    uint64_t late = now - r->wanted_mono_ms;
+    if (r->wanted_mono_ms == 0 || now <= r->wanted_mono_ms || late <= STALL_MS)
+        return;
+    LOG_EVENT(LOG_LEVEL_WARN, "stalled", LOG_UINT("late_ms", late));
+    for (size_t i = 0; i < fleet_slots(r->fleet); i++) {
+        struct member *m = fleet_member(r->fleet, i);
+        if (m == NULL)
+            continue;
+        /* What came in just now is not older than it is. */
+        if (m->result_mono_ms < r->wanted_mono_ms)
+            m->result_mono_ms += late;
+        if (m->job_mono_ms < r->wanted_mono_ms)
+            m->job_mono_ms += late;
+    }
+}
+
+uint64_t rounds_fire(struct rounds *r, uint64_t now)
+{
+    forgive_stall(r, now);
+    if (r->next_round_mono_ms <= now)
+        begin_round(r, now);
+    size_t index;
+    while ((index = schedule_pop(r->schedule, now)) != SIZE_MAX)
+        take_turn(r, fleet_member(r->fleet, index), now);
+    uint64_t next = schedule_next_ms(r->schedule);
+    if (next > r->next_round_mono_ms)
+        next = r->next_round_mono_ms;
+    r->wanted_mono_ms = next;
+    return next;
+}
+
+void rounds_collect(struct rounds *r, uint64_t now)
+{
+    fleet_collect(r->fleet, now);
+}

@@ -1,0 +1,71 @@
+#ifndef SRC_ROUNDS_IMPL_H
+#define SRC_ROUNDS_IMPL_H
+
+/*
+ * What rounds.c (pace and verdicts) and rounds_members.c (members come and
+ * go, dump) share.  Thread: loop.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/fleet.h"
+#include "agent/schedule.h"
+
+/* The owner's part of a member. */
+struct turn {
+    uint64_t regular_mono_ms; /* the next due time by the round */
+    uint64_t due_mono_ms;     /* as in the schedule */
+    bool awaited;             /* this round has no result of it yet */
+    bool want_info;           /* the next probe asks INFO */
+    bool inherited;           /* its node is still an earlier life's */
+};
+
+struct rounds {
+    struct fleet *fleet;
+    struct schedule *schedule;
+    size_t schedule_size;
+
+    /* In force; from the config. */
+    unsigned interval_ms;
+    unsigned spread_percent;
+    bool publish_every_round;
+
+    uint64_t round;
+    uint64_t round_mono_ms;      /* when it began */
+    uint64_t next_round_mono_ms; /* 0: not begun at all */
+    size_t awaited;
+    uint64_t wanted_mono_ms; /* when to be called, as last said; 0: never */
+    bool heartbeat_due;      /* not yet written for this round */
+    int64_t started_wall_ms;
+    uint64_t skipped;
+    uint64_t overruns;
+    uint64_t overrun_logged_mono_ms;
+    uint64_t overruns_unlogged;
+
+    bool heartbeat_found;
+    bool vouching;                 /* a heartbeat of this life was written */
+    int64_t vouched_until_wall_ms; /* by the earlier life's heartbeat */
+    size_t inherited;
+};
+
+static inline struct turn *turn_of(const struct member *m)
+{
+    return m->user;
+}
+
+/* Puts the member's next turn into the schedule. */
+void rounds_set_due(struct rounds *r, struct member *m, uint64_t due_mono_ms);
+
+/* Posts what is known; its node is then no longer an earlier life's. */
+void rounds_post(struct rounds *r, struct member *m);
+
+/* Vouches for what is known now. */
+void rounds_heartbeat(struct rounds *r);
+
+/* Its result no longer keeps the round open. */
+void rounds_not_awaited(struct rounds *r, struct member *m);
+
+extern const struct fleet_hooks ROUNDS_HOOKS;
+
+#endif

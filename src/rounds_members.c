@@ -1,0 +1,330 @@
+/*
+ * Members come and go: the start, a reload, the stop; and the dump, which
+ * shows them.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/clock.h"
+#include "agent/config.h"
+#include "agent/log.h"
+#include "agent/process.h"
+#include "rounds_impl.h"
+
+#include "agent/rounds.h"
+
+/* ------------------------------------------------------------------ turns */
+
+/* A member's place in the spread of its interval. */
+static uint64_t offset_ms(const struct rounds *r, const struct member *m)
+{
+    size_t count = fleet_count(r->fleet);
+    uint64_t part =
+        (uint64_t)m->instance.config->interval_ms * r->spread_percent / 100;
+    return count == 0 ? 0 : part * (m->index % count) / count;
+}
+
+/* The first regular turn after NOW, in step with the rounds. */
+static void place(struct rounds *r, struct member *m, uint64_t now)
+{
+    struct turn *t = turn_of(m);
+    bool known = m->instance.health.reason != REASON_PENDING;
+    uint64_t interval = m->instance.config->interval_ms;
+    uint64_t due = r->round_mono_ms + offset_ms(r, m);
+    if (due <= now)
+        due += ((now - due) / interval + 1) * interval;
+    /* What is not known yet is asked at once; its regular turns begin with
+     * the next round. */
+    if (!known && due < now + interval)
+        due += interval;
+    t->regular_mono_ms = due;
+    if (!known)
+        due = now;
+    else if (t->due_mono_ms != 0 && t->due_mono_ms < due)
+        due = t->due_mono_ms;
+    rounds_set_due(r, m, due);
+}
+
+static int fit_schedule(struct rounds *r, size_t size, struct err *e)
+{
+    if (size <= r->schedule_size)
+        return 0;
+    size_t grown = size + size / 2;
+    struct schedule *s = schedule_new(grown, e);
+    if (s == NULL)
+        return -1;
+    for (size_t i = 0; i < fleet_slots(r->fleet); i++) {
+        const struct member *m = fleet_member(r->fleet, i);
+        if (m != NULL && m->user != NULL)
+            schedule_set(s, i, turn_of(m)->due_mono_ms);
+    }
+    schedule_free(r->schedule);
+    r->schedule = s;
+    r->schedule_size = grown;
+    return 0;
+}
+
+static struct member *add_member(struct rounds *r,
+                                 struct config_instance *config, struct err *e)
+{
+    struct turn *t = calloc(1, sizeof *t);
+    if (t == NULL) {
+        err_set(e, "out of memory for instance %s", config->name);
+        return NULL;
+    }
+    if (fit_schedule(r, fleet_slots(r->fleet) + 1, e) != 0)
+        goto free_turn;
+    struct member *m = fleet_add(r->fleet, config, e);
+    if (m == NULL)
+        goto free_turn;
+    m->user = t;
+    return m;
+free_turn:
+    free(t);
+    return NULL;
+}
+
+static void remove_member(struct rounds *r, struct member *m)
+{
+    struct turn *t = turn_of(m);
+    if (t->inherited)
+        r->inherited--;
+    rounds_not_awaited(r, m);
+    schedule_remove(r->schedule, m->index);
+    fleet_remove(r->fleet, m);
+    free(t);
+}
+
+static void place_all(struct rounds *r, uint64_t now)
+{
+    for (size_t i = 0; i < fleet_slots(r->fleet); i++) {
+        struct member *m = fleet_member(r->fleet, i);
+        if (m != NULL)
+            place(r, m, now);
+    }
+}
+
+static void take_paces(struct rounds *r, const struct config *c)
+{
+    r->interval_ms = c->agent.interval_ms;
+    r->spread_percent = c->agent.spread_percent;
+    r->publish_every_round = c->zookeeper.publish == CONFIG_PUBLISH_ROUND;
+}
+
+/* ------------------------------------------------------- start and stop */
+
+static void rounds_free(struct rounds *r)
+{
+    schedule_free(r->schedule);
+    free(r);
+}
+
+static void free_turns(struct rounds *r)
+{
+    for (size_t i = 0; i < fleet_slots(r->fleet); i++) {
+        struct member *m = fleet_member(r->fleet, i);
+        if (m != NULL)
+            free(turn_of(m));
+    }
+}
+
+struct rounds *rounds_start(const struct config *config, void (*wake)(void *),
+                            void *arg, struct err *e)
+{
+    struct rounds *r = calloc(1, sizeof *r);
+    if (r == NULL) {
+        err_set(e, "out of memory");
+        return NULL;
+    }
+    take_paces(r, config);
+    r->started_wall_ms = clock_wall_ms();
+    const struct fleet_options o = {
+        .config = config,
+        .publish = config->zookeeper.enabled,
+        .presence = true,
+        .hooks = &ROUNDS_HOOKS,
+        .hooks_arg = r,
+        .wake = wake,
+        .wake_arg = arg,
+    };
+    r->fleet = fleet_start(&o, e);
+    if (r->fleet == NULL)
+        goto free_rounds;
+    for (size_t i = 0; i < config->ninstances; i++)
+        if (add_member(r, config->instances[i], e) == NULL)
+            goto stop;
+    r->round_mono_ms = r->next_round_mono_ms = clock_mono_ms();
+    place_all(r, r->round_mono_ms);
+    return r;
+stop:
+    if (!rounds_stop(r, 1000))
+        LOG_EVENT(LOG_LEVEL_WARN, "stopped", LOG_STR("left", "threads"));
+    return NULL;
+free_rounds:
+    rounds_free(r);
+    return NULL;
+}
+
+bool rounds_stop(struct rounds *r, unsigned budget_ms)
+{
+    fleet_collect(r->fleet, clock_mono_ms());
+    free_turns(r);
+    bool clean = fleet_stop(r->fleet, budget_ms);
+    rounds_free(r);
+    return clean;
+}
+
+/* ------------------------------------------------------------------ reload */
+
+static int by_name(const void *a, const void *b)
+{
+    const struct member *const *x = a;
+    const struct member *const *y = b;
+    return strcmp((*x)->instance.config->name, (*y)->instance.config->name);
+}
+
+static int name_and_member(const void *key, const void *element)
+{
+    const struct member *const *m = element;
+    return strcmp(key, (*m)->instance.config->name);
+}
+
+/* Fills the array of all members, sorted by name; returns how many. */
+static size_t sorted_members(const struct rounds *r, struct member **out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < fleet_slots(r->fleet); i++) {
+        struct member *m = fleet_member(r->fleet, i);
+        if (m != NULL)
+            out[n++] = m;
+    }
+    qsort(out, n, sizeof(*out), by_name);
+    return n;
+}
+
+/* Keeps or changes the member, or adds one. */
+static int reload_one(struct rounds *r, struct config_instance *config,
+                      struct member *old, struct rounds_change *change,
+                      struct err *e)
+{
+    if (old == NULL) {
+        change->added++;
+        return add_member(r, config, e) == NULL ? -1 : 0;
+    }
+    if (config_instance_equal(old->instance.config, config)) {
+        /* What only a reader of the document sees. */
+        bool paused = old->instance.config->paused != config->paused;
+        instance_take_config(&old->instance, config);
+        change->changed += paused;
+        change->kept += !paused;
+        if (paused)
+            rounds_post(r, old);
+        return 0;
+    }
+    change->changed++;
+    if (fleet_change(r->fleet, old, config, e) != 0)
+        return -1;
+    /* The job that this round waited for is gone. */
+    rounds_not_awaited(r, old);
+    rounds_post(r, old);
+    return 0;
+}
+
+/* The heartbeat that was written last was to be renewed at the old pace. */
+static void change_pace(struct rounds *r, const struct config *config)
+{
+    unsigned before = r->interval_ms;
+    take_paces(r, config);
+    if (r->interval_ms == before)
+        return;
+    r->next_round_mono_ms = r->round_mono_ms + r->interval_ms;
+    if (!r->heartbeat_due)
+        rounds_heartbeat(r);
+}
+
+int rounds_reload(struct rounds *r, const struct config *config,
+                  struct rounds_change *out, struct err *e)
+{
+    memset(out, 0, sizeof *out);
+    size_t count = fleet_count(r->fleet);
+    struct member **old = calloc(count + 1, sizeof(*old));
+    bool *stays = calloc(count + 1, sizeof(*stays));
+    int rc = -1;
+    if (old == NULL || stays == NULL) {
+        err_set(e, "out of memory for %zu instances", count);
+        goto done;
+    }
+    size_t n = sorted_members(r, old);
+    for (size_t i = 0; i < config->ninstances; i++) {
+        struct config_instance *c = config->instances[i];
+        struct member **m =
+            bsearch(c->name, old, n, sizeof(*old), name_and_member);
+        if (m != NULL)
+            stays[m - old] = true;
+        if (reload_one(r, c, m == NULL ? NULL : *m, out, e) != 0)
+            goto done;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (stays[i])
+            continue;
+        remove_member(r, old[i]);
+        out->removed++;
+    }
+    rc = 0;
+done:
+    change_pace(r, config);
+    place_all(r, clock_mono_ms());
+    free(stays);
+    free(old);
+    return rc;
+}
+
+/* -------------------------------------------------------------------- dump */
+
+static void dump_job(const struct member *m, uint64_t now_mono_ms)
+{
+    LOG_EVENT(LOG_LEVEL_INFO, "dump_job",
+              LOG_STR("instance", m->instance.config->name),
+              LOG_STR("phase", fleet_phase(m)),
+              LOG_UINT("age_ms", now_mono_ms - m->job_mono_ms),
+              LOG_UINT("worker", m->worker));
+}
+
+void rounds_dump(struct rounds *r, uint64_t now_mono_ms)
+{
+    struct publisher_info info;
+    fleet_publisher_info(r->fleet, &info);
+    bool publishing = fleet_publishing(r->fleet);
+    LOG_EVENT(
+        LOG_LEVEL_INFO, "dump", LOG_UINT("workers", fleet_workers(r->fleet)),
+        LOG_UINT("jobs_active", fleet_jobs(r->fleet)),
+        LOG_UINT("jobs_queued", fleet_queued(r->fleet)),
+        LOG_INT("threads", process_threads()), LOG_UINT("round", r->round),
+        LOG_STR("zk_state",
+                publishing ? store_state_name(info.store.state) : "off"),
+        LOG_UINT("zk_pending", info.pending),
+        LOG_UINT("zk_in_flight", info.in_flight),
+        LOG_UINT("zk_oldest_pending_ms", info.oldest_pending_ms),
+        LOG_UINT("zk_writes_ok", info.writes_ok),
+        LOG_UINT("zk_writes_failed", info.writes_failed),
+        LOG_UINT("zk_reapers", info.store.reapers),
+        LOG_INT("rss_kb", process_rss_kb()),
+        LOG_UINT("instances", fleet_count(r->fleet)),
+        LOG_UINT("skipped", r->skipped), LOG_UINT("overruns", r->overruns),
+        LOG_UINT("log_dropped", log_dropped()));
+    for (size_t i = 0; i < fleet_slots(r->fleet); i++) {
+        const struct member *m = fleet_member(r->fleet, i);
+        if (m != NULL && m->busy)
+            dump_job(m, now_mono_ms);
+    }
+}
+
+bool rounds_well(struct rounds *r, struct err *why)
+{
+    struct publisher_info info;
+    fleet_publisher_info(r->fleet, &info);
+    if (!fleet_publishing(r->fleet) || info.store.state != STORE_BROKEN)
+        return true;
+    err_set(why, "ZooKeeper's library hangs: %s", info.store.why);
+    return false;
+}
