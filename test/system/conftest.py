@@ -1,0 +1,151 @@
+"""Fixtures: real servers and the real program, gone when a test ends."""
+
+import itertools
+import os
+import resource
+import uuid
+
+import pytest
+
+import agentproc
+from agentproc import Agent, config_text
+from peers import Peer, ScriptedRedis
+from redisserver import RedisServer
+from zookeeper import Tree, ZooKeeper
+
+
+def pytest_configure(config):
+    # Reserved ports and 100 hung peers cost descriptors.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def pytest_report_header(config):
+    return f"program under test: {agentproc.agent_bin()}"
+
+
+@pytest.fixture
+def numbers():
+    return itertools.count(1)
+
+
+@pytest.fixture
+def make_redis(tmp_path, request, numbers):
+    """Starts a redis-server; keyword arguments are its options."""
+    def make(start=True, **options):
+        server = RedisServer(tmp_path / f"redis-{next(numbers)}", **options)
+        request.addfinalizer(server.kill)
+        return server.start() if start else server
+    return make
+
+
+@pytest.fixture
+def redis_server(make_redis):
+    return make_redis()
+
+
+@pytest.fixture
+def make_peer(request):
+    """Starts a fake server: a Peer with a handler, or any object that has
+    stop()."""
+    def make(peer):
+        if not hasattr(peer, "stop"):
+            peer = Peer(peer)
+        request.addfinalizer(peer.stop)
+        return peer
+    return make
+
+
+@pytest.fixture
+def make_scripted(make_peer):
+    def make(**options):
+        return make_peer(ScriptedRedis(**options))
+    return make
+
+
+@pytest.fixture(scope="session")
+def shared_zookeeper(tmp_path_factory):
+    """One server for all tests of a worker that do not hurt it."""
+    server = ZooKeeper(tmp_path_factory.mktemp("zookeeper"))
+    try:
+        yield server.start()
+    finally:
+        server.close_reader()
+        server.kill()
+
+
+@pytest.fixture
+def tree(shared_zookeeper):
+    """A part of the shared ZooKeeper for one test alone."""
+    tree = Tree(shared_zookeeper, f"/t-{uuid.uuid4().hex[:12]}")
+    yield tree
+    tree.close()
+
+
+@pytest.fixture
+def own_zookeeper(tmp_path):
+    """A server (not started yet) that a test may stop and kill."""
+    server = ZooKeeper(tmp_path / "zookeeper").choose_port()
+    yield server
+    if server.alive():
+        server.thaw()
+    server.close_reader()
+    server.kill()
+
+
+@pytest.fixture
+def own_tree(own_zookeeper):
+    """A running server of its own, and its tree."""
+    own_zookeeper.start()
+    tree = Tree(own_zookeeper, "/sentinel-agent")
+    yield tree
+    tree.close()
+
+
+def zookeeper_keys(tree, **keys):
+    return {"servers": tree.server.address, "root": tree.root,
+            "session_timeout": "6s", **keys}
+
+
+@pytest.fixture
+def make_agent(tmp_path, request, numbers):
+    """An agent on INSTANCES, publishing to TREE if given; started.
+
+    `agent`, `zookeeper` and `defaults` override keys of these sections.
+    """
+    def make(instances, tree=None, start=True, agent=None, zookeeper=None,
+             defaults=None, **options):
+        keys = None
+        if tree is not None:
+            keys = zookeeper_keys(tree, **(zookeeper or {}))
+        directory = tmp_path / f"agent-{next(numbers)}"
+        agent = {"pid_file": directory / "pid", **(agent or {})}
+        text = config_text(instances, agent, keys, defaults)
+        a = Agent(directory, text, **options)
+        request.addfinalizer(a.finish)
+        return a.start() if start else a
+    return make
+
+
+@pytest.fixture
+def agent_id():
+    """An id for --check-once, which locks it on the whole machine."""
+    return f"web-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def write_config(tmp_path, numbers, agent_id):
+    """A config file for a command that ends by itself; returns its path."""
+    def write(instances, tree=None, agent=None, zookeeper=None,
+              defaults=None):
+        keys = None
+        if tree is not None:
+            keys = zookeeper_keys(tree, **(zookeeper or {}))
+        agent = {"id": agent_id, **(agent or {})}
+        path = tmp_path / f"config-{next(numbers)}.ini"
+        path.write_text(config_text(instances, agent, keys, defaults))
+        return path
+    return write
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

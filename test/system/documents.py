@@ -1,0 +1,73 @@
+"""The shape of what the agent publishes, as its readers rely on it."""
+
+import datetime
+import json
+import re
+
+STATUS_KEYS = ["schema", "instance", "address", "status", "reason", "detail",
+               "since", "checked", "rtt_us", "role", "version", "maintenance",
+               "agent", "round", "seq"]
+HEARTBEAT_KEYS = ["schema", "agent", "host", "pid", "started", "round",
+                  "interval_ms", "time", "valid_until", "instances", "up",
+                  "degraded", "down", "unknown"]
+PRESENCE_KEYS = ["host", "port", "name", "agent"]
+
+REASONS = {
+    "up": {"ok"},
+    "degraded": {"loading", "busy", "misconf", "masterdown",
+                 "replica_link_down", "wrong_role", "lag"},
+    "down": {"refused", "unreachable", "connect_timeout", "reply_timeout",
+             "reset", "closed", "maxclients", "protocol"},
+    "unknown": {"noauth", "wrongpass", "noperm", "dns", "tls", "pending",
+                "stuck", "doubt", "removed"},
+}
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z")
+
+
+def moment(text):
+    """An RFC 3339 time of a document or a log line, in seconds."""
+    assert TIME.match(text), f"not an RFC 3339 time with ms: {text!r}"
+    return datetime.datetime.strptime(
+        text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(
+        tzinfo=datetime.timezone.utc).timestamp()
+
+
+def _line(data, keys):
+    text = data.decode("utf-8")
+    assert "\n" not in text.rstrip("\n"), f"more than a line: {text!r}"
+    pairs = json.loads(text, object_pairs_hook=list)
+    assert [k for k, _ in pairs] == keys, f"keys of {text}"
+    return dict(pairs)
+
+
+def check_status(data, name):
+    d = _line(data, STATUS_KEYS)
+    assert d["schema"] == 1
+    assert d["instance"] == name
+    assert d["reason"] in REASONS[d["status"]], d
+    assert isinstance(d["detail"], str), d
+    moment(d["since"])
+    if d["checked"] is not None:
+        moment(d["checked"])
+    assert d["rtt_us"] is None or 0 <= d["rtt_us"] < 3_600_000_000, d
+    assert d["role"] in (None, "master", "replica"), d
+    assert d["version"] is None or re.match(r"\d+\.\d+", d["version"]), d
+    assert isinstance(d["maintenance"], bool), d
+    assert isinstance(d["agent"], str) and d["agent"], d
+    assert isinstance(d["round"], int) and d["round"] >= 0, d
+    assert isinstance(d["seq"], int) and d["seq"] >= 1, d
+    return d
+
+
+def check_heartbeat(data, agent):
+    d = _line(data, HEARTBEAT_KEYS)
+    assert d["schema"] == 1
+    assert d["agent"] == agent
+    assert d["host"] and d["pid"] > 0
+    moment(d["started"])
+    assert abs(moment(d["valid_until"]) - moment(d["time"]) -
+               3 * d["interval_ms"] / 1000) < 0.0015, d
+    assert d["up"] + d["degraded"] + d["down"] + d["unknown"] == \
+        d["instances"], d
+    return d
