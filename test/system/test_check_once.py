@@ -188,6 +188,7 @@ def test_a_zookeeper_that_does_not_answer_is_3_in_bounded_time(
     done = check(config, timeout=20)
     assert done.returncode == UNKNOWN, done.stdout
     assert "up" in done.stdout, "what was seen is printed all the same"
+    assert "not published" in done.stderr, "cron mails it"
     bad = write_config({"down": matrix["down"]}, tree, zookeeper=keys)
     assert check(bad, timeout=20).returncode == DOWN
 

@@ -6,6 +6,8 @@ import pytest
 import redis
 
 import documents
+from agentproc import config_text
+from conftest import zookeeper_keys
 from documents import moment
 from peers import (MASTER_INFO, REPLICA_INFO, REPLID, Full, Peer,
                    ScriptedRedis, closes_after_request, closes_at_once,
@@ -444,6 +446,30 @@ def test_after_a_restart_since_and_seq_go_on(make_agent, redis_server, tree):
     assert moment(up["since"]) > moment(down["since"])
     document, stat = tree.status_and_stat("r")
     assert document["seq"] == stat.version + 1
+    agent.stop()
+
+
+def test_since_survives_a_life_that_ended_before_its_first_verdict(
+        make_agent, redis_server, tree):
+    agent = make_agent({"r": redis_server.address}, tree)
+    before = tree.wait_status("r", "up", "ok", when=lambda d: d["version"])
+    agent.stop()
+    good = agent.config.read_text()
+    agent.rewrite(config_text(
+        {"r": redis_server.address},
+        {"rise": 100, "interval": "10m", "retry_interval": "10m"},
+        zookeeper_keys(tree)))
+    agent.start()
+    agent.wait_event("zk_connected", count=2)
+    wait_until(lambda: agent.dump()[0]["zk_in_flight"] == "0",
+               "everything was read")
+    agent.kill()
+    assert tree.status("r") == before, "nothing was written"
+    agent.rewrite(good)
+    agent.start()
+    after = tree.wait_status("r", "up", "ok",
+                             when=lambda d: d["seq"] > before["seq"])
+    assert after["since"] == before["since"]
     agent.stop()
 
 
