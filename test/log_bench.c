@@ -19,19 +19,17 @@
 #include "agent/clock.h"
 
 #include "log_bench.h"
+#include "scratch.h"
 
 char log_file[256];
 char old_log_file[256];
 
-static char dir[192];
+static char dir[SCRATCH_SIZE];
 
 int log_bench_set_up(void **state)
 {
     (void)state;
-    const char *tmp = getenv("TMPDIR");
-    snprintf(dir, sizeof dir, "%s/test_log.XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(dir))
-        return -1;
+    scratch_dir(dir);
     snprintf(log_file, sizeof log_file, "%s/log", dir);
     snprintf(old_log_file, sizeof old_log_file, "%s/log.1", dir);
     return 0;

@@ -23,17 +23,15 @@
 #include "agent/daemon.h"
 
 #include "children.h"
+#include "scratch.h"
 
-static char dir[192];
+static char dir[SCRATCH_SIZE];
 static char file[224];
 
 static int make_dir(void **state)
 {
     (void)state;
-    const char *tmp = getenv("TMPDIR");
-    snprintf(dir, sizeof dir, "%s/test_pid_file.XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(dir))
-        return -1;
+    scratch_dir(dir);
     snprintf(file, sizeof file, "%s/pid", dir);
     return 0;
 }
