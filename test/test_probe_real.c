@@ -89,6 +89,8 @@ static void unix_sockets_are_served(void **state)
     struct bench *b = bench_open(real_redis_unix(r), TIMEOUT);
 
     (void)state;
+    /* It listens on TCP, which the start waits for, a moment earlier. */
+    await(b, REASON_OK);
     assert_saw(bench_probe(b), REASON_OK, "");
     bench_close(b);
     real_redis_stop(r);
