@@ -46,7 +46,7 @@ struct config_key {
 /* Which of CONFIG_KEYSETS. */
 enum { SECTION_AGENT, SECTION_ZOOKEEPER, SECTION_INSTANCE };
 
-#define CONFIG_KEYS_MAX 16 /* of one section */
+#define CONFIG_KEYS_MAX 24 /* of one section */
 
 struct config_keyset {
     const char *name; /* "agent", "zookeeper", "redis" */
@@ -85,6 +85,7 @@ void config_values_free(const struct config_keyset *set, void *base);
 int config_check_id(const char *text, struct err *e);
 int config_check_path(const char *text, struct err *e);
 int config_check_new_file(const char *text, struct err *e);
+int config_check_folder(const char *text, struct err *e);
 int config_check_log(const char *text, struct err *e);
 int config_check_user(const char *text, struct err *e);
 int config_check_root(const char *text, struct err *e);

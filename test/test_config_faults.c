@@ -127,13 +127,10 @@ static void keys_that_come_later_are_unknown_today(void **state)
 {
     faults(state,
            MINIMAL "tls = no\ntls_ca_file = /x\n"
-                   "[agent]\nstate_dir = /x\ninclude = *.ini\n"
-                   "[zookeeper]\nservers = h:1\nrefresh = 5m\n",
+                   "[agent]\ninclude = *.ini\n",
            "3: unknown key tls in [redis:a]\n"
            "4: unknown key tls_ca_file in [redis:a]\n"
-           "6: unknown key state_dir in [agent]\n"
-           "7: unknown key include in [agent]\n"
-           "10: unknown key refresh in [zookeeper]\n");
+           "6: unknown key include in [agent]\n");
 }
 
 static void bytes_that_are_no_text_are_faults(void **state)

@@ -73,7 +73,9 @@ struct config {
         enum config_log_level log_level;
         enum config_log_format log_format;
         char *pid_file;
-        char *user; /* NULL: stay who we are */
+        char *state_dir; /* NULL: no session is kept over a stop */
+        char *user;      /* NULL: stay who we are */
+        unsigned wedge_timeout_ms;
     } agent;
     struct {
         bool enabled;       /* the section is there */
@@ -84,6 +86,7 @@ struct config {
         unsigned session_timeout_ms;
         enum config_publish publish;
         unsigned publish_timeout_ms;
+        unsigned refresh_ms;
         bool presence;
         enum config_acl acl;
         char *digest_file; /* NULL: none */

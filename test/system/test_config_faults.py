@@ -122,9 +122,10 @@ FAULTS = [
     fault("no such digest file",
           *zookeeper_key("digest_file", "/no/such/file")),
     # What later versions know is unknown today, not accepted and ignored.
-    fault("state_dir", *agent_key("state_dir", "/tmp")),
+    fault("state_dir must be", *agent_key("state_dir", "/no/such/folder")),
+    fault("wedge_timeout must be", *agent_key("wedge_timeout", "10ms")),
     fault("include", *agent_key("include", "conf.d/*.ini")),
-    fault("refresh", *zookeeper_key("refresh", "5m")),
+    fault("refresh must be", *zookeeper_key("refresh", "5")),
     fault("http", f"{GOOD}[http]\nlisten = 127.0.0.1:6060\n", 3, "http"),
     fault("empty http", f"{GOOD}[http]\n", 3, "http"),
     *[fault(key, *redis_key(key, value)) for key, value in (
