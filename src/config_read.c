@@ -26,6 +26,8 @@
 
 #define FILE_MAX   ((size_t)64 << 20)
 #define LINE_LIMIT 4000
+/* So that its line is within the limit in whatever way it is spelled. */
+#define VALUE_LIMIT 3900
 
 /* What isspace() is to inih in the C locale. */
 #define SPACES " \t\r\n\v\f"
@@ -338,6 +340,9 @@ static void set_value(struct config_reading *r, struct config_section *s,
     s->lines[key] = r->line;
     if (*value == '\0')
         config_fault(r, r->line, "%s has no value", k->name);
+    else if (strlen(value) > VALUE_LIMIT)
+        config_fault(r, r->line, "%s is longer than %d bytes", k->name,
+                     VALUE_LIMIT);
     else if (config_check_text(value, &why) == -1)
         config_fault(r, r->line, "%s %s", k->name, why.text);
     else if (config_value_parse(k, value, s->base, &why) == -1)

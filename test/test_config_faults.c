@@ -26,6 +26,18 @@ static void a_line_over_the_limit_is_a_fault(void **state)
     good_line(state, "agent", line);
 }
 
+/* Or else what --print-config makes of it could be over the limit. */
+static void a_value_over_the_limit_is_a_fault(void **state)
+{
+    char line[3990] = "password=";
+
+    memset(line + 9, 'x', sizeof line - 10);
+    line[sizeof line - 1] = '\0';
+    bad_line(state, "redis:a", line, "password is longer than 3900 bytes");
+    line[9 + 3900] = '\0';
+    good_line(state, "redis:a", line);
+}
+
 static void a_file_that_cannot_be_read_is_named(void **state)
 {
     struct place *p = *state;
@@ -395,6 +407,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(a_line_over_the_limit_is_a_fault),
+        T(a_value_over_the_limit_is_a_fault),
         T(a_file_that_cannot_be_read_is_named),
         T(a_file_without_instances_is_a_fault),
         T(section_headers_are_checked),
