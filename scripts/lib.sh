@@ -1,4 +1,4 @@
-# Sourced by scripts/demo, scripts/test and .ci/run; stands in the top folder.
+# Sourced by scripts/demo, scripts/fuzz, scripts/test and .ci/run; stands in the top folder.
 #
 # begin_tests comes before everything that counts: results go, one line
 # "passed failed" a step, to the file $TALLY in a scratch folder that is $TMPDIR
@@ -9,15 +9,16 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # The first of the two that is there: the one with Debian's own modules.
 PYTHON=/usr/bin/python3
 
-# build DIR COMPILER [MESON OPTION]...: configures and compiles; silent when it
-# works.
+# build DIR COMPILER [MESON OPTION]...: configures and compiles $BUILD_TARGET,
+# or all that is built by default; silent when it works.
 build()
 {
     local dir=$1 log status=0
     local -x CC=$2
     shift 2
     log=$(mktemp)
-    configure "$dir" "$@" >"$log" 2>&1 && ninja -C "$dir" >>"$log" 2>&1 ||
+    configure "$dir" "$@" >"$log" 2>&1 &&
+        ninja -C "$dir" ${BUILD_TARGET:+"$BUILD_TARGET"} >>"$log" 2>&1 ||
         status=1
     [ $status -eq 0 ] || cat "$log" >&2
     rm -f "$log"
