@@ -47,6 +47,29 @@ static int start_workers(struct fleet *f, unsigned n, struct err *e)
     return 0;
 }
 
+static int start_watchdog(struct fleet *f, const struct config *c,
+                          struct err *e)
+{
+    const struct watchdog_options o = {
+        .wedge_timeout_ms = c->agent.wedge_timeout_ms,
+        .changed = f->options.wake,
+        .changed_arg = f->options.wake_arg,
+    };
+    f->watchdog = watchdog_new(&o, e);
+    if (f->watchdog == NULL)
+        return -1;
+    watchdog_watch(f->watchdog, &(struct watch){ .thread = "loop",
+                                                 .pulse = &f->pulse,
+                                                 .nudge = f->options.wake,
+                                                 .arg = f->options.wake_arg });
+    resolver_watch(f->resolver, f->watchdog);
+    for (unsigned i = 0; i < f->nworkers; i++)
+        worker_watch(f->workers[i], f->watchdog);
+    if (f->publisher != NULL)
+        publisher_watch(f->publisher, f->watchdog);
+    return watchdog_start(f->watchdog, e);
+}
+
 struct fleet *fleet_start(const struct fleet_options *o, struct err *e)
 {
     struct fleet *f = calloc(1, sizeof *f);
@@ -66,6 +89,8 @@ struct fleet *fleet_start(const struct fleet_options *o, struct err *e)
     if (start_workers(f, o->config->agent.workers, e) != 0)
         goto stop;
     if (o->publish && fleet_start_publisher(f, o->config, e) != 0)
+        goto stop;
+    if (o->watchdog && start_watchdog(f, o->config, e) != 0)
         goto stop;
     return f;
 stop:
@@ -94,6 +119,7 @@ bool fleet_stop(struct fleet *f, unsigned budget_ms)
         return true;
     uint64_t end = clock_mono_ms() + budget_ms;
     bool clean = true;
+    watchdog_stop(f->watchdog);
     for (unsigned i = 0; i < f->nworkers; i++)
         clean = worker_stop(f->workers[i], left_ms(end) / 4) && clean;
 
@@ -303,6 +329,7 @@ static void take_result(struct fleet *f, const struct result *r,
 void fleet_collect(struct fleet *f, uint64_t now_mono_ms)
 {
     struct result results[TAKE_AT_ONCE];
+    pulse_beat(&f->pulse);
     for (unsigned w = 0; w < f->nworkers; w++) {
         size_t n;
         while ((n = worker_take(f->workers[w], results, TAKE_AT_ONCE)) > 0)
@@ -320,6 +347,16 @@ void fleet_tally(const struct fleet *f, size_t by_status[STATUS_COUNT])
     for (size_t i = 0; i < f->nentries; i++)
         if (f->entries[i] != NULL)
             by_status[f->entries[i]->member.instance.health.status]++;
+}
+
+bool fleet_well(const struct fleet *f)
+{
+    return f->watchdog == NULL || watchdog_well(f->watchdog);
+}
+
+bool fleet_wedged(const struct fleet *f, const struct member *m)
+{
+    return worker_wedged(f->workers[m->worker]);
 }
 
 size_t fleet_jobs(const struct fleet *f)

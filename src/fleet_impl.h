@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "agent/fleet.h"
+#include "agent/watchdog.h"
 #include "agent/worker.h"
 
 #define NO_SLOT SIZE_MAX
@@ -35,6 +36,8 @@ struct fleet {
     struct worker **workers;
     unsigned nworkers;
     struct publisher *publisher; /* NULL: not publishing */
+    struct watchdog *watchdog;   /* NULL: nobody watches */
+    struct pulse pulse;          /* the loop's */
     size_t heartbeat_slot;
     bool heartbeat_found;
     bool presence;

@@ -416,12 +416,18 @@ static void write_stderr(const char *line, size_t len)
 void log_write(enum log_level level, const char *event,
                const struct log_pair *pairs, size_t npairs)
 {
+    log_write_of(thread_name, level, event, pairs, npairs);
+}
+
+void log_write_of(const char *thread, enum log_level level, const char *event,
+                  const struct log_pair *pairs, size_t npairs)
+{
     if (!log_enabled(level))
         return;
     const struct log_event ev = {
         .wall_ms = clock_wall_ms(),
         .level = level,
-        .thread = thread_name,
+        .thread = thread,
         .event = event,
         .pairs = pairs,
         .npairs = npairs,

@@ -22,6 +22,8 @@
 
 #include "publisher_internal.h"
 
+#define THREAD_NAME "publisher"
+
 #define REPLIES 32
 
 /* How much longer than its budget the thread may take to end. */
@@ -253,10 +255,11 @@ static void *run(void *arg)
     uint64_t next;
     bool closed_all;
 
-    log_thread("publisher");
+    log_thread(THREAD_NAME);
     do {
         uint64_t now = clock_mono_ms();
 
+        pulse_beat(&p->pulse);
         next = p->store->ops->tick(p->store, now);
         look_at_store(p);
         collect_replies(p, now);
@@ -346,6 +349,13 @@ failed:
     if (p != NULL)
         publisher_free(p);
     return NULL;
+}
+
+void publisher_watch(struct publisher *p, struct watchdog *watchdog)
+{
+    /* To wake it takes its lock; its store wants a tick soon enough. */
+    watchdog_watch(
+        watchdog, &(struct watch){ .thread = THREAD_NAME, .pulse = &p->pulse });
 }
 
 bool publisher_stop(struct publisher *p, unsigned drain_ms, unsigned close_ms)

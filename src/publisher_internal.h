@@ -2,6 +2,7 @@
 #define PUBLISHER_INTERNAL_H
 
 #include "agent/publisher.h"
+#include "agent/watchdog.h"
 
 #include <pthread.h>
 #include <sys/queue.h>
@@ -144,6 +145,7 @@ struct publisher {
     void *wake_arg;
     unsigned refused_ms;
     pthread_t thread;
+    struct pulse pulse;
 
     pthread_mutex_t lock;
     pthread_cond_t wakeup;

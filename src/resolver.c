@@ -6,7 +6,8 @@
  *
  *   IDLE --asked for--> QUEUED --taken by a helper--> RUNNING --> IDLE
  *
- * Nothing here has a timer.  That a lookup takes too long is seen by whoever
+ * Nothing here has a timer, but that helpers under watch wake now and then, to
+ * beat.  That a lookup takes too long is seen by whoever
  * reads the name, from its age: no wake announces it, since a reader who
  * waits has a deadline of its own.
  *
@@ -24,9 +25,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent/clock.h"
 #include "agent/log.h"
+#include "agent/watchdog.h"
 
 #include "resolver_known.h"
 #include "agent/resolver.h"
@@ -36,6 +39,13 @@
 
 /* A lookup that took longer makes its name one for the first helper only. */
 #define SLOW_MS 1000
+
+/* What glibc's own time-outs come to, by default and at the worst that is
+ * still in use; see resolv.conf(5). */
+#define LOOKUP_USUAL_MS  30000
+#define LOOKUP_LAWFUL_MS 120000
+
+#define THREAD_NAME "resolver"
 
 enum lookup_state { LOOKUP_IDLE, LOOKUP_QUEUED, LOOKUP_RUNNING };
 
@@ -56,6 +66,7 @@ struct helper {
     pthread_t thread;
     bool any_name; /* takes slow ones as well */
     bool busy;     /* in getaddrinfo; under the lock */
+    struct pulse pulse;
 };
 
 struct subscriber {
@@ -72,6 +83,7 @@ struct resolver {
     /* Under lock. */
     struct resolver_name *names;
     bool stopping;
+    unsigned rest_ms; /* the longest sleep of a helper; 0: any */
     unsigned references;
     struct helper helpers[HELPERS];
 
@@ -141,7 +153,9 @@ static void look_up(struct helper *h, struct resolver_name *n)
     pthread_mutex_unlock(&r->lock);
 
     uint64_t began_mono_ms = r->now_mono_ms();
+    pulse_task(&h->pulse, n->host);
     answer_ask(&a, r->lookup, n->host);
+    pulse_task(&h->pulse, NULL);
     uint64_t now_mono_ms = r->now_mono_ms();
 
     pthread_mutex_lock(&r->lock);
@@ -156,19 +170,34 @@ static void look_up(struct helper *h, struct resolver_name *n)
     pthread_mutex_lock(&r->lock);
 }
 
+/* Under the lock, which it leaves until there may be something to do. */
+static void rest(struct resolver *r)
+{
+    uint64_t until_mono_ms = clock_mono_ms() + r->rest_ms;
+    const struct timespec until = {
+        .tv_sec = (time_t)(until_mono_ms / 1000),
+        .tv_nsec = (long)(until_mono_ms % 1000) * 1000000,
+    };
+    if (r->rest_ms == 0)
+        pthread_cond_wait(&r->work, &r->lock);
+    else
+        pthread_cond_clockwait(&r->work, &r->lock, CLOCK_MONOTONIC, &until);
+}
+
 static void *helper_main(void *arg)
 {
     struct helper *h = arg;
     struct resolver *r = h->resolver;
 
-    log_thread("resolver");
+    log_thread(THREAD_NAME);
     pthread_mutex_lock(&r->lock);
     while (!r->stopping) {
+        pulse_beat(&h->pulse);
         struct resolver_name *n = next_name(h);
         if (n)
             look_up(h, n);
         else
-            pthread_cond_wait(&r->work, &r->lock);
+            rest(r);
     }
     pthread_mutex_unlock(&r->lock);
     resolver_unref(r);
@@ -266,6 +295,21 @@ bool resolver_stop(struct resolver *r)
         assert(n->users == 0);
     pthread_mutex_unlock(&r->lock);
     return stop_helpers(r, HELPERS);
+}
+
+/* Helpers wake by themselves: to wake them takes a lock. */
+void resolver_watch(struct resolver *r, struct watchdog *watchdog)
+{
+    for (size_t i = 0; i < HELPERS; i++)
+        watchdog_watch(watchdog,
+                       &(struct watch){ .thread = THREAD_NAME,
+                                        .pulse = &r->helpers[i].pulse,
+                                        .task_named_ms = LOOKUP_USUAL_MS,
+                                        .task_lawful_ms = LOOKUP_LAWFUL_MS });
+    pthread_mutex_lock(&r->lock);
+    r->rest_ms = watchdog_rest_ms(watchdog);
+    pthread_cond_broadcast(&r->work);
+    pthread_mutex_unlock(&r->lock);
 }
 
 int resolver_subscribe(struct resolver *r, void (*wake)(void *), void *arg,

@@ -216,6 +216,17 @@ static uint64_t silence_limit_ms(const struct config_instance *c)
     return three > slow_probe ? three : slow_probe;
 }
 
+static void become_stuck(struct rounds *r, struct member *m, const char *detail)
+{
+    enum status from = m->instance.health.status;
+    enum health_edge edge =
+        instance_doubt(&m->instance, REASON_STUCK, detail, clock_wall_ms());
+    if (edge != HEALTH_SAME)
+        log_verdict(m, edge, from, r->round);
+    rounds_post(r, m);
+    rounds_not_awaited(r, m);
+}
+
 static void check_silence(struct rounds *r, struct member *m, uint64_t now)
 {
     uint64_t silent = now - m->result_mono_ms;
@@ -224,13 +235,23 @@ static void check_silence(struct rounds *r, struct member *m, uint64_t now)
     char detail[REPLY_TEXT];
     snprintf(detail, sizeof detail, "no result for %" PRIu64 " ms, phase %s",
              silent, fleet_phase(m));
-    enum status from = m->instance.health.status;
-    enum health_edge edge =
-        instance_doubt(&m->instance, REASON_STUCK, detail, clock_wall_ms());
-    if (edge != HEALTH_SAME)
-        log_verdict(m, edge, from, r->round);
-    rounds_post(r, m);
-    rounds_not_awaited(r, m);
+    become_stuck(r, m, detail);
+}
+
+/* What the watchdog knows need not be waited for. */
+static void look_for_wedged(struct rounds *r)
+{
+    if (fleet_well(r->fleet))
+        return;
+    for (size_t i = 0; i < fleet_slots(r->fleet); i++) {
+        struct member *m = fleet_member(r->fleet, i);
+        if (m == NULL || is_stuck(m) || !fleet_wedged(r->fleet, m))
+            continue;
+        char detail[REPLY_TEXT];
+        snprintf(detail, sizeof detail, "thread worker-%u hangs, phase %s",
+                 m->worker, fleet_phase(m));
+        become_stuck(r, m, detail);
+    }
 }
 
 /* A member's turn has come while its last job is still busy. */
@@ -363,4 +384,5 @@ uint64_t rounds_fire(struct rounds *r, uint64_t now)
 void rounds_collect(struct rounds *r, uint64_t now)
 {
     fleet_collect(r->fleet, now);
+    look_for_wedged(r);
 }

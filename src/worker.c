@@ -24,6 +24,7 @@
 
 #include "agent/log.h"
 #include "agent/resolver.h"
+#include "agent/watchdog.h"
 
 #include "probe_env.h"
 #include "worker_mailbox.h"
@@ -35,6 +36,7 @@ struct worker {
     pthread_t thread;
     uv_async_t async;     /* its send: any thread */
     atomic_bool resolved; /* something new is known of a name */
+    struct pulse pulse;
 
     /* Worker thread. */
     uv_loop_t loop;
@@ -62,10 +64,11 @@ static void push_result(void *arg, const struct result *r)
  * libuv prepares once before each wait for sockets, so a burst of results
  * costs one wake, and none is held back while this thread sleeps.
  */
-static void wake_if_due(uv_prepare_t *prepare)
+static void before_waiting(uv_prepare_t *prepare)
 {
     struct worker *w = prepare->data;
 
+    pulse_beat(&w->pulse);
     if (!w->wake_due)
         return;
     w->wake_due = false;
@@ -165,7 +168,7 @@ static int init_loop(struct worker *w, struct err *e)
         return -1;
     }
     uv_prepare_init(&w->loop, &w->prepare);
-    uv_prepare_start(&w->prepare, wake_if_due);
+    uv_prepare_start(&w->prepare, before_waiting);
     w->async.data = w;
     w->prepare.data = w;
     return 0;
@@ -318,6 +321,26 @@ void worker_post(struct worker *w, struct worker_target *t,
     atomic_store_explicit(&t->queued, true, memory_order_relaxed);
     if (mailbox_post(&w->mailbox, t, job))
         uv_async_send(&w->async);
+}
+
+static void nudge(void *arg)
+{
+    struct worker *w = arg;
+
+    uv_async_send(&w->async);
+}
+
+void worker_watch(struct worker *w, struct watchdog *watchdog)
+{
+    watchdog_watch(watchdog, &(struct watch){ .thread = w->name,
+                                              .pulse = &w->pulse,
+                                              .nudge = nudge,
+                                              .arg = w });
+}
+
+bool worker_wedged(const struct worker *w)
+{
+    return pulse_wedged(&w->pulse);
 }
 
 size_t worker_take(struct worker *w, struct result *out, size_t max)

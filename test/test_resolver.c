@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -17,6 +18,7 @@
 
 #include "agent/clock.h"
 #include "agent/resolver.h"
+#include "agent/watchdog.h"
 
 #include "fake_lookup.h"
 
@@ -247,6 +249,51 @@ static void too_many_subscribers_are_refused(void **state)
     assert_non_null(strstr(e.text, "80"));
 }
 
+static atomic_uint changes;
+
+static void on_change(void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&changes, 1);
+}
+
+static void on_turn(void *arg)
+{
+    sem_post(arg);
+}
+
+/* One helper hangs in a lookup, the other has nothing to do. */
+static void neither_a_long_lookup_nor_idleness_is_a_wedge(void **state)
+{
+    (void)state;
+    struct err e;
+    sem_t turns;
+    sem_init(&turns, 0, 0);
+    const struct watchdog_options o = {
+        .wedge_timeout_ms = 1000,
+        .changed = on_change,
+        .alive = on_turn,
+        .alive_arg = &turns,
+    };
+    struct watchdog *w = watchdog_new(&o, &e);
+    assert_non_null(w);
+    resolver_watch(resolver, w);
+    assert_int_equal(watchdog_start(w, &e), 0);
+    script("mute", 0, NULL);
+    script_hang("mute", true);
+    struct resolver_name *mute = name("mute");
+    look(mute);
+    await_hanging(1);
+    /* Silent for so long, whoever should have answered is named. */
+    for (unsigned i = 0; i < 3000 / watchdog_rest_ms(w); i++)
+        while (sem_wait(&turns) != 0)
+            continue;
+    assert_int_equal(atomic_load(&changes), 0);
+    watchdog_stop(w);
+    sem_destroy(&turns);
+    resolver_name_put(mute);
+}
+
 static void *reader(void *arg)
 {
     struct resolver_name *n = name("a");
@@ -285,6 +332,7 @@ int main(void)
         STARTED(a_name_put_back_while_it_is_queued_is_forgotten),
         STARTED(no_wake_comes_after_unsubscribe),
         STARTED(too_many_subscribers_are_refused),
+        STARTED(neither_a_long_lookup_nor_idleness_is_a_wedge),
         STARTED(many_threads_may_ask_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,10 +44,12 @@ struct fleet_options {
     bool publish;                    /* needs [zookeeper] in the config */
     bool persistent_heartbeat;       /* of --check-once */
     bool presence;                   /* keep alive nodes, if configured */
+    bool watchdog;                   /* watch all threads, the loop's too */
     const struct fleet_hooks *hooks; /* borrowed for the fleet's life */
     void *hooks_arg;
-    void (*wake)(void *arg); /* fleet_collect has work; called on any thread;
-                                must not wait */
+    void (*wake)(void *arg); /* fleet_collect has work, were it only to give a
+                                sign of life; called on any thread; must not
+                                wait, nor take a lock */
     void *wake_arg;
 };
 
@@ -86,7 +88,8 @@ struct member *fleet_member(const struct fleet *f, size_t index);
 void fleet_probe(struct fleet *f, struct member *m, uint64_t round,
                  bool want_info, uint64_t now_mono_ms);
 
-/* Takes in results and what was found in ZooKeeper, calling the hooks. */
+/* Takes in results and what was found in ZooKeeper, calling the hooks; the
+ * loop's sign of life. */
 void fleet_collect(struct fleet *f, uint64_t now_mono_ms);
 
 /* Posts the member's document, and its presence by its status.  No-op
@@ -98,6 +101,11 @@ void fleet_heartbeat(struct fleet *f, const struct document_heartbeat *d);
 
 /* How many members have each status. */
 void fleet_tally(const struct fleet *f, size_t by_status[STATUS_COUNT]);
+
+/* False when the watchdog has named a thread as wedged. */
+bool fleet_well(const struct fleet *f);
+/* The member's worker is. */
+bool fleet_wedged(const struct fleet *f, const struct member *m);
 
 size_t fleet_jobs(const struct fleet *f);   /* under way */
 size_t fleet_queued(const struct fleet *f); /* of those, not yet begun */

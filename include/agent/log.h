@@ -97,6 +97,10 @@ struct log_pair {
 void log_write(enum log_level level, const char *event,
                const struct log_pair *pairs, size_t npairs);
 
+/* As log_write, for an event of another thread, called THREAD. */
+void log_write_of(const char *thread, enum log_level level, const char *event,
+                  const struct log_pair *pairs, size_t npairs);
+
 /* True when events of LEVEL are written at all. */
 bool log_enabled(enum log_level level);
 

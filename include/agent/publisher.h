@@ -20,6 +20,7 @@
  * up by reading, and so is every slot after a new session.
  */
 struct publisher;
+struct watchdog;
 
 enum slot_kind {
     SLOT_STATUS,    /* persistent; an open status document, sealed with seq */
@@ -53,6 +54,9 @@ struct publisher *publisher_start(const struct publisher_options *o,
  */
 bool publisher_stop(struct publisher *p, unsigned drain_ms,
                     unsigned close_ms) MUST_USE;
+
+/* Puts its thread under watch; before the watchdog starts.  Thread: loop. */
+void publisher_watch(struct publisher *p, struct watchdog *watchdog);
 
 /*
  * A new slot for <root>/instances/NAME, <root>/agents/NAME or

@@ -40,6 +40,7 @@ bool net_addr_same_host(const struct net_addr *a, const struct net_addr *b);
 
 struct addrinfo;
 struct resolver;
+struct watchdog;
 struct resolver_name; /* one name under watch; counted */
 
 struct resolver *resolver_start(struct err *e) MUST_USE;
@@ -51,6 +52,9 @@ struct resolver *resolver_start(struct err *e) MUST_USE;
  * thread was left behind: the process should then _exit.
  */
 bool resolver_stop(struct resolver *r);
+
+/* Puts its threads under watch; before the watchdog starts.  Thread: any. */
+void resolver_watch(struct resolver *r, struct watchdog *watchdog);
 
 /*
  * For tests: with LOOKUP in the place of getaddrinfo (freeaddrinfo frees what

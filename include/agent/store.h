@@ -87,7 +87,9 @@ struct store_ops {
     size_t (*collect)(struct store *s, struct store_reply *out, size_t max);
     /*
      * Does what is due (deadlines, the ladder); returns when to be called
-     * next, in monotonic ms.  Also to be called after each wake.
+     * next, in monotonic ms: within half a second, which is also how often
+     * the publisher's thread gives a sign of life.  Also to be called after
+     * each wake.
      */
     uint64_t (*tick)(struct store *s, uint64_t now_mono_ms);
     void (*status)(struct store *s, struct store_status *out);

@@ -4,6 +4,7 @@
 #include "agent/err.h"
 #include "agent/probe.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@
  * of instances (one job each), and room for each instance's result is
  * reserved when it is added.
  */
+struct watchdog;
 struct worker;
 struct worker_target; /* one instance at one worker */
 
@@ -56,6 +58,12 @@ void worker_remove(struct worker *w, struct worker_target *t);
  */
 void worker_post(struct worker *w, struct worker_target *t,
                  const struct job *job);
+
+/* Puts its thread under watch; before the watchdog starts.  Thread: loop. */
+void worker_watch(struct worker *w, struct watchdog *watchdog);
+
+/* Its thread gives no sign of life.  Thread: any. */
+bool worker_wedged(const struct worker *w);
 
 /* Moves up to MAX results to OUT, oldest first; returns how many.  Thread:
  * loop. */
