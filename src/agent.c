@@ -278,19 +278,36 @@ static void log_started(const struct config *c)
               LOG_STR("root", c->zookeeper.enabled ? c->zookeeper.root : NULL));
 }
 
-static bool shut_down(struct agent *a)
+static const char *session_end(const struct config *c, enum store_end end)
+{
+    if (!c->zookeeper.enabled)
+        return NULL;
+    switch (end) {
+    case STORE_CLOSED:
+        return "closed";
+    case STORE_KEPT:
+        return "kept";
+    case STORE_LEFT:
+        break;
+    }
+    return NULL; /* nobody knows */
+}
+
+static enum store_end shut_down(struct agent *a)
 {
     unsigned budget = a->config->agent.stop_timeout_ms;
     uint64_t began = clock_mono_ms();
     arm_last_resort(budget, a->exit_code);
     unsigned reserve =
         budget > 2 * STOP_RESERVE_MS ? STOP_RESERVE_MS : budget / 2;
-    bool clean = rounds_stop(a->rounds, budget - reserve);
+    enum store_end end = rounds_stop(a->rounds, budget - reserve);
     LOG_EVENT(LOG_LEVEL_INFO, "stopped",
               LOG_UINT("after_ms", clock_mono_ms() - began),
-              LOG_BOOL("clean", clean), LOG_INT("exit", a->exit_code));
+              LOG_BOOL("clean", end != STORE_LEFT),
+              LOG_STR("session", session_end(a->started, end)),
+              LOG_INT("exit", a->exit_code));
     log_close(reserve < LOG_CLOSE_MS ? reserve : LOG_CLOSE_MS);
-    return clean;
+    return end;
 }
 
 static int start(struct agent *a, struct err *e)
@@ -350,7 +367,7 @@ int agent_run(const struct agent_options *o, bool *must_exit)
     go_on(&a);
     uv_run(&a.loop, UV_RUN_DEFAULT);
 
-    *must_exit = !shut_down(&a);
+    *must_exit = shut_down(&a) != STORE_CLOSED;
     if (!*must_exit)
         close_loop(&a);
     free_configs(&a);

@@ -444,7 +444,7 @@ int agent_check_once(const struct agent_once_options *options, bool *must_exit)
     go_on(&o);
     uv_run(&o.loop, UV_RUN_DEFAULT);
     int code = report(&o);
-    *must_exit = !fleet_stop(o.fleet, ONCE_STOP_MS);
+    *must_exit = fleet_stop(o.fleet, ONCE_STOP_MS) != STORE_CLOSED;
     log_close(LOG_CLOSE_MS);
     if (!*must_exit) {
         uv_close((uv_handle_t *)&o.timer, NULL);

@@ -94,7 +94,7 @@ struct fleet *fleet_start(const struct fleet_options *o, struct err *e)
         goto stop;
     return f;
 stop:
-    if (!fleet_stop(f, FAILED_START_MS))
+    if (fleet_stop(f, FAILED_START_MS) == STORE_LEFT)
         LOG_EVENT(LOG_LEVEL_WARN, "stopped", LOG_STR("left", "threads"));
     return NULL;
 }
@@ -113,10 +113,10 @@ static unsigned left_ms(uint64_t end_mono_ms)
     return now < end_mono_ms ? (unsigned)(end_mono_ms - now) : 0;
 }
 
-bool fleet_stop(struct fleet *f, unsigned budget_ms)
+enum store_end fleet_stop(struct fleet *f, unsigned budget_ms)
 {
     if (f == NULL)
-        return true;
+        return STORE_CLOSED;
     uint64_t end = clock_mono_ms() + budget_ms;
     bool clean = true;
     watchdog_stop(f->watchdog);
@@ -125,7 +125,8 @@ bool fleet_stop(struct fleet *f, unsigned budget_ms)
 
     /* The close may take 1.5 s on a server that hangs while connected. */
     unsigned half_ms = left_ms(end) * 2 / 5;
-    clean = publisher_stop(f->publisher, half_ms, half_ms) && clean;
+    enum store_end store = publisher_stop(f->publisher, half_ms, half_ms);
+    clean = store != STORE_LEFT && clean;
     for (size_t i = 0; i < f->nentries; i++)
         if (f->entries[i] != NULL)
             entry_free(f->entries[i]);
@@ -136,7 +137,7 @@ bool fleet_stop(struct fleet *f, unsigned budget_ms)
     free(f->by_slot);
     free(f->workers);
     free(f);
-    return clean;
+    return clean ? store : STORE_LEFT;
 }
 
 /* -------------------------------------------------------------- members */

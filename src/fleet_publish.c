@@ -2,19 +2,40 @@
  * The fleet's way into ZooKeeper: which slot belongs to whom, what is posted
  * into it when, and what was found there at the first reading.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/config.h"
+#include "agent/session_file.h"
 #include "agent/store_zk.h"
 #include "fleet_impl.h"
 
 #include "agent/fleet.h"
 
+/*
+ * What lives in the session, beyond what the id says.  With another root, or
+ * without presence, the next run would not know the old nodes: they are to
+ * end with their session.  And a copy of this machine is not this agent: the
+ * two would take the session from each other for ever.
+ */
+static int open_session_file(struct fleet *f, const struct config *c,
+                             struct session_file **out, struct err *e)
+{
+    char scope[SESSION_SCOPE_SIZE];
+    *out = NULL;
+    if (!f->options.resume || c->agent.state_dir == NULL)
+        return 0;
+    snprintf(scope, sizeof scope, "root=%s presence=%s host=%s",
+             c->zookeeper.root, f->presence ? "yes" : "no", f->host);
+    *out = session_file_open(c->agent.state_dir, f->id, scope, e);
+    return *out == NULL ? -1 : 0;
+}
+
 int fleet_start_publisher(struct fleet *f, const struct config *c,
                           struct err *e)
 {
-    const struct store_zk_options zk = {
+    struct store_zk_options zk = {
         .servers = c->zookeeper.servers,
         .nservers = c->zookeeper.nservers,
         .session_timeout_ms = c->zookeeper.session_timeout_ms,
@@ -30,6 +51,8 @@ int fleet_start_publisher(struct fleet *f, const struct config *c,
         .wake = f->options.wake,
         .arg = f->options.wake_arg,
     };
+    if (open_session_file(f, c, &zk.session_file, e) != 0)
+        return -1;
     o.store = store_zk_new(&zk, e);
     if (o.store == NULL)
         return -1;
@@ -90,6 +113,12 @@ int fleet_take_slots(struct fleet *f, struct entry *n, struct err *e)
     if (n->presence_slot == NO_SLOT || own_slot(f, n->presence_slot, n, e) != 0)
         return -1;
     return 0;
+}
+
+void fleet_complete(struct fleet *f)
+{
+    if (f->publisher != NULL && f->presence)
+        publisher_sweep_strays(f->publisher);
 }
 
 static void take_event(struct fleet *f, const struct publisher_event *e)

@@ -50,7 +50,7 @@ static void on_store_wake(void *arg)
     pthread_mutex_unlock(&p->lock);
 }
 
-/* LOCKED.  The next request; S stays NULL when it is the parents'. */
+/* LOCKED.  The next request; S stays NULL when it is no slot's. */
 static bool pick(struct publisher *p, uint64_t now, struct store_request *r,
                  struct slot **out)
 {
@@ -81,19 +81,24 @@ static bool pick(struct publisher *p, uint64_t now, struct store_request *r,
             return true;
         }
     }
-    return false;
+    return strays_request(p, now, r);
 }
 
 /* LOCKED.  The store is not for it now. */
-static void put_back(struct publisher *p, struct slot *s, enum store_verb verb)
+static void put_back(struct publisher *p, struct slot *s,
+                     const struct store_request *r)
 {
-    if (s == NULL) {
+    if (r->token == PARENTS_TOKEN) {
         parents_unsent(p);
+        return;
+    }
+    if (r->token == STRAYS_TOKEN) {
+        strays_unsent(p);
         return;
     }
     /* A take-over may have to wait until the server has answered something
      * else: read the node again first. */
-    if (verb == STORE_TAKE_OVER || s->stale)
+    if (r->verb == STORE_TAKE_OVER || s->stale)
         slot_forget(s);
     s->stale = false;
     slot_move(p, s, PLACE_QUEUE);
@@ -116,7 +121,7 @@ static void send_requests(struct publisher *p, uint64_t now)
         if (p->store->ops->submit(p->store, &r) == 0)
             continue;
         pthread_mutex_lock(&p->lock);
-        put_back(p, s, r.verb);
+        put_back(p, s, &r);
         pthread_mutex_unlock(&p->lock);
         return;
     }
@@ -134,6 +139,10 @@ static void collect_replies(struct publisher *p, uint64_t now)
 
             if (replies[i].token == PARENTS_TOKEN) {
                 parents_reply(p, &replies[i], now);
+                continue;
+            }
+            if (replies[i].token == STRAYS_TOKEN) {
+                strays_reply(p, &replies[i], now);
                 continue;
             }
             s = p->slots[replies[i].token];
@@ -253,7 +262,7 @@ static void *run(void *arg)
 {
     struct publisher *p = arg;
     uint64_t next;
-    bool closed_all;
+    enum store_end end;
 
     log_thread(THREAD_NAME);
     do {
@@ -271,9 +280,9 @@ static void *run(void *arg)
         tell_loop(p);
     } while (rest(p, next));
 
-    closed_all = p->store->ops->close(p->store, p->close_ms);
+    end = p->store->ops->close(p->store, p->close_ms);
     pthread_mutex_lock(&p->lock);
-    p->closed_all = closed_all;
+    p->end = end;
     p->done = true;
     pthread_cond_signal(&p->ended);
     pthread_mutex_unlock(&p->lock);
@@ -286,6 +295,7 @@ static void publisher_free(struct publisher *p)
         slot_free(p->slots[i]);
     free(p->slots);
     parents_free(&p->parents);
+    strays_free(&p->strays);
     pthread_cond_destroy(&p->ended);
     pthread_cond_destroy(&p->wakeup);
     pthread_mutex_destroy(&p->lock);
@@ -345,7 +355,7 @@ struct publisher *publisher_start(const struct publisher_options *o,
     err_set(e, "pthread_create of the publisher: %s", strerror(rc));
 
 failed:
-    (void)!o->store->ops->close(o->store, 0);
+    o->store->ops->close(o->store, 0);
     if (p != NULL)
         publisher_free(p);
     return NULL;
@@ -358,15 +368,16 @@ void publisher_watch(struct publisher *p, struct watchdog *watchdog)
         watchdog, &(struct watch){ .thread = THREAD_NAME, .pulse = &p->pulse });
 }
 
-bool publisher_stop(struct publisher *p, unsigned drain_ms, unsigned close_ms)
+enum store_end publisher_stop(struct publisher *p, unsigned drain_ms,
+                              unsigned close_ms)
 {
     struct timespec ts;
     uint64_t now = clock_mono_ms();
+    enum store_end end;
     bool done;
-    bool all;
 
     if (p == NULL)
-        return true;
+        return STORE_CLOSED;
     ts = timespec_of(now + drain_ms + close_ms + STOP_GRACE_MS);
     pthread_mutex_lock(&p->lock);
     p->stopping = true;
@@ -377,13 +388,13 @@ bool publisher_stop(struct publisher *p, unsigned drain_ms, unsigned close_ms)
         if (pthread_cond_timedwait(&p->ended, &p->lock, &ts) == ETIMEDOUT)
             break;
     done = p->done;
-    all = p->closed_all;
+    end = p->end;
     pthread_mutex_unlock(&p->lock);
     if (!done) {
         pthread_detach(p->thread);
-        return false;
+        return STORE_LEFT;
     }
     pthread_join(p->thread, NULL);
     publisher_free(p);
-    return all;
+    return end;
 }

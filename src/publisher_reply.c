@@ -69,6 +69,7 @@ static void refuse_code(struct publisher *p, struct slot *s, enum cause cause,
         [STORE_CREATE] = "create",
         [STORE_DELETE] = "delete",
         [STORE_TAKE_OVER] = "take over",
+        [STORE_LIST] = "list",
     };
     char detail[80];
 
@@ -208,6 +209,8 @@ static bool no_node(struct publisher *p, struct slot *s,
         s->parents_tried = false;
         parents_refuse(p, s, now);
         return false;
+    case STORE_LIST: /* no slot asks for it */
+        break;
     }
     return true;
 }

@@ -143,6 +143,7 @@ struct rounds *rounds_start(const struct config *config, void (*wake)(void *),
         .publish = config->zookeeper.enabled,
         .presence = true,
         .watchdog = true,
+        .resume = true,
         .hooks = &ROUNDS_HOOKS,
         .hooks_arg = r,
         .wake = wake,
@@ -154,11 +155,12 @@ struct rounds *rounds_start(const struct config *config, void (*wake)(void *),
     for (size_t i = 0; i < config->ninstances; i++)
         if (add_member(r, config->instances[i], e) == NULL)
             goto stop;
+    fleet_complete(r->fleet);
     r->round_mono_ms = r->next_round_mono_ms = clock_mono_ms();
     place_all(r, r->round_mono_ms);
     return r;
 stop:
-    if (!rounds_stop(r, 1000))
+    if (rounds_stop(r, 1000) == STORE_LEFT)
         LOG_EVENT(LOG_LEVEL_WARN, "stopped", LOG_STR("left", "threads"));
     return NULL;
 free_rounds:
@@ -166,13 +168,13 @@ free_rounds:
     return NULL;
 }
 
-bool rounds_stop(struct rounds *r, unsigned budget_ms)
+enum store_end rounds_stop(struct rounds *r, unsigned budget_ms)
 {
     fleet_collect(r->fleet, clock_mono_ms());
     free_turns(r);
-    bool clean = fleet_stop(r->fleet, budget_ms);
+    enum store_end end = fleet_stop(r->fleet, budget_ms);
     rounds_free(r);
-    return clean;
+    return end;
 }
 
 /* ------------------------------------------------------------------ reload */

@@ -8,9 +8,14 @@
  *       with the same session.  The library never gives a session up by
  *       itself, and refuses for ever a server that was set back.
  *   L3  session expired or authentication failed: a new handle and a new
- *       session, after a back-off.
+ *       session; at once, but after a back-off if that was tried already.
  *   L4  a request past our own deadline, which the library should have failed
  *       long before: the handle is wedged; a new one, with the same session.
+ *
+ * The session of an earlier process, where one was kept, is entered at L1.  An
+ * id that no server grants ends at L3, since a new session takes the nodes of
+ * the old one over without a gap: told that it is over, by the server, or
+ * when L2 comes before it was ever granted.
  *
  * A dropped handle goes to its reaper.  With three of them unfinished no new
  * handle is made, and when the oldest does not end either the store says
@@ -21,21 +26,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/clock.h"
 #include "agent/resolver.h"
 
+#include "store_zk_backoff.h"
 #include "store_zk_internal.h"
+#include "store_zk_session.h"
 #include "agent/store_zk.h"
 
-#define DROPPED_MAX      3
-#define REAPER_MS        10000 /* it should be over in less than five */
-#define OP_GRACE_MS      2000
-#define L2_MS            10000
-#define POLL_MS          500
-#define BACKOFF_FIRST_MS 200
-#define BACKOFF_MAX_MS   30000
+#define DROPPED_MAX 3
+#define REAPER_MS   10000 /* it should be over in less than five */
+#define OP_GRACE_MS 2000
+#define L2_MS       10000
+#define POLL_MS     500
 
 struct zk_store {
     struct store base;
@@ -51,10 +55,8 @@ struct zk_store {
     bool up;
     uint64_t down_mono_ms; /* since when, while not up */
     uint64_t retry_mono_ms;
-    unsigned backoff_ms; /* 0: no failure since the last success */
-    uint64_t random;
-    bool have_id;
-    struct zk_client_id id;
+    struct zk_backoff backoff;
+    struct zk_session session;
     int64_t counted; /* the session that status.sessions counted last */
     struct zk_handle *dropped[DROPPED_MAX]; /* owned */
     size_t ndropped;
@@ -77,25 +79,6 @@ static void resolver_wake(void *arg)
 
     if (atomic_load_explicit(&z->armed, memory_order_acquire))
         z->base.wake(z->base.wake_arg);
-}
-
-/* xorshift64; the library reseeds random() at every turn of its loops. */
-static uint64_t next_random(struct zk_store *z)
-{
-    z->random ^= z->random << 13;
-    z->random ^= z->random >> 7;
-    z->random ^= z->random << 17;
-    return z->random;
-}
-
-/* Half to all of a wait that doubles. */
-static unsigned next_backoff(struct zk_store *z)
-{
-    z->backoff_ms = z->backoff_ms == 0 ? BACKOFF_FIRST_MS : z->backoff_ms * 2;
-    if (z->backoff_ms > BACKOFF_MAX_MS)
-        z->backoff_ms = BACKOFF_MAX_MS;
-    return z->backoff_ms / 2 +
-           (unsigned)(next_random(z) % (z->backoff_ms / 2 + 1));
 }
 
 static void set_state(struct zk_store *z, enum store_state state, uint64_t now)
@@ -141,7 +124,7 @@ static void harvest(struct zk_store *z)
                           ZK_WINDOW - z->nready);
     for (size_t i = 0; i < n; i++)
         if (z->ready[z->nready + i].reply.code == STORE_OK)
-            z->backoff_ms = 0;
+            z->backoff.ms = 0;
     z->nready += n;
 }
 
@@ -171,24 +154,28 @@ static void went_up(struct zk_store *z, uint64_t now)
 {
     char server[80];
     char session[20];
+    struct session_id id;
+    bool resumed;
     bool fresh;
 
     z->up = true;
-    zk_handle_id(z->handle, &z->id);
-    z->have_id = true;
-    fresh = z->id.session != z->counted;
+    zk_handle_id(z->handle, &id);
+    resumed = zk_session_granted(&z->session, &id);
+    fresh = id.session != z->counted;
     if (fresh) {
-        z->counted = z->id.session;
+        z->counted = id.session;
         z->status.sessions++;
+        z->status.resumed = resumed;
     }
-    z->status.session = z->id.session;
+    z->status.session = id.session;
     set_why(z, "");
     set_state(z, STORE_CONNECTED, now);
     zk_handle_server(z->handle, server, sizeof server);
     LOG_EVENT(LOG_LEVEL_INFO, "zk_connected", LOG_STR("server", server),
-              LOG_STR("session", session_text(z->id.session, session)),
-              LOG_BOOL("new", fresh),
+              LOG_STR("session", session_text(id.session, session)),
+              LOG_BOOL("new", fresh && !resumed), LOG_BOOL("resumed", resumed),
               LOG_UINT("timeout_ms", zk_handle_timeout_ms(z->handle)));
+    explicit_bzero(&id, sizeof id);
 }
 
 static void went_down(struct zk_store *z, uint64_t now, const char *why)
@@ -216,17 +203,30 @@ static void drop_wedged(struct zk_store *z, uint64_t now, const char *why)
 static void session_over(struct zk_store *z, uint64_t now, const char *event,
                          const char *why)
 {
+    const struct session_id *id = zk_session_id(&z->session);
+    bool first = z->backoff.ms == 0;
+    unsigned wait_ms = zk_backoff_next(&z->backoff);
     char session[20];
 
-    LOG_EVENT(LOG_LEVEL_WARN, event,
-              LOG_STR("session", session_text(z->id.session, session)),
-              LOG_STR("why", why),
-              LOG_UINT("disconnected_ms", now - z->down_mono_ms));
+    LOG_EVENT(
+        LOG_LEVEL_WARN, event,
+        LOG_STR("session", session_text(id != NULL ? id->session : 0, session)),
+        LOG_STR("why", why),
+        LOG_UINT("disconnected_ms", now - z->down_mono_ms));
     set_why(z, why);
     drop_handle(z, now);
-    z->have_id = false;
+    zk_session_forget(&z->session, why);
     z->status.session = 0;
-    z->retry_mono_ms = now + next_backoff(z);
+    z->retry_mono_ms = now + (first ? 0 : wait_ms);
+}
+
+static void not_connected_for_long(struct zk_store *z, uint64_t now)
+{
+    static const char WHY[] = "not connected for long";
+
+    drop_wedged(z, now, WHY);
+    if (z->session.unproved)
+        zk_session_forget(&z->session, WHY);
 }
 
 /* The ladder's look at the handle. */
@@ -249,7 +249,7 @@ static void watch_handle(struct zk_store *z, uint64_t now, const char *said)
         if (said[0] != '\0')
             set_why(z, said);
         if (now - z->down_mono_ms > l2_ms(z))
-            drop_wedged(z, now, "not connected for long");
+            not_connected_for_long(z, now);
         break;
     case ZK_LINK_EXPIRED:
         session_over(z, now, "zk_session_expired", "session expired");
@@ -282,7 +282,7 @@ static void open_handle(struct zk_store *z, uint64_t now)
         .session_timeout_ms = z->timeout_ms,
         .acl = z->acl,
         .digest = z->digest,
-        .id = z->have_id ? &z->id : NULL,
+        .id = zk_session_id(&z->session),
         .wake = z->base.wake,
         .wake_arg = z->base.wake_arg,
     };
@@ -295,7 +295,7 @@ static void open_handle(struct zk_store *z, uint64_t now)
     z->handle = zk_handle_open(&o, &e);
     if (z->handle == NULL) {
         set_why(z, e.text);
-        z->retry_mono_ms = now + next_backoff(z);
+        z->retry_mono_ms = now + zk_backoff_next(&z->backoff);
         return;
     }
     z->down_mono_ms = now;
@@ -384,21 +384,15 @@ static void zk_free(struct zk_store *z)
     if (z->digest != NULL)
         explicit_bzero(z->digest, strlen(z->digest));
     free(z->digest);
-    explicit_bzero(&z->id, sizeof z->id);
     free(z);
 }
 
-static bool zk_close(struct store *s, unsigned budget_ms)
+/* Until everything that was dropped is closed. */
+static void await_reapers(struct zk_store *z, unsigned budget_ms)
 {
-    struct zk_store *z = zk_of(s);
     uint64_t until = clock_mono_ms() + budget_ms;
     uint64_t now;
-    char said[sizeof z->status.why];
-    bool all;
 
-    give_back(z);
-    if (z->handle != NULL)
-        drop_handle(z, clock_mono_ms());
     while (z->ndropped > 0 && (now = clock_mono_ms()) < until) {
         /* Those behind it need no longer than the first. */
         if (!zk_handle_reaped(z->dropped[0], (unsigned)(until - now)))
@@ -407,14 +401,36 @@ static bool zk_close(struct store *s, unsigned budget_ms)
         memmove(z->dropped, z->dropped + 1, z->ndropped * sizeof(void *));
     }
     reap(z, 0);
+}
+
+static enum store_end end_session(struct zk_store *z, unsigned budget_ms)
+{
+    if (zk_session_end(&z->session)) {
+        if (z->handle != NULL)
+            zk_handle_leave(z->handle);
+        return STORE_KEPT;
+    }
+    if (z->handle != NULL)
+        drop_handle(z, clock_mono_ms());
+    await_reapers(z, budget_ms);
+    return z->ndropped == 0 ? STORE_CLOSED : STORE_LEFT;
+}
+
+static enum store_end zk_close(struct store *s, unsigned budget_ms)
+{
+    struct zk_store *z = zk_of(s);
+    char said[sizeof z->status.why];
+    enum store_end end;
+
+    give_back(z);
+    end = end_session(z, budget_ms);
     for (size_t i = 0; i < z->ndropped; i++)
         zk_handle_abandon(z->dropped[i]);
     for (size_t i = 0; i < z->nready; i++)
         free(z->ready[i].data);
     zk_log_drain(said, sizeof said);
-    all = z->ndropped == 0;
     zk_free(z);
-    return all;
+    return end;
 }
 
 static const struct store_ops OPS = {
@@ -431,12 +447,13 @@ struct store *store_zk_new(const struct store_zk_options *o, struct err *e)
 
     if (z == NULL) {
         err_set(e, "no memory for the ZooKeeper store");
+        session_file_close(o->session_file);
         return NULL;
     }
     z->base.ops = &OPS;
     z->timeout_ms = o->session_timeout_ms;
     z->acl = o->acl;
-    z->random = (clock_mono_us() ^ ((uint64_t)getpid() << 40)) | 1;
+    zk_backoff_init(&z->backoff);
     if (o->digest != NULL && (z->digest = strdup(o->digest)) == NULL) {
         err_set(e, "no memory for the ZooKeeper store");
         goto failed;
@@ -448,9 +465,11 @@ struct store *store_zk_new(const struct store_zk_options *o, struct err *e)
         resolver_subscribe(o->resolver, resolver_wake, z, e) != 0)
         goto failed;
     z->resolver = o->resolver;
+    zk_session_init(&z->session, o->session_file);
     return &z->base;
 
 failed:
+    session_file_close(o->session_file);
     zk_free(z);
     return NULL;
 }

@@ -18,109 +18,9 @@
 #include <string.h>
 #include <time.h>
 
-#include <zookeeper/zookeeper.h>
-
 #include "agent/clock.h"
 
-#include "store_zk_internal.h"
-
-enum op_state { OP_FREE, OP_UNDER_WAY, OP_DONE };
-
-struct zk_op {
-    struct zk_handle *handle;
-    /* All below: lock of the handle. */
-    enum op_state state;
-    enum store_verb verb;
-    uint64_t token;
-    uint64_t deadline_mono_ms;
-    int rc;
-    int32_t version;
-    int64_t owner;
-    char *data; /* owned */
-    size_t len;
-    /* Written by the library when a multi is done. */
-    zoo_op_result_t results[2];
-    char created[8];
-};
-
-struct zk_handle {
-    zhandle_t *zh;
-    pthread_mutex_t lock;
-    pthread_cond_t closed;
-    /* lock */
-    void (*wake)(void *);
-    void *wake_arg;
-    bool dropped;  /* its answers interest nobody any more */
-    bool orphaned; /* and its end neither: the reaper frees it */
-    bool reaped;
-    bool proved; /* the server answered a request on this connection, and
-                    so did not mind our authentication, which goes first */
-    size_t done;
-    struct zk_op ops[ZK_WINDOW];
-    /* The publisher's thread. */
-    size_t next_op;
-    const struct ACL_vector *acl;
-    bool reaping;
-    pthread_t reaper;
-    uint64_t dropped_mono_ms;
-};
-
-static void keep_data(struct zk_op *op, const char *data, int len)
-{
-    if (data == NULL || len <= 0)
-        return;
-    op->len = len > ZK_DATA_MAX ? ZK_DATA_MAX : (size_t)len;
-    op->data = malloc(op->len);
-    if (op->data != NULL)
-        memcpy(op->data, data, op->len);
-    else
-        op->rc = ZTHROTTLEDOP; /* asked again by and by */
-}
-
-static void op_done(const void *ctx, int rc, const struct Stat *stat,
-                    const char *data, int len)
-{
-    struct zk_op *op = (struct zk_op *)ctx;
-    struct zk_handle *h = op->handle;
-
-    pthread_mutex_lock(&h->lock);
-    op->rc = rc;
-    if (rc == ZOK && stat != NULL) {
-        op->version = stat->version;
-        op->owner = stat->ephemeralOwner;
-    }
-    if (rc == ZOK && !h->dropped)
-        keep_data(op, data, len);
-    if (zk_server_said(rc))
-        h->proved = true;
-    op->state = OP_DONE;
-    h->done++;
-    if (!h->dropped)
-        h->wake(h->wake_arg);
-    pthread_mutex_unlock(&h->lock);
-}
-
-static void on_void(int rc, const void *ctx)
-{
-    op_done(ctx, rc, NULL, NULL, 0);
-}
-
-static void on_created(int rc, const char *path, const void *ctx)
-{
-    (void)path;
-    op_done(ctx, rc, NULL, NULL, 0);
-}
-
-static void on_stat(int rc, const struct Stat *stat, const void *ctx)
-{
-    op_done(ctx, rc, stat, NULL, 0);
-}
-
-static void on_data(int rc, const char *data, int len, const struct Stat *stat,
-                    const void *ctx)
-{
-    op_done(ctx, rc, stat, data, len);
-}
+#include "store_zk_handle_impl.h"
 
 /* May run on a thread that holds the library's lock: no lock of ours. */
 static void on_auth(int rc, const void *ctx)
@@ -221,7 +121,7 @@ enum zk_link zk_handle_link(struct zk_handle *h)
     return ZK_LINK_DOWN;
 }
 
-void zk_handle_id(struct zk_handle *h, struct zk_client_id *out)
+void zk_handle_id(struct zk_handle *h, struct session_id *out)
 {
     const clientid_t *id = zoo_client_id(h->zh);
 
@@ -280,46 +180,6 @@ static struct zk_op *op_take(struct zk_handle *h, const struct store_request *r,
     return op;
 }
 
-/* Both operations point to one path: on a session that is over the library
- * frees the second one's, unless it is the same as the first one's. */
-static int take_over(struct zk_handle *h, struct zk_op *op,
-                     const struct store_request *r)
-{
-    zoo_op_t ops[2];
-
-    memset(op->results, 0, sizeof op->results);
-    zoo_delete_op_init(&ops[0], r->path, r->version);
-    zoo_create_op_init(&ops[1], r->path, r->data, (int)r->len, h->acl,
-                       ZOO_EPHEMERAL, op->created, sizeof op->created);
-    if (zoo_state(h->zh) != ZOO_CONNECTED_STATE)
-        return ZINVALIDSTATE;
-    return zoo_amulti(h->zh, 2, ops, op->results, on_void, op);
-}
-
-static int call(struct zk_handle *h, struct zk_op *op,
-                const struct store_request *r)
-{
-    int len = (int)r->len;
-    int mode = r->ephemeral ? ZOO_EPHEMERAL : ZOO_PERSISTENT;
-
-    if (r->len > ZK_DATA_MAX)
-        return ZBADARGUMENTS;
-    switch (r->verb) {
-    case STORE_GET:
-        return zoo_aget(h->zh, r->path, 0, on_data, op);
-    case STORE_SET:
-        return zoo_aset(h->zh, r->path, r->data, len, r->version, on_stat, op);
-    case STORE_CREATE:
-        return zoo_acreate(h->zh, r->path, r->data, len, h->acl, mode,
-                           on_created, op);
-    case STORE_DELETE:
-        return zoo_adelete(h->zh, r->path, r->version, on_void, op);
-    case STORE_TAKE_OVER:
-        return take_over(h, op, r);
-    }
-    return ZBADARGUMENTS;
-}
-
 int zk_handle_submit(struct zk_handle *h, const struct store_request *r,
                      uint64_t deadline_mono_ms)
 {
@@ -331,13 +191,13 @@ int zk_handle_submit(struct zk_handle *h, const struct store_request *r,
     op = op_take(h, r, deadline_mono_ms);
     if (op == NULL)
         return -1;
-    rc = call(h, op, r);
+    rc = zk_call(h, op, r);
     /* A system error is a wake-up that failed, of a request that is queued:
      * it may well be answered. */
     if (rc == ZOK || rc == ZSYSTEMERROR)
         return 0;
     if (rc == ZBADARGUMENTS) {
-        op_done(op, rc, NULL, NULL, 0);
+        zk_op_done(op, rc, NULL, NULL, 0);
         return 0;
     }
     pthread_mutex_lock(&h->lock);
@@ -474,5 +334,12 @@ void zk_handle_abandon(struct zk_handle *h)
     h->orphaned = true;
     if (h->reaping)
         pthread_detach(h->reaper);
+    pthread_mutex_unlock(&h->lock);
+}
+
+void zk_handle_leave(struct zk_handle *h)
+{
+    pthread_mutex_lock(&h->lock);
+    h->dropped = true;
     pthread_mutex_unlock(&h->lock);
 }

@@ -4,6 +4,7 @@
 #include "agent/config.h"
 #include "agent/err.h"
 #include "agent/log.h"
+#include "agent/session_file.h"
 #include "agent/store.h"
 
 #include <stdbool.h>
@@ -25,17 +26,12 @@
 
 struct zk_handle;
 
-struct zk_client_id {
-    int64_t session;
-    char password[16]; /* secret: never logged */
-};
-
 struct zk_handle_options {
     const char *hosts; /* "ip:port,…", numeric only */
     unsigned session_timeout_ms;
     enum config_acl acl;
-    const char *digest;            /* or NULL */
-    const struct zk_client_id *id; /* the session to go on with, or NULL */
+    const char *digest;          /* or NULL */
+    const struct session_id *id; /* the session to go on with, or NULL */
     void (*wake)(void *);
     void *wake_arg;
 };
@@ -58,7 +54,7 @@ struct zk_handle *zk_handle_open(const struct zk_handle_options *o,
                                  struct err *e) MUST_USE;
 enum zk_link zk_handle_link(struct zk_handle *h);
 /* While the link is up. */
-void zk_handle_id(struct zk_handle *h, struct zk_client_id *out);
+void zk_handle_id(struct zk_handle *h, struct session_id *out);
 unsigned zk_handle_timeout_ms(struct zk_handle *h);
 /* "127.0.0.1:2181", or "". */
 void zk_handle_server(struct zk_handle *h, char *out, size_t size);
@@ -86,6 +82,12 @@ uint64_t zk_handle_dropped_mono_ms(const struct zk_handle *h);
 bool zk_handle_reaped(struct zk_handle *h, unsigned wait_ms);
 /* Leaves a dropped handle to its reaper, which frees it one day. */
 void zk_handle_abandon(struct zk_handle *h);
+/*
+ * Gives the handle up without closing it: the session goes on until the
+ * process ends, and for its time-out after that.  H calls back no more, and
+ * is never freed.
+ */
+void zk_handle_leave(struct zk_handle *h);
 
 struct ACL_vector; /* the library's */
 

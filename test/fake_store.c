@@ -129,6 +129,7 @@ static enum store_code apply(struct fake_store *f,
 
     switch (r->verb) {
     case STORE_GET:
+    case STORE_LIST:
         return e->exists ? STORE_OK : STORE_NO_NODE;
     case STORE_SET:
         if (code == STORE_OK) {
@@ -153,6 +154,21 @@ static enum store_code apply(struct fake_store *f,
     if (code == STORE_OK && f->on_write != NULL && r->len > 0)
         f->on_write(f->on_write_arg, r->path, r->data, r->len);
     return code;
+}
+
+static void list(const struct fake_store *f, const char *path, struct answer *a)
+{
+    size_t len = strlen(path);
+
+    for (size_t i = 0; i < f->nentries; i++) {
+        const char *name = f->entries[i].path + len + 1;
+
+        if (!f->entries[i].exists || strncmp(name - len - 1, path, len) != 0 ||
+            name[-1] != '/' || strchr(name, '/') != NULL)
+            continue;
+        strcpy(a->data + a->reply.len, name);
+        a->reply.len += strlen(name) + 1;
+    }
 }
 
 static enum store_code decide(struct fake_store *f,
@@ -200,6 +216,8 @@ static int fake_submit(struct store *s, const struct store_request *r)
         a->reply.owner = e->node.owner;
         a->reply.len = r->verb == STORE_GET ? e->node.len : 0;
         memcpy(a->data, e->node.data, a->reply.len);
+        if (r->verb == STORE_LIST)
+            list(f, r->path, a);
     }
     s->wake(s->wake_arg);
     pthread_mutex_unlock(&f->lock);
@@ -240,7 +258,7 @@ static void fake_status(struct store *s, struct store_status *out)
     pthread_mutex_unlock(&f->lock);
 }
 
-static bool fake_close(struct store *s, unsigned budget_ms)
+static enum store_end fake_close(struct store *s, unsigned budget_ms)
 {
     struct fake_store *f = fake_of(s);
     bool mute;
@@ -255,7 +273,7 @@ static bool fake_close(struct store *s, unsigned budget_ms)
             vanish(&f->entries[i]);
     mute = f->mute;
     pthread_mutex_unlock(&f->lock);
-    return !mute;
+    return mute ? STORE_LEFT : STORE_CLOSED;
 }
 
 static const struct store_ops OPS = {
@@ -313,6 +331,15 @@ void fake_store_connect(struct fake_store *f)
     pthread_mutex_unlock(&f->lock);
 }
 
+void fake_store_resume(struct fake_store *f, int64_t session)
+{
+    pthread_mutex_lock(&f->lock);
+    f->last_session = session - 1;
+    f->status.resumed = true;
+    pthread_mutex_unlock(&f->lock);
+    fake_store_connect(f);
+}
+
 static void lose_answers(struct fake_store *f)
 {
     for (size_t i = 0; i < f->nanswers; i++) {
@@ -343,6 +370,7 @@ void fake_store_expire(struct fake_store *f, bool lose)
     if (lose)
         lose_answers(f);
     end_owner(f, f->status.session);
+    f->status.resumed = false;
     begin_session(f);
     wake(f);
     pthread_mutex_unlock(&f->lock);

@@ -74,7 +74,7 @@ size_t start_slot(struct bench_publisher *w, enum slot_kind kind,
 
 void finish(struct bench_publisher *w)
 {
-    assert_true(publisher_stop(w->publisher, 1000, 1000));
+    assert_int_equal(publisher_stop(w->publisher, 1000, 1000), STORE_CLOSED);
     assert_true(fake_store_closed(w->store));
     assert_int_equal(w->seq_faults, 0);
     fake_store_free(w->store);

@@ -74,7 +74,7 @@ struct bench_store *open_store(void)
     return open_with(CONFIG_ACL_OPEN, NULL, real_zookeeper_port(server));
 }
 
-bool close_store(struct bench_store *s, unsigned budget_ms)
+enum store_end close_store(struct bench_store *s, unsigned budget_ms)
 {
     return s->store->ops->close(s->store, budget_ms);
 }
@@ -87,7 +87,7 @@ void free_store(struct bench_store *s)
 
 void finish_store(struct bench_store *s)
 {
-    assert_true(close_store(s, PATIENCE_MS));
+    assert_int_equal(close_store(s, PATIENCE_MS), STORE_CLOSED);
     free_store(s);
 }
 

@@ -37,7 +37,7 @@ struct bench_store *open_with(enum config_acl acl, const char *digest,
 struct bench_store *open_store(void);
 
 /* As the store's own close.  What is left is for free_store. */
-bool close_store(struct bench_store *s, unsigned budget_ms);
+enum store_end close_store(struct bench_store *s, unsigned budget_ms);
 void free_store(struct bench_store *s);
 
 /* Both; fails unless it closes. */

@@ -260,7 +260,7 @@ static void a_stop_writes_what_is_left(void **state)
     }
     for (size_t i = 0; i < INSTANCES; i++)
         post(&w, slots[i], STATUS_A);
-    assert_true(publisher_stop(w.publisher, 5000, 1000));
+    assert_int_equal(publisher_stop(w.publisher, 5000, 1000), STORE_CLOSED);
     for (size_t i = 0; i < INSTANCES; i++) {
         char path[64];
 
@@ -282,7 +282,7 @@ static void a_stop_is_bounded_while_the_store_is_mute(void **state)
     post(&w, slot, STATUS_A);
     AWAIT(&w, info(&w).in_flight == 1);
     begun = clock_mono_ms();
-    assert_false(publisher_stop(w.publisher, 50, 50));
+    assert_int_equal(publisher_stop(w.publisher, 50, 50), STORE_LEFT);
     assert_true(clock_mono_ms() - begun < 5000);
     assert_true(fake_store_closed(w.store));
     fake_store_free(w.store);

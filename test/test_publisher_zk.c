@@ -147,7 +147,8 @@ static void a_publisher_has_its_nodes_right_after_every_trouble(void **state)
     real_zookeeper_revive(server);
     loop_check(&l, reader);
     assert_true(threads_now() <= threads);
-    assert_true(publisher_stop(l.publisher, 1000, PATIENCE_MS));
+    assert_int_equal(publisher_stop(l.publisher, 1000, PATIENCE_MS),
+                     STORE_CLOSED);
     assert_int_equal(get(reader, "/agent/test/agents/n"), STORE_NO_NODE);
     finish_store(reader);
 }

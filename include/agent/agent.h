@@ -36,8 +36,8 @@ int agent_need_fds(const struct config *c, struct err *e) MUST_USE;
 
 /*
  * Runs until SIGTERM or SIGINT, or a failure that the process should not
- * survive.  Returns the exit code; *MUST_EXIT says that threads were left
- * behind, so that the caller must _exit instead of returning from main.
+ * survive.  Returns the exit code; *MUST_EXIT says that threads are left, so
+ * that the caller must _exit, soon, instead of returning from main.
  */
 int agent_run(const struct agent_options *o, bool *must_exit);
 

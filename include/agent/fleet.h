@@ -45,6 +45,9 @@ struct fleet_options {
     bool persistent_heartbeat;       /* of --check-once */
     bool presence;                   /* keep alive nodes, if configured */
     bool watchdog;                   /* watch all threads, the loop's too */
+    bool resume;                     /* resume the session of an earlier run,
+                                        and keep it for the next, if there is
+                                        a state_dir */
     const struct fleet_hooks *hooks; /* borrowed for the fleet's life */
     void *hooks_arg;
     void (*wake)(void *arg); /* fleet_collect has work, were it only to give a
@@ -58,15 +61,19 @@ struct fleet *fleet_start(const struct fleet_options *o,
                           struct err *e) MUST_USE;
 
 /*
- * Last documents published, session ended, threads joined, all within about
- * BUDGET_MS.  False when a thread was left behind: the process should then
- * _exit.  NULL is a no-op and true.
+ * Last documents published, session ended or kept, threads joined, all within
+ * about BUDGET_MS.  STORE_LEFT when any thread was left behind.  Unless it is
+ * STORE_CLOSED the process should _exit.  NULL is a no-op and STORE_CLOSED.
  */
-bool fleet_stop(struct fleet *f, unsigned budget_ms) MUST_USE;
+enum store_end fleet_stop(struct fleet *f, unsigned budget_ms) MUST_USE;
 
 /* NULL and E on lack of memory. */
 struct member *fleet_add(struct fleet *f, struct config_instance *config,
                          struct err *e) MUST_USE;
+
+/* All members were added: alive nodes in a resumed session that belong to
+ * none of them go. */
+void fleet_complete(struct fleet *f);
 
 /* Its document becomes unknown, removed; its alive node goes. */
 void fleet_remove(struct fleet *f, struct member *m);

@@ -48,12 +48,12 @@ struct publisher *publisher_start(const struct publisher_options *o,
                                   struct err *e) MUST_USE;
 
 /*
- * Flushes for at most DRAIN_MS, ends the session for at most CLOSE_MS,
- * joins, frees.  NULL is a no-op and true.  False when a thread had to be
- * left behind: the process should then _exit.  Thread: loop.
+ * Flushes for at most DRAIN_MS, closes the store for at most CLOSE_MS, joins,
+ * frees.  STORE_LEFT also when its own thread had to be left behind.  NULL is
+ * a no-op and STORE_CLOSED.  Thread: loop.
  */
-bool publisher_stop(struct publisher *p, unsigned drain_ms,
-                    unsigned close_ms) MUST_USE;
+enum store_end publisher_stop(struct publisher *p, unsigned drain_ms,
+                              unsigned close_ms) MUST_USE;
 
 /* Puts its thread under watch; before the watchdog starts.  Thread: loop. */
 void publisher_watch(struct publisher *p, struct watchdog *watchdog);
@@ -82,6 +82,13 @@ void publisher_post(struct publisher *p, size_t slot, const char *doc,
  * node that an earlier life of this agent left, before its session ends.
  * Thread: any. */
 void publisher_withdraw(struct publisher *p, size_t slot);
+
+/*
+ * All presence slots were added: should the session be one that an earlier
+ * process began, then what else it holds below <root>/alive is removed.
+ * Thread: loop.
+ */
+void publisher_sweep_strays(struct publisher *p);
 
 /* What was found at the first reading of a slot. */
 struct publisher_event {

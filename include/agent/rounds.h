@@ -24,7 +24,7 @@ struct rounds *rounds_start(const struct config *config, void (*wake)(void *),
                             void *arg, struct err *e) MUST_USE;
 
 /* See fleet_stop. */
-bool rounds_stop(struct rounds *r, unsigned budget_ms) MUST_USE;
+enum store_end rounds_stop(struct rounds *r, unsigned budget_ms) MUST_USE;
 
 /*
  * Begins rounds and posts jobs that are due; returns the monotonic time at

@@ -17,6 +17,7 @@ enum store_verb {
     STORE_CREATE,    /* data; ephemeral or persistent */
     STORE_DELETE,    /* version */
     STORE_TAKE_OVER, /* delete(version) and create ephemeral, as one */
+    STORE_LIST,      /* the names of the children */
 };
 
 enum store_code {
@@ -50,7 +51,8 @@ struct store_reply {
     int raw;          /* the library's code */
     int32_t version;  /* after a GET, SET or CREATE; -1: not said */
     int64_t owner;    /* GET: ephemeralOwner, 0 for a persistent node */
-    const char *data; /* GET: at most 16 KiB of it; until the next collect */
+    const char *data; /* GET: at most 16 KiB of it; LIST: all the names, each
+                         with its NUL; until the next collect */
     size_t len;
 };
 
@@ -67,11 +69,21 @@ struct store_status {
     enum store_state state;
     uint64_t since_mono_ms; /* of the state */
     int64_t session;        /* 0: none yet */
-    uint64_t sessions;      /* new sessions so far: grows by one each time
-                               ephemeral nodes must be made anew */
+    uint64_t sessions;      /* sessions so far: grows by one each time that
+                               nothing is known any more of what is there */
+    bool resumed;           /* the session began in an earlier process */
     unsigned reapers;       /* handles being closed */
     uint64_t log_lines_dropped;
     char why[160]; /* the last trouble, for people; "" */
+};
+
+/* How a store ended, from best to worst. */
+enum store_end {
+    STORE_CLOSED, /* all is over and freed */
+    STORE_KEPT,   /* as it should: the session lives on, in the hands of
+                     threads of the library, until the process ends, which it
+                     should soon, by _exit; nothing of ours is used by them */
+    STORE_LEFT,   /* a thread had to be left behind: _exit */
 };
 
 struct store;
@@ -94,11 +106,10 @@ struct store_ops {
     uint64_t (*tick)(struct store *s, uint64_t now_mono_ms);
     void (*status)(struct store *s, struct store_status *out);
     /*
-     * Ends the session, waiting at most BUDGET_MS, and frees everything that
-     * can be; returns false if a thread of the library had to be left
-     * behind (the process should then _exit).
+     * Ends the session, or leaves it to a later process if the store was
+     * made so, waiting at most BUDGET_MS, and frees everything that can be.
      */
-    bool (*close)(struct store *s, unsigned budget_ms);
+    enum store_end (*close)(struct store *s, unsigned budget_ms);
 };
 
 struct store {

@@ -12,6 +12,7 @@
  * for every handle that is dropped.
  */
 struct resolver;
+struct session_file;
 
 struct store_zk_options {
     const struct config_server *servers; /* copied */
@@ -20,6 +21,10 @@ struct store_zk_options {
     enum config_acl acl;
     const char *digest;        /* "user:password", or NULL; copied; wiped */
     struct resolver *resolver; /* borrowed; outlives the store */
+    /* Where the session is resumed from, and kept for another process when
+     * the store is closed; owned from here on, whatever happens.  NULL: it
+     * begins anew, and ends with the store. */
+    struct session_file *session_file;
 };
 
 /* Starts nothing before the first tick.  NULL and E on lack of memory. */
