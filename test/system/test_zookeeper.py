@@ -1,16 +1,16 @@
 """ZooKeeper absent, hung, killed, wiped, and the end of sessions."""
 
 import shutil
-import threading
 import time
 
 import pytest
-from kazoo.exceptions import NoAuthError, NoNodeError
+from kazoo.exceptions import NoAuthError
 
 import documents
 from documents import moment
 from ports import reserve_port
 from waiting import hold, wait_until
+from watching import watching
 from zookeeper import Tree
 
 SLACK_S = 1.5
@@ -168,27 +168,6 @@ def test_a_wiped_server_is_filled_again(make_agent, redis_server, own_tree):
     agent.stop()
 
 
-class Watcher(threading.Thread):
-    """Reads one node as fast as it can and counts when it is not there."""
-
-    def __init__(self, client, path):
-        super().__init__(daemon=True)
-        self.client, self.path = client, path
-        self.reads = self.missing = 0
-        self.owners = set()
-        self.done = threading.Event()
-
-    def run(self):
-        while not self.done.is_set():
-            asked = [self.client.get_async(self.path) for _ in range(20)]
-            for answer in asked:
-                try:
-                    self.owners.add(answer.get(30)[1].ephemeralOwner)
-                except NoNodeError:
-                    self.missing += 1
-                self.reads += 1
-
-
 def test_kill_9_and_restart_inside_the_session_hides_no_node(
         make_agent, redis_server, tree):
     """With presence, no reader ever sees alive/NAME vanish."""
@@ -198,28 +177,16 @@ def test_kill_9_and_restart_inside_the_session_hides_no_node(
     wait_until(lambda: tree.alive("r"), "alive/r")
     tree.wait_status("r", "up", "ok")
     old = tree.owner("alive/r")
-    client = tree.server.client()
-    watchers = [Watcher(client, f"{tree.root}/{path}")
-                for path in ("alive/r", "agents/agent-1")]
-    for w in watchers:
-        w.start()
-    try:
+    with watching(tree, "alive/r", "agents/agent-1") as watchers:
         agent.restart()
         for w in watchers:
-            wait_until(lambda: w.owners - {old},
+            wait_until(lambda: w.owners() - {old},
                        f"{w.path} is taken over")
         wait_until(lambda: old not in tree.server.sessions(),
                    "the old session ends")
         tree.wait_round("agent-1", 3)
-    finally:
-        for w in watchers:
-            w.done.set()
-            w.join()
-        client.stop()
-        client.close()
     for w in watchers:
-        assert w.reads > 100
-        assert w.missing == 0, f"{w.path}: {w.missing} of {w.reads}"
+        w.check_no_gap()
     agent.stop()
 
 
