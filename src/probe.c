@@ -81,6 +81,7 @@ static void on_timer(uv_timer_t *timer)
         uv_timer_start(&p->timer, on_timer, 1, 0);
         return;
     }
+    p->ran_out = true;
     PHASES[probe_phase(p)].on_expired(p);
 }
 
@@ -117,6 +118,25 @@ static uint32_t spent(const struct probe *p, enum probe_phase phase)
     return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
 }
 
+/*
+ * Could it be different had we listened all the time?  A server, or what
+ * stands before it, may also close on a client that says nothing.
+ */
+static bool timed(const struct probe *p, enum reason r)
+{
+    switch (reason_status(r)) {
+    case STATUS_UP:
+    case STATUS_DEGRADED:
+        return false;
+    case STATUS_DOWN:
+    case STATUS_UNKNOWN:
+        break;
+    }
+    return p->ran_out || r == REASON_CONNECT_TIMEOUT ||
+           r == REASON_REPLY_TIMEOUT || r == REASON_CLOSED ||
+           r == REASON_RESET || r == REASON_DNS;
+}
+
 void probe_finish(struct probe *p, const struct verdict *v, bool keep)
 {
     struct result r = { .id = p->job.id, .round = p->job.round };
@@ -128,6 +148,8 @@ void probe_finish(struct probe *p, const struct verdict *v, bool keep)
     r.reason = v->reason;
     memcpy(r.detail, v->detail, sizeof r.detail);
     r.started_mono_us = p->started_us;
+    r.timed = timed(p, v->reason);
+    r.stalled_ms = probe_watch_end(&p->env->watch) - p->lost_before_ms;
     r.ended_wall_ms = clock_wall_ms();
     r.lookup_us = spent(p, PROBE_LOOKUP);
     r.connect_us = spent(p, PROBE_CONNECT);
@@ -272,12 +294,14 @@ void probe_start(struct probe *p, const struct job *job)
 {
     assert(probe_phase(p) == PROBE_IDLE && !p->closing);
     p->job = *job;
+    p->lost_before_ms = probe_watch_begin(&p->env->watch);
     p->started_us = clock_mono_us();
     p->deadline_us = p->started_us + (uint64_t)p->config->timeout_ms * 1000;
     p->entered_us = p->started_us;
     memset(p->spent_us, 0, sizeof p->spent_us);
     p->rtt_us = -1;
     p->received = 0;
+    p->ran_out = false;
     p->fresh_info = false;
     p->may_reopen = p->net.state == NET_OPEN;
     if (!p->may_reopen) {
@@ -307,6 +331,8 @@ void probe_env_resolved(struct probe_env *env)
 void probe_close(struct probe *p)
 {
     assert(!p->closing);
+    if (probe_phase(p) != PROBE_IDLE)
+        probe_watch_end(&p->env->watch);
     probe_enter(p, PROBE_IDLE);
     p->closing = true;
     probe_hang_up(p);

@@ -5,6 +5,8 @@
 #include "agent/probe.h"
 #include "agent/reply.h"
 
+#include "probe_watch.h"
+
 #include <stddef.h>
 #include <sys/queue.h>
 #include <uv.h>
@@ -38,6 +40,7 @@ struct probe_env {
     /* Called at the end of each probe; must not call into the probe. */
     void (*ended)(void *arg, const struct result *r);
     void *arg;
+    struct probe_watch watch; /* opened and closed with the loop */
     /* The rest is filled by probe_env_init. */
     struct probe_request requests[PROBE_ASKS]; /* ASK_AUTH: the probe's */
     LIST_HEAD(probe_list, probe) waiting;      /* for a name */
@@ -46,7 +49,7 @@ struct probe_env {
     size_t nspare;
 };
 
-/* loop, ended and arg are the caller's to set.  Thread: any. */
+/* loop, watch, ended and arg are the caller's to set.  Thread: any. */
 int probe_env_init(struct probe_env *env, struct err *e) MUST_USE;
 
 /* All probes must be gone.  Good after a failed init, too. */

@@ -40,10 +40,12 @@ struct probe {
     uint64_t entered_us; /* the phase */
     uint64_t spent_us[PROBE_REPLY + 1];
     uint64_t sent_us;
+    uint64_t lost_before_ms; /* by env's watch, when it started */
     int64_t rtt_us;
     size_t received; /* bytes */
     bool may_reopen; /* kept connection, nothing received on it yet */
     bool expired;    /* the timer fired: this is the turn of grace */
+    bool ran_out;    /* of time, or of an address's share of it */
     bool fresh_info;
 
     /* Dial. */

@@ -103,6 +103,7 @@ static void close_all(struct worker *w)
 {
     while (!LIST_EMPTY(&w->targets))
         drop_target(LIST_FIRST(&w->targets));
+    probe_watch_close(&w->env.watch);
     uv_close((uv_handle_t *)&w->prepare, NULL);
     uv_close((uv_handle_t *)&w->async, NULL);
 }
@@ -167,6 +168,7 @@ static int init_loop(struct worker *w, struct err *e)
         uv_loop_close(&w->loop);
         return -1;
     }
+    probe_watch_open(&w->env.watch, &w->loop);
     uv_prepare_init(&w->loop, &w->prepare);
     uv_prepare_start(&w->prepare, before_waiting);
     w->async.data = w;

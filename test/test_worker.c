@@ -3,6 +3,7 @@
  * held up, and an end that comes in time.
  */
 #include <errno.h>
+#include <poll.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -33,10 +34,12 @@ static struct worker *worker;
 static struct config *config;
 static sem_t woken;
 static atomic_uint wakes;
+static atomic_int stall_ms; /* of the next wake */
 
 static void on_wake(void *arg)
 {
     (void)arg;
+    poll(NULL, 0, atomic_exchange(&stall_ms, 0));
     atomic_fetch_add(&wakes, 1);
     sem_post(&woken);
 }
@@ -322,6 +325,35 @@ static void names_are_looked_up_and_missing_ones_are_dns(void **state)
     fake_redis_stop(fake);
 }
 
+/* The wake of the healthy one's result holds up the worker. */
+static void a_stall_of_the_worker_comes_with_what_it_may_have_missed(
+    void **state)
+{
+    struct fake_redis *hung = fake_redis_start("127.0.0.1");
+    struct fake_redis *well = fake_redis_start("127.0.0.1");
+    struct worker_target *t[2];
+    struct result r;
+
+    (void)state;
+    fake_redis_answer(hung, "PING", FAKE_HANG, NULL);
+    t[0] = add(0, instance_at(fake_redis_address(hung), "timeout = 1s\n"));
+    t[1] = add(1, instance_at(fake_redis_address(well), "timeout = 20s\n"));
+    atomic_store(&stall_ms, 1500);
+    post(t[0], 0, 1);
+    post(t[1], 1, 1);
+    r = take_one();
+    assert_int_equal(r.id, 1);
+    assert_saw(&r, REASON_OK, "");
+    assert_false(r.timed);
+    r = take_one();
+    assert_int_equal(r.id, 0);
+    assert_saw(&r, REASON_REPLY_TIMEOUT, "");
+    assert_true(r.timed);
+    assert_true(r.stalled_ms > 1000);
+    fake_redis_stop(hung);
+    fake_redis_stop(well);
+}
+
 #define with_worker(f) \
     cmocka_unit_test_setup_teardown(f, start_worker, stop_worker)
 
@@ -346,6 +378,7 @@ int main(void)
         with_worker(instances_come_and_go_while_jobs_run),
         with_worker(a_burst_is_neither_lost_nor_a_storm_of_wakes),
         with_worker(names_are_looked_up_and_missing_ones_are_dns),
+        with_worker(a_stall_of_the_worker_comes_with_what_it_may_have_missed),
         cmocka_unit_test(descriptors_are_all_given_back),
     };
 

@@ -32,6 +32,11 @@ struct result {
     enum reason reason;
     char detail[REPLY_TEXT]; /* the server's words or the failed call; "" */
     uint64_t started_mono_us;
+    /* Whether a bad result may be due to our not having listened: an answer
+     * that was missing or came too late for the server; and for how much of
+     * the probe's time this thread did not run. */
+    bool timed;
+    uint64_t stalled_ms;
     int64_t ended_wall_ms;
     /* Time in each phase; 0 where it was not passed through. */
     uint32_t lookup_us;

@@ -1,0 +1,62 @@
+/*
+ * While any probe is under way a timer ticks; a tick that comes late, for
+ * whatever reason, is time in which nobody listened to the servers.  The
+ * beginning and the end of a probe look at the clock too, so that it is
+ * charged with what was lost in its own time and with no more.  When no probe
+ * is under way nothing ticks: a steady round, answered at once, costs nothing.
+ */
+#include <assert.h>
+
+#include "agent/clock.h"
+#include "agent/log.h"
+
+#include "probe_watch.h"
+
+static void look(struct probe_watch *w)
+{
+    uint64_t lost_ms = stall_look(&w->stall, clock_mono_ms());
+
+    if (lost_ms > STALL_EVENT_MS)
+        LOG_EVENT(LOG_LEVEL_WARN, "stalled", LOG_UINT("late_ms", lost_ms),
+                  LOG_UINT("probes", w->probes));
+}
+
+static void on_tick(uv_timer_t *tick)
+{
+    look(tick->data);
+}
+
+void probe_watch_open(struct probe_watch *w, uv_loop_t *loop)
+{
+    w->probes = 0;
+    w->stall = (struct stall){ .seen_mono_ms = 0 };
+    uv_timer_init(loop, &w->tick);
+    w->tick.data = w;
+}
+
+void probe_watch_close(struct probe_watch *w)
+{
+    uv_close((uv_handle_t *)&w->tick, NULL);
+}
+
+uint64_t probe_watch_begin(struct probe_watch *w)
+{
+    if (w->probes > 0) {
+        look(w);
+    } else {
+        stall_begin(&w->stall, clock_mono_ms());
+        uv_timer_start(&w->tick, on_tick, STALL_TICK_MS, STALL_TICK_MS);
+    }
+    w->probes++;
+    return w->stall.lost_ms;
+}
+
+uint64_t probe_watch_end(struct probe_watch *w)
+{
+    assert(w->probes > 0);
+    look(w);
+    w->probes--;
+    if (w->probes == 0)
+        uv_timer_stop(&w->tick);
+    return w->stall.lost_ms;
+}

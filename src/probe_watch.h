@@ -1,0 +1,30 @@
+#ifndef AGENT_SRC_PROBE_WATCH_H
+#define AGENT_SRC_PROBE_WATCH_H
+
+#include "agent/stall.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+/*
+ * Notices when the loop under the probes did not turn.  One for each worker,
+ * used on its thread only.  Private to worker, probe and their tests.
+ */
+struct probe_watch {
+    uv_timer_t tick; /* runs while a probe is under way */
+    size_t probes;   /* under way */
+    struct stall stall;
+};
+
+void probe_watch_open(struct probe_watch *w, uv_loop_t *loop);
+/* Its memory must last until the close callbacks have run. */
+void probe_watch_close(struct probe_watch *w);
+
+/* A probe begins.  Returns what was lost so far, in ms. */
+uint64_t probe_watch_begin(struct probe_watch *w);
+
+/* A probe has ended.  Returns what was lost so far, in ms. */
+uint64_t probe_watch_end(struct probe_watch *w);
+
+#endif
