@@ -11,6 +11,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -69,6 +70,27 @@ static void settle(struct once *o, struct check *c)
     o->ndone++;
 }
 
+/* We were stalled and cannot blame the server: ask again, the first time at
+ * once. */
+static void on_void(struct once *o, struct check *c, const struct result *r,
+                    bool last)
+{
+    struct member *m = c->member;
+    if (last) {
+        char detail[REPLY_TEXT];
+        snprintf(detail, sizeof detail,
+                 "the agent was stalled: for %" PRIu64 " ms of the last probe",
+                 r->stalled_ms);
+        m->instance.checked_wall_ms = r->ended_wall_ms;
+        instance_doubt(&m->instance, REASON_DOUBT, detail, r->ended_wall_ms);
+        settle(o, c);
+        return;
+    }
+    c->retry_mono_ms = m->result_mono_ms;
+    if (c->attempts > 1)
+        c->retry_mono_ms += m->instance.config->retry_interval_ms;
+}
+
 /*
  * The verdict starts from `up` only in this room, and is looked at only when
  * it is settled: then `fall` bad results in a row have lowered it, or the
@@ -87,6 +109,10 @@ static void on_result(void *arg, struct member *m, const struct result *r,
     bool last = c->attempts >= ONCE_ATTEMPTS * config->fall;
     if (c->attempts == 1)
         instance_presume_up(&m->instance);
+    if (instance_void(&m->instance, r)) {
+        on_void(o, c, r, last);
+        return;
+    }
     enum health_edge edge =
         instance_judge(&m->instance, r, reason, last ? &last_word : &policy);
     if (reason == REASON_OK || edge == HEALTH_STATUS || last)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/config.h"
+#include "agent/stall.h"
 
 #include "agent/instance.h"
 
@@ -73,6 +74,13 @@ enum reason instance_replication(struct instance *i, const struct result *r,
         lag_judge(i, master);
     }
     return r->reason == REASON_OK && i->lagging ? REASON_LAG : r->reason;
+}
+
+bool instance_void(const struct instance *i, const struct result *r)
+{
+    return r->timed &&
+           r->stalled_ms > stall_loss_limit_ms(i->config->interval_ms,
+                                               i->config->timeout_ms);
 }
 
 /* The words to publish are those of the last result with the reason. */

@@ -30,8 +30,6 @@
 
 /* A worker's loop may be this late before its jobs count as overdue. */
 #define OVERDUE_SLACK_MS 1000
-/* A loop that wakes up later than this was held up. */
-#define STALL_MS 1000
 /* Overruns are logged at most so often. */
 #define OVERRUN_LOG_MS 60000
 
@@ -104,7 +102,7 @@ void rounds_post(struct rounds *r, struct member *m)
     fleet_post(r->fleet, m);
 }
 
-static void log_verdict(const struct member *m, enum health_edge edge,
+void rounds_log_verdict(const struct member *m, enum health_edge edge,
                         enum status from, uint64_t round)
 {
     const struct instance *i = &m->instance;
@@ -130,9 +128,14 @@ static void on_result(void *arg, struct member *m, const struct result *res,
     struct turn *t = turn_of(m);
     enum status from = i->health.status;
 
+    if (rounds_is_void(r, m, res)) {
+        rounds_void(r, m, res);
+        return;
+    }
+    t->voids = 0;
     enum health_edge edge = instance_judge(i, res, reason, &policy);
     if (edge != HEALTH_SAME)
-        log_verdict(m, edge, from, r->round);
+        rounds_log_verdict(m, edge, from, r->round);
     LOG_EVENT(LOG_LEVEL_DEBUG, "result", LOG_STR("instance", i->config->name),
               LOG_STR("reason", reason_name(reason)),
               LOG_STR("detail", res->detail), LOG_INT("rtt_us", res->rtt_us),
@@ -171,12 +174,15 @@ static void found_member(struct rounds *r, struct member *m,
 
 static void found_heartbeat(struct rounds *r, const struct publisher_event *e)
 {
+    int64_t left_ms = e->seen.valid_until_wall_ms - clock_wall_ms();
+    /* Where the wall clock was set back meanwhile it may seem hours. */
+    int64_t most_ms = 3 * (int64_t)r->interval_ms;
     r->heartbeat_found = true;
     if (e->exists && e->seen.valid &&
         strcmp(e->seen.agent, fleet_id(r->fleet)) == 0 &&
-        strcmp(e->seen.host, fleet_host(r->fleet)) == 0 &&
-        e->seen.valid_until_wall_ms > clock_wall_ms())
-        r->vouched_until_wall_ms = e->seen.valid_until_wall_ms;
+        strcmp(e->seen.host, fleet_host(r->fleet)) == 0 && left_ms > 0)
+        r->vouched_until_mono_ms =
+            clock_mono_ms() + (uint64_t)(left_ms < most_ms ? left_ms : most_ms);
     if (r->awaited == 0)
         round_in(r);
 }
@@ -198,7 +204,7 @@ const struct fleet_hooks ROUNDS_HOOKS = {
 /* The earlier heartbeat vouches no longer: say what is known now. */
 static void stop_inheriting(struct rounds *r)
 {
-    r->vouched_until_wall_ms = 0;
+    r->vouched_until_mono_ms = 0;
     for (size_t i = 0; i < fleet_slots(r->fleet) && r->inherited > 0; i++) {
         struct member *m = fleet_member(r->fleet, i);
         if (m != NULL && turn_of(m)->inherited)
@@ -208,21 +214,13 @@ static void stop_inheriting(struct rounds *r)
 
 /* ------------------------------------------------------------------ pace */
 
-/* Three intervals; more where a probe alone may take longer than one. */
-static uint64_t silence_limit_ms(const struct config_instance *c)
-{
-    uint64_t three = 3ULL * c->interval_ms;
-    uint64_t slow_probe = 2ULL * c->interval_ms + c->timeout_ms;
-    return three > slow_probe ? three : slow_probe;
-}
-
 static void become_stuck(struct rounds *r, struct member *m, const char *detail)
 {
     enum status from = m->instance.health.status;
     enum health_edge edge =
         instance_doubt(&m->instance, REASON_STUCK, detail, clock_wall_ms());
     if (edge != HEALTH_SAME)
-        log_verdict(m, edge, from, r->round);
+        rounds_log_verdict(m, edge, from, r->round);
     rounds_post(r, m);
     rounds_not_awaited(r, m);
 }
@@ -230,7 +228,7 @@ static void become_stuck(struct rounds *r, struct member *m, const char *detail)
 static void check_silence(struct rounds *r, struct member *m, uint64_t now)
 {
     uint64_t silent = now - m->result_mono_ms;
-    if (is_stuck(m) || silent <= silence_limit_ms(m->instance.config))
+    if (is_stuck(m) || silent <= rounds_silence_ms(m))
         return;
     char detail[REPLY_TEXT];
     snprintf(detail, sizeof detail, "no result for %" PRIu64 " ms, phase %s",
@@ -315,6 +313,7 @@ static void end_round(struct rounds *r, uint64_t now)
     }
     if (late > 0)
         log_overrun(r, late, now);
+    rounds_log_voids(r);
     if (owed == 0)
         round_in(r);
 }
@@ -338,37 +337,15 @@ static void begin_round(struct rounds *r, uint64_t now)
         if (r->publish_every_round && !t->inherited)
             fleet_post(r->fleet, m);
     }
-    if (r->inherited > 0 && clock_wall_ms() > r->vouched_until_wall_ms)
+    if (r->inherited > 0 && now > r->vouched_until_mono_ms)
         stop_inheriting(r);
     if (r->awaited == 0)
         round_in(r);
 }
 
-/*
- * The loop itself was held up (SIGSTOP, a suspended machine, no processor):
- * what it could not hear meanwhile is no silence of others.
- */
-static void forgive_stall(struct rounds *r, uint64_t now)
-{
-    uint64_t late = now - r->wanted_mono_ms;
-    if (r->wanted_mono_ms == 0 || now <= r->wanted_mono_ms || late <= STALL_MS)
-        return;
-    LOG_EVENT(LOG_LEVEL_WARN, "stalled", LOG_UINT("late_ms", late));
-    for (size_t i = 0; i < fleet_slots(r->fleet); i++) {
-        struct member *m = fleet_member(r->fleet, i);
-        if (m == NULL)
-            continue;
-        /* What came in just now is not older than it is. */
-        if (m->result_mono_ms < r->wanted_mono_ms)
-            m->result_mono_ms += late;
-        if (m->job_mono_ms < r->wanted_mono_ms)
-            m->job_mono_ms += late;
-    }
-}
-
 uint64_t rounds_fire(struct rounds *r, uint64_t now)
 {
-    forgive_stall(r, now);
+    rounds_note_stall(r, now);
     if (r->next_round_mono_ms <= now)
         begin_round(r, now);
     size_t index;
@@ -383,6 +360,7 @@ uint64_t rounds_fire(struct rounds *r, uint64_t now)
 
 void rounds_collect(struct rounds *r, uint64_t now)
 {
+    rounds_note_stall(r, now);
     fleet_collect(r->fleet, now);
     look_for_wedged(r);
 }

@@ -2,8 +2,8 @@
 #define SRC_ROUNDS_IMPL_H
 
 /*
- * What rounds.c (pace and verdicts) and rounds_members.c (members come and
- * go, dump) share.  Thread: loop.
+ * What rounds.c (pace and verdicts), rounds_members.c (members come and go,
+ * dump) and rounds_stall.c (self-doubt) share.  Thread: loop.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,6 +19,8 @@ struct turn {
     bool awaited;             /* this round has no result of it yet */
     bool want_info;           /* the next probe asks INFO */
     bool inherited;           /* its node is still an earlier life's */
+    unsigned voids;           /* void results in a row */
+    uint64_t void_mono_ms;    /* of the first of them */
 };
 
 struct rounds {
@@ -43,9 +45,16 @@ struct rounds {
     uint64_t overrun_logged_mono_ms;
     uint64_t overruns_unlogged;
 
+    /* The loop's last stall: from when it wanted to run to when it did. */
+    uint64_t stall_begin_mono_ms;
+    uint64_t stall_end_mono_ms;
+    uint64_t voided; /* results, in all */
+    uint64_t voided_unlogged;
+    uint64_t longest_unlogged_ms; /* stall among those */
+
     bool heartbeat_found;
-    bool vouching;                 /* a heartbeat of this life was written */
-    int64_t vouched_until_wall_ms; /* by the earlier life's heartbeat */
+    bool vouching;                  /* a heartbeat of this life was written */
+    uint64_t vouched_until_mono_ms; /* by the earlier life's heartbeat */
     size_t inherited;
 };
 
@@ -65,6 +74,28 @@ void rounds_heartbeat(struct rounds *r);
 
 /* Its result no longer keeps the round open. */
 void rounds_not_awaited(struct rounds *r, struct member *m);
+
+void rounds_log_verdict(const struct member *m, enum health_edge edge,
+                        enum status from, uint64_t round);
+
+/* How long a member may be without a result. */
+uint64_t rounds_silence_ms(const struct member *m);
+
+/*
+ * Notes that the loop itself was held up, if so: what it could not hear is no
+ * silence of others.  To be called before what came in meanwhile is taken.
+ */
+void rounds_note_stall(struct rounds *r, uint64_t now_mono_ms);
+
+/* True when RES says nothing because we were stalled. */
+bool rounds_is_void(const struct rounds *r, const struct member *m,
+                    const struct result *res);
+
+/* Instead of judging it: asks again, and gives up when that leads nowhere. */
+void rounds_void(struct rounds *r, struct member *m, const struct result *res);
+
+/* Says what became void since the last round; nothing if nothing did. */
+void rounds_log_voids(struct rounds *r);
 
 extern const struct fleet_hooks ROUNDS_HOOKS;
 

@@ -314,7 +314,7 @@ void rounds_dump(struct rounds *r, uint64_t now_mono_ms)
         LOG_INT("rss_kb", process_rss_kb()),
         LOG_UINT("instances", fleet_count(r->fleet)),
         LOG_UINT("skipped", r->skipped), LOG_UINT("overruns", r->overruns),
-        LOG_UINT("log_dropped", log_dropped()));
+        LOG_UINT("voided", r->voided), LOG_UINT("log_dropped", log_dropped()));
     for (size_t i = 0; i < fleet_slots(r->fleet); i++) {
         const struct member *m = fleet_member(r->fleet, i);
         if (m != NULL && m->busy)

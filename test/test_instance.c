@@ -271,6 +271,24 @@ static void role_and_version_are_the_last_known(void **state)
     instance_drop(&i);
 }
 
+/* By the defaults: interval 10s, timeout 1s. */
+static void a_timed_result_is_void_when_half_of_its_time_was_lost(void **state)
+{
+    struct instance i;
+    struct result r = result_of(REASON_REPLY_TIMEOUT, "");
+    (void)state;
+    instance_init(&i, config->instances[0], now_ms);
+    r.timed = true;
+    assert_false(instance_void(&i, &r));
+    r.stalled_ms = 500;
+    assert_false(instance_void(&i, &r));
+    r.stalled_ms = 501;
+    assert_true(instance_void(&i, &r));
+    r.timed = false;
+    assert_false(instance_void(&i, &r));
+    instance_drop(&i);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +302,7 @@ int main(void)
         cmocka_unit_test(a_replica_far_behind_a_watched_master_lags),
         cmocka_unit_test(a_master_asked_later_says_nothing_of_a_replicas_lag),
         cmocka_unit_test(role_and_version_are_the_last_known),
+        cmocka_unit_test(a_timed_result_is_void_when_half_of_its_time_was_lost),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -64,6 +64,12 @@ enum reason instance_replication(struct instance *i, const struct result *r,
                                  const struct instance *master);
 
 /*
+ * True when the agent was stalled for so much of the probe's time that its
+ * result says nothing: it is then to be asked again, not judged.
+ */
+bool instance_void(const struct instance *i, const struct result *r);
+
+/*
  * Judges a result that ended in REASON (which may differ from r->reason by
  * the lag).  `since` moves with the status; out of `pending` it goes on from
  * what an earlier life published, if that was the same status.
