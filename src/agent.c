@@ -41,6 +41,7 @@ struct agent {
     struct config *started; /* owned; what needs a restart is in force as
                                it stands here; may be the same */
     const char *config_file;
+    const struct agent_hooks *hooks;
     bool background;
     bool log_open;
     struct rounds *rounds;
@@ -51,6 +52,8 @@ struct agent {
     bool stopping;
     int exit_code;
 };
+
+static const struct agent_hooks NO_HOOKS = { 0 };
 
 int agent_need_fds(const struct config *c, struct err *e)
 {
@@ -110,6 +113,12 @@ static void on_async(uv_async_t *async)
 
 /* ----------------------------------------------------------------- reload */
 
+static void in_force(const struct agent *a)
+{
+    if (a->hooks->in_force != NULL)
+        a->hooks->in_force(a->config);
+}
+
 static void reopen_log(const struct agent *a, const struct config *c)
 {
     struct err e;
@@ -151,6 +160,7 @@ static void apply(struct agent *a, struct config *fresh)
     if (a->config != a->started)
         config_free(a->config);
     a->config = fresh;
+    in_force(a);
 }
 
 static void reload(struct agent *a)
@@ -176,6 +186,9 @@ static void reload(struct agent *a)
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct agent *a = handle->data;
+    /* Both came at once: what was said to be stopping does not reload. */
+    if (a->stopping)
+        return;
     if (number == SIGHUP)
         reload(a);
     else if (number == SIGUSR1)
@@ -293,6 +306,13 @@ static const char *session_end(const struct config *c, enum store_end end)
     return NULL; /* nobody knows */
 }
 
+static void say_ready(struct agent *a)
+{
+    in_force(a);
+    if (a->hooks->ready != NULL)
+        a->hooks->ready();
+}
+
 static enum store_end shut_down(struct agent *a)
 {
     unsigned budget = a->config->agent.stop_timeout_ms;
@@ -317,6 +337,8 @@ static int start(struct agent *a, struct err *e)
         return -1;
     a->log_open = true;
     log_thread("loop");
+    if (a->hooks->log_opened != NULL)
+        a->hooks->log_opened();
     if (start_loop(a, e) != 0)
         return -1;
     a->rounds = rounds_start(a->config, wake, a, e);
@@ -353,6 +375,7 @@ int agent_run(const struct agent_options *o, bool *must_exit)
         .config = o->config,
         .started = o->config,
         .config_file = o->config_file,
+        .hooks = o->hooks == NULL ? &NO_HOOKS : o->hooks,
         .background = o->background,
     };
     block_signals();
@@ -362,8 +385,7 @@ int agent_run(const struct agent_options *o, bool *must_exit)
     }
     unblock_signals();
     log_started(a.config);
-    if (o->ready != NULL)
-        o->ready();
+    say_ready(&a);
     go_on(&a);
     uv_run(&a.loop, UV_RUN_DEFAULT);
 

@@ -10,8 +10,8 @@
  * inherited ones are closed.  Those are told from ours by close-on-exec: all
  * of ours have it, and one that came through exec cannot.
  *
- * The pid file is held by flock, so that neither a crash nor a recycled pid
- * leaves a lie behind; the pid in it is for people and init scripts.
+ * Once nobody waits any more, words go to syslog: by a process of their own,
+ * since syslog(3) waits for a syslogd that hangs, and nothing here may.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -23,125 +23,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "agent/daemon.h"
 
-/* How often the pid file may be exchanged under us before we give up. */
-#define LOCK_ATTEMPTS 10
-
 #define PASSWD_BUF_MAX (1024 * 1024)
+
+/* After so long a syslogd that hangs is left alone. */
+#define SYSLOG_S 5
 
 /* The child's end of the pair; -1 when nobody waits for us. */
 static int parent_fd = -1;
-
-/* The pid in the file, or 0. */
-static long read_pid(int fd)
-{
-    char text[32];
-    ssize_t n = pread(fd, text, sizeof text - 1, 0);
-    if (n <= 0)
-        return 0;
-    text[n] = '\0';
-    long pid = strtol(text, NULL, 10);
-    return pid > 0 ? pid : 0;
-}
-
-/* Whether FILE still is what FD has open: its last owner may have removed it
- * between our open and our lock. */
-static bool is_still(int fd, const char *file)
-{
-    struct stat ours, there;
-    return fstat(fd, &ours) == 0 && lstat(file, &there) == 0 &&
-           ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
-}
-
-static void explain_lock(int fd, const char *file, int error, struct err *e)
-{
-    long pid = read_pid(fd);
-    if (error != EWOULDBLOCK)
-        err_set(e, "%s: flock: %s", file, strerror(error));
-    else if (pid > 0)
-        err_set(e, "%s: already running (pid %ld)", file, pid);
-    else
-        err_set(e, "%s: already running", file);
-}
-
-static int open_and_lock(const char *file, struct err *e)
-{
-    /* O_NONBLOCK for what is no regular file after all. */
-    int fd = open(
-        file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
-        0644);
-    if (fd < 0) {
-        err_set(e, "%s: open: %s", file, strerror(errno));
-        return -1;
-    }
-    struct stat st;
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-        err_set(e, "%s: not a regular file", file);
-        goto fail_kind;
-    }
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        explain_lock(fd, file, errno, e);
-        goto fail_lock;
-    }
-    /* Until we write ours, better no pid than that of the dead. */
-    if (ftruncate(fd, 0) < 0) {
-        err_set(e, "%s: ftruncate: %s", file, strerror(errno));
-        goto fail_truncate;
-    }
-    return fd;
-
-fail_truncate:
-fail_lock:
-fail_kind:
-    close(fd);
-    return -1;
-}
-
-int daemon_pid_lock(const char *file, struct err *e)
-{
-    for (int i = 0; i < LOCK_ATTEMPTS; i++) {
-        int fd = open_and_lock(file, e);
-        if (fd < 0 || is_still(fd, file))
-            return fd;
-        close(fd);
-    }
-    err_set(e, "%s: keeps being removed while we lock it", file);
-    return -1;
-}
-
-int daemon_pid_write(int fd, struct err *e)
-{
-    char text[32];
-    int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    if (ftruncate(fd, 0) < 0) {
-        err_set(e, "pid file: ftruncate: %s", strerror(errno));
-        return -1;
-    }
-    ssize_t n = pwrite(fd, text, (size_t)len, 0);
-    if (n != len) {
-        err_set(e, "pid file: write: %s",
-                n < 0 ? strerror(errno) : "cut short");
-        return -1;
-    }
-    return 0;
-}
-
-void daemon_pid_release(int fd, const char *file)
-{
-    /* Neither can be mended here: privileges may be gone, and an empty or a
-     * stale file is no obstacle to the next start. */
-    if (ftruncate(fd, 0) == 0 && is_still(fd, file))
-        unlink(file);
-    close(fd);
-}
+/* Somebody did, and is gone. */
+static bool detached;
 
 static void close_inherited(void)
 {
@@ -296,12 +195,45 @@ void daemon_ready(void)
     if (parent_fd < 0)
         return;
     tell_parent("", 1);
+    daemon_let_go();
+}
+
+void daemon_let_go(void)
+{
+    if (parent_fd < 0)
+        return;
     close(parent_fd);
     parent_fd = -1;
+    detached = true;
+}
+
+static void tell_syslog(const char *text)
+{
+    sigset_t none;
+    /* None of our locks and sockets may live as long as it waits. */
+    close_range(STDERR_FILENO + 1, ~0U, 0);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGALRM, SIG_DFL);
+    alarm(SYSLOG_S);
+    openlog("sentinel-agent", LOG_PID, LOG_DAEMON);
+    syslog(LOG_ERR, "%s", text);
+}
+
+void daemon_last_words(const char *text)
+{
+    if (fork() != 0)
+        return;
+    tell_syslog(text);
+    _exit(EXIT_SUCCESS);
 }
 
 void daemon_complain(const char *text)
 {
+    if (detached) {
+        daemon_last_words(text);
+        return;
+    }
     if (parent_fd < 0) {
         fprintf(stderr, "%s\n", text);
         return;

@@ -10,9 +10,10 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/background.h"
 #include "agent/config.h"
 #include "agent/daemon.h"
-#include "agent/log.h"
+#include "agent/supervisor.h"
 
 #define DEFAULT_FILE "/etc/sentinel-agent/config.ini"
 
@@ -236,88 +237,42 @@ static void complain(const char *text)
     fail(&e);
 }
 
-static int run_here(const struct args *a, struct config *c, bool *must_exit)
+static int run_here(const struct args *a, const char *file, struct config *c,
+                    bool *must_exit)
 {
     const struct agent_options o = {
         .config = c,
-        .config_file = a->file,
+        .config_file = file,
         .background = a->background,
-        .ready = a->background ? daemon_ready : NULL,
+        .hooks = a->background ? &BACKGROUND_HOOKS : NULL,
         .complain = complain,
     };
     struct err e;
-    if (become_fit(c, &e) == 0)
-        return agent_run(&o, must_exit);
-    config_free(c);
-    return fail(&e);
-}
-
-/*
- * The daemon works in /; a reload reads the same file all the same.  Links
- * stay, as somebody may switch them.  NULL and errno on failure.
- */
-static char *absolute(const char *file)
-{
-    char *path = NULL;
-    char *here = file[0] == '/' ? strdup("") : getcwd(NULL, 0);
-    if (here == NULL)
-        return NULL;
-    if (asprintf(&path, here[0] == '\0' ? "%s%s" : "%s/%s", here, file) < 0)
-        path = NULL;
-    free(here);
-    return path;
-}
-
-/* In the child: the process that stays. */
-static int run_as_daemon(const struct args *a, struct config *c, int lock,
-                         const char *pid_file, bool *must_exit)
-{
-    struct err e;
-    if (daemon_pid_write(lock, &e) != 0) {
+    if (become_fit(c, &e) != 0) {
         config_free(c);
         return fail(&e);
     }
-    int code = run_here(a, c, must_exit);
-    daemon_pid_release(lock, pid_file);
-    return code;
+    if (a->background)
+        supervisor_tie();
+    return agent_run(&o, must_exit);
+}
+
+static int run_worker(void *arg, const char *file, struct config *c,
+                      bool *must_exit)
+{
+    return run_here(arg, file, c, must_exit);
 }
 
 /* The config is known to be good. */
 static int run_in_background(struct args *a, struct config *c, bool *must_exit)
 {
-    struct err e;
-    int code = AGENT_EXIT_FAILURE;
-    char *file = absolute(a->file);
-    char *pid_file = strdup(c->agent.pid_file);
-    if (file == NULL || pid_file == NULL) {
-        err_set(&e, "%s: %s", a->file, strerror(errno));
-        goto failed;
-    }
-    a->file = file;
-    int lock = daemon_pid_lock(pid_file, &e);
-    if (lock < 0)
-        goto failed;
-    switch (daemon_fork(&code, &e)) {
-    case -1:
-        goto failed;
-    case 0:
-        code = run_as_daemon(a, c, lock, pid_file, must_exit);
-        break;
-    default:
-        config_free(c);
-        break;
-    }
-    goto done;
-failed:
-    config_free(c);
-    fail(&e);
-done:
-    /* Who was left behind may still read them. */
-    if (!*must_exit) {
-        free(pid_file);
-        free(file);
-    }
-    return code;
+    const struct background_options o = {
+        .file = a->file,
+        .config = c,
+        .run = run_worker,
+        .arg = a,
+    };
+    return background_run(&o, must_exit);
 }
 
 static int run(struct args *a, bool *must_exit)
@@ -345,7 +300,7 @@ static int run(struct args *a, bool *must_exit)
         break;
     }
     return a->background ? run_in_background(a, c, must_exit)
-                         : run_here(a, c, must_exit);
+                         : run_here(a, a->file, c, must_exit);
 }
 
 int main(int argc, char **argv)

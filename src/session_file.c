@@ -212,7 +212,7 @@ struct session_file *session_file_open(const char *folder, const char *name,
         err_set(e, "%s: no memory for the session's file", folder);
         return NULL;
     }
-    f->lock = daemon_pid_lock(f->lock_path, e);
+    f->lock = daemon_pid_lock(f->lock_path, 0, e);
     if (f->lock < 0)
         goto failed;
     if (try_folder(f, e) != 0)

@@ -25,7 +25,9 @@
 
 #include "agent/daemon.h"
 
+#include "caught_syslog.h"
 #include "children.h"
+#include "scratch.h"
 
 /* What a caller saw. */
 struct run {
@@ -155,6 +157,31 @@ static void a_warning_before_ready_is_passed_on(void **state)
     assert_int_equal(strncmp(r.said, "mind the gap\nxxx", 16), 0);
     assert_int_equal(strlen(r.said), strlen("mind the gap\n") + 2001);
     assert_string_equal(r.report, "lived");
+}
+
+static void complain_too_late(int report, int hold)
+{
+    (void)report;
+    daemon_ready();
+    daemon_complain("the disk is gone");
+    hold_on(hold);
+    _exit(0);
+}
+
+static void words_that_come_too_late_for_the_caller_go_to_syslog(void **state)
+{
+    (void)state;
+    struct run r;
+    char file[SCRATCH_SIZE];
+    char words[256];
+    scratch_file(file, "");
+    caught_syslog_to(file);
+    run_daemon(complain_too_late, &r);
+    caught_syslog(words, sizeof words);
+    unlink(file);
+    assert_int_equal(r.exit_code, 0);
+    assert_string_equal(r.said, "");
+    assert_string_equal(words, "the disk is gone\n");
 }
 
 static void a_caller_that_ignores_sigchld_still_gets_the_code(void **state)
@@ -328,6 +355,7 @@ int main(void)
         cmocka_unit_test(a_failed_start_shows_its_words_and_code),
         cmocka_unit_test(a_start_killed_by_a_signal_is_a_failure),
         cmocka_unit_test(a_warning_before_ready_is_passed_on),
+        cmocka_unit_test(words_that_come_too_late_for_the_caller_go_to_syslog),
         cmocka_unit_test(a_caller_that_ignores_sigchld_still_gets_the_code),
         cmocka_unit_test(a_daemon_survives_the_death_of_its_caller),
         cmocka_unit_test(a_daemon_may_start_with_closed_stdio),

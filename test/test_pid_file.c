@@ -5,6 +5,7 @@
  * are forked only where a lock must outlive its process, or where two race.
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -57,7 +58,7 @@ static long pid_in_file(void)
 static int lock_or_fail(void)
 {
     struct err e = { "" };
-    int fd = daemon_pid_lock(file, &e);
+    int fd = daemon_pid_lock(file, 0, &e);
     if (fd < 0)
         fail_msg("%s", e.text);
     return fd;
@@ -81,10 +82,10 @@ static void a_second_start_is_refused_with_the_pid(void **state)
     struct err e = { "" };
     char wanted[512];
     int fd = lock_or_fail();
-    assert_int_equal(daemon_pid_lock(file, &e), -1);
+    assert_int_equal(daemon_pid_lock(file, 0, &e), -1);
     assert_non_null(strstr(e.text, "already running"));
     assert_int_equal(daemon_pid_write(fd, &e), 0);
-    assert_int_equal(daemon_pid_lock(file, &e), -1);
+    assert_int_equal(daemon_pid_lock(file, 0, &e), -1);
     snprintf(wanted, sizeof wanted, "%s: already running (pid %ld)", file,
              (long)getpid());
     assert_string_equal(e.text, wanted);
@@ -97,7 +98,7 @@ static void a_stale_pid_file_is_no_obstacle(void **state)
     pid_t child = fork_child();
     if (child == 0) {
         struct err e;
-        int fd = daemon_pid_lock(file, &e);
+        int fd = daemon_pid_lock(file, 0, &e);
         _exit(fd >= 0 && daemon_pid_write(fd, &e) == 0 ? 0 : 1);
     }
     assert_int_equal(exit_code(child), 0);
@@ -117,7 +118,7 @@ static void garbage_in_the_pid_file_is_survived(void **state)
     fclose(f);
     int other = open(file, O_RDONLY | O_CLOEXEC);
     assert_int_equal(flock(other, LOCK_EX), 0);
-    assert_int_equal(daemon_pid_lock(file, &e), -1);
+    assert_int_equal(daemon_pid_lock(file, 0, &e), -1);
     assert_null(strstr(e.text, "(pid"));
     close(other);
     int fd = lock_or_fail();
@@ -134,7 +135,7 @@ static void a_lock_on_a_removed_file_counts_for_nothing(void **state)
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         for (;;) {
-            int fd = daemon_pid_lock(file, NULL);
+            int fd = daemon_pid_lock(file, 0, NULL);
             if (fd >= 0)
                 daemon_pid_release(fd, file);
         }
@@ -142,7 +143,7 @@ static void a_lock_on_a_removed_file_counts_for_nothing(void **state)
     int got = 0;
     for (int i = 0; i < 3000; i++) {
         struct stat ours, there;
-        int fd = daemon_pid_lock(file, NULL);
+        int fd = daemon_pid_lock(file, 0, NULL);
         if (fd < 0)
             continue;
         got++;
@@ -173,13 +174,13 @@ static void a_pid_file_that_is_a_link_or_no_file_is_refused(void **state)
     (void)state;
     struct err e = { "" };
     assert_int_equal(symlink("elsewhere", file), 0);
-    assert_int_equal(daemon_pid_lock(file, &e), -1);
+    assert_int_equal(daemon_pid_lock(file, 0, &e), -1);
     assert_non_null(strstr(e.text, file));
     unlink(file);
     assert_int_equal(mkfifo(file, 0600), 0);
-    assert_int_equal(daemon_pid_lock(file, &e), -1);
+    assert_int_equal(daemon_pid_lock(file, 0, &e), -1);
     assert_non_null(strstr(e.text, "regular"));
-    assert_int_equal(daemon_pid_lock("/nonexistent/pid", &e), -1);
+    assert_int_equal(daemon_pid_lock("/nonexistent/pid", 0, &e), -1);
     assert_non_null(strstr(e.text, "/nonexistent/pid"));
 }
 
@@ -194,7 +195,7 @@ static void the_lock_outlives_the_parent_of_a_daemon(void **state)
         int code = 77;
         struct err e;
         close(hold[1]);
-        int fd = daemon_pid_lock(file, &e);
+        int fd = daemon_pid_lock(file, 0, &e);
         if (fd < 0 || daemon_fork(&code, &e) != 0)
             _exit(code);
         if (daemon_pid_write(fd, &e) < 0)
@@ -207,7 +208,7 @@ static void the_lock_outlives_the_parent_of_a_daemon(void **state)
     close(hold[0]);
     assert_int_equal(exit_code(caller), 0);
     struct err e = { "" };
-    assert_int_equal(daemon_pid_lock(file, &e), -1);
+    assert_int_equal(daemon_pid_lock(file, 0, &e), -1);
     assert_non_null(strstr(e.text, "already running (pid "));
     assert_int_not_equal(pid_in_file(), caller);
     close(hold[1]);
@@ -216,6 +217,40 @@ static void the_lock_outlives_the_parent_of_a_daemon(void **state)
 }
 
 #define IN_DIR(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
+
+/* A process that locks the file dies, and its child ends a little later. */
+static void leave_an_orphan(int hold)
+{
+    struct err e;
+    int lock = lock_or_fail();
+    if (daemon_pid_write(lock, &e) != 0)
+        _exit(1);
+    if (fork() != 0)
+        _exit(0);
+    struct pollfd p = { .fd = hold };
+    poll(&p, 1, 100);
+    _exit(0);
+}
+
+static void an_orphan_that_holds_the_lock_is_waited_for(void **state)
+{
+    (void)state;
+    struct err e = { "" };
+    int hold[2];
+    make_pipe(hold);
+    become_subreaper();
+    pid_t owner = fork_child();
+    if (owner == 0)
+        leave_an_orphan(hold[0]);
+    assert_int_equal(exit_code(owner), 0);
+    int fd = daemon_pid_lock(file, PATIENCE_MS, &e);
+    if (fd < 0)
+        fail_msg("%s", e.text);
+    daemon_pid_release(fd, file);
+    close(hold[0]);
+    close(hold[1]);
+    reap_all();
+}
 
 int main(void)
 {
@@ -228,6 +263,7 @@ int main(void)
         IN_DIR(release_leaves_a_file_that_is_not_ours),
         IN_DIR(a_pid_file_that_is_a_link_or_no_file_is_refused),
         IN_DIR(the_lock_outlives_the_parent_of_a_daemon),
+        IN_DIR(an_orphan_that_holds_the_lock_is_waited_for),
     };
     /* After a failure a daemon may be left, and another case wait for it. */
     alarm(4 * PATIENCE_MS / 1000);

@@ -18,11 +18,20 @@ struct config;
 #define AGENT_EXIT_FAILURE 1
 #define AGENT_EXIT_USAGE   2
 
+/* What the caller wants to know.  Each may be NULL.  Thread: loop. */
+struct agent_hooks {
+    void (*log_opened)(void);
+    /* The config that is in force now: at the start, before ready, and after
+     * each reload.  Borrowed during the call. */
+    void (*in_force)(const struct config *c);
+    void (*ready)(void); /* it is up */
+};
+
 struct agent_options {
     struct config *config;   /* owned from here on */
     const char *config_file; /* to re-read at SIGHUP */
     bool background;         /* stderr is gone: a log there goes to syslog */
-    void (*ready)(void);     /* called once it is up; may be NULL */
+    const struct agent_hooks *hooks; /* borrowed; may be NULL */
     /* Tells whoever started us why it did not start, besides the log. */
     void (*complain)(const char *text);
 };

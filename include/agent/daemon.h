@@ -8,16 +8,20 @@
 /*
  * What a long-running UNIX process does once at its start: fork into the
  * background and tell the caller how it went, hold a pid file, drop
- * privileges.  Everything here comes before the first thread.
+ * privileges.  Everything here comes before the first thread, but for words
+ * of failure.
  */
 
 /*
  * Opens and locks FILE (flock; the lock lives as long as the process or its
  * children hold the descriptor).  Returns the descriptor; -1 and E when
  * another process holds it ("already running (pid 123)") or it cannot be
- * opened.  A stale file is no obstacle.
+ * opened.  A stale file is no obstacle.  Where it is locked and the process
+ * that it names is dead, so that an orphan is about to end, waits for that,
+ * at most ORPHAN_MS.
  */
-int daemon_pid_lock(const char *file, struct err *e) MUST_USE;
+int daemon_pid_lock(const char *file, unsigned orphan_ms,
+                    struct err *e) MUST_USE;
 
 /* Writes our pid into it.  Call it in the process that stays. */
 int daemon_pid_write(int fd, struct err *e) MUST_USE;
@@ -41,8 +45,19 @@ int daemon_fork(int *exit_code, struct err *e) MUST_USE;
 /* The child is up: lets the parent go.  No-op without daemon_fork. */
 void daemon_ready(void);
 
-/* A line for whoever started us: on stderr, or through the parent. */
+/* This process has nothing (more) to tell the parent, which goes when no
+ * process is left that has.  No-op without daemon_fork. */
+void daemon_let_go(void);
+
+/* A line for whoever started us: on stderr, or through the parent; once that
+ * was let go, daemon_last_words. */
 void daemon_complain(const char *text);
+
+/*
+ * A line to syslog, for what nobody else could say.  Never waits: a process
+ * of its own does it, which the caller need not reap if it ends soon.
+ */
+void daemon_last_words(const char *text);
 
 /*
  * setgid, initgroups and setuid to USER for good.  Started as someone else

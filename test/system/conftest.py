@@ -9,6 +9,7 @@ import pytest
 
 import agentproc
 from agentproc import Agent, config_text
+from daemonproc import Daemon
 from peers import Peer, ScriptedRedis
 from redisserver import RedisServer
 from zookeeper import Tree, ZooKeeper
@@ -125,6 +126,14 @@ def make_agent(tmp_path, request, numbers):
         request.addfinalizer(a.finish)
         return a.start() if start else a
     return make
+
+
+@pytest.fixture
+def daemon(request):
+    """The program with -d, not started yet."""
+    d = Daemon()
+    request.addfinalizer(d.clean_up)
+    return d
 
 
 @pytest.fixture

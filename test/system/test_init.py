@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from daemonproc import children_of
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 SCRIPT = TOP / "scripts" / "sentinel-agent.init"
 AGENT = os.environ.get("AGENT_BIN", str(TOP / "build" / "sentinel-agent"))
@@ -78,14 +80,21 @@ class Service:
             return 0
         return self.log.read_text().count(f"event={name} ")
 
+    def workers(self):
+        """What the supervisor runs: the agent itself, if it is up."""
+        return children_of(self.pid())
+
     def clean_up(self):
         try:
             pid = self.pid()
-            exe = os.readlink(f"/proc/{pid}/exe")
         except (OSError, ValueError):
             return
-        if exe == os.path.realpath(AGENT):
-            os.kill(pid, signal.SIGKILL)
+        for pid in [pid, *children_of(pid)]:
+            try:
+                if os.readlink(f"/proc/{pid}/exe") == os.path.realpath(AGENT):
+                    os.kill(pid, signal.SIGKILL)
+            except OSError:
+                pass  # it is gone
 
 
 @pytest.fixture
@@ -163,6 +172,27 @@ def test_stop_is_bounded_even_if_the_agent_hears_nothing(service):
     service.do("stop", OK)
     assert not alive(pid)
     service.do("status", STOPPED)
+
+
+def test_stop_is_bounded_even_if_nothing_of_the_agent_runs(service):
+    service.do("start", OK)
+    pid = service.pid()
+    worker, = service.workers()
+    os.kill(pid, signal.SIGSTOP)
+    os.kill(worker, signal.SIGSTOP)
+    service.do("stop", OK)
+    assert not alive(pid) and not alive(worker)
+    service.do("status", STOPPED)
+
+
+def test_a_crash_of_the_agent_is_no_change_for_the_service(service):
+    service.do("start", OK)
+    pid = service.pid()
+    worker, = service.workers()
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: service.events("started") == 2, "a second start")
+    assert str(pid) in service.do("status", RUNNING)
+    assert service.pid() == pid
 
 
 def test_stop_finds_the_agent_though_the_config_has_faults_now(service):

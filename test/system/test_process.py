@@ -3,11 +3,8 @@
 import os
 import pwd
 import resource
-import shutil
 import signal
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
 
@@ -426,57 +423,12 @@ def test_reload_under_fire_survives(make_agent, make_peer, redis_server,
 
 # -- daemon -------------------------------------------------------------------
 
-@pytest.fixture
-def daemon(request):
-    """Runs the program with -d; what stays behind is killed by its pid.
-
-    In a folder that other users can reach, which pytest's own are not.
-    """
-    directory = Path(tempfile.mkdtemp(prefix="sentinel-agent-test-"))
-    request.addfinalizer(lambda: shutil.rmtree(directory))
-    pid_file = directory / "pid"
-
-    def stop():
-        pid = running()
-        if pid:
-            os.kill(pid, signal.SIGKILL)
-            wait_until(lambda: not proc_status(pid), "the daemon is gone")
-
-    def running():
-        try:
-            pid = int(pid_file.read_text())
-        except (OSError, ValueError):
-            return None
-        return pid if proc_status(pid).get("Name") else None
-
-    def start(instances, agent=None, **options):
-        keys = {"pid_file": pid_file, "log": directory / "log",
-                **(agent or {})}
-        (directory / "config.ini").write_text(config_text(instances, keys))
-        options.setdefault("cwd", directory)
-        return agentproc.run("-d", "-c", "config.ini", **options)
-
-    request.addfinalizer(stop)
-    start.running, start.dir, start.pid_file = running, directory, pid_file
-    return start
-
-
-def log_of(daemon):
-    try:
-        text = (daemon.dir / "log").read_text()
-    except FileNotFoundError:
-        return []
-    return [agentproc.parse_logfmt(line)
-            for line in text.splitlines(keepends=True) if line[-1] == "\n"]
-
-
 def test_d_returns_when_the_daemon_is_up(daemon, redis_server):
     done = daemon({"r": redis_server.address})
     assert done.returncode == 0, done.stderr
     pid = daemon.running()
     assert pid
-    wait_until(lambda: [e for e in log_of(daemon)
-                        if e["event"] == "started"], "started")
+    daemon.wait_event("started")
     status = proc_status(pid)
     assert int(status["PPid"]) != os.getpid()
     assert os.getsid(pid) != os.getsid(0)
@@ -485,8 +437,7 @@ def test_d_returns_when_the_daemon_is_up(daemon, redis_server):
         {"/dev/null"}
     # The config was given by a relative path, and is found from /.
     os.kill(pid, signal.SIGHUP)
-    wait_until(lambda: [e for e in log_of(daemon)
-                        if e["event"] == "reloaded"], "reloaded")
+    daemon.wait_event("reloaded")
     os.kill(pid, signal.SIGTERM)
     wait_until(lambda: not proc_status(pid), "it ends")
     assert not daemon.pid_file.exists()
@@ -511,7 +462,7 @@ def test_d_with_a_bad_config_fails_before_it_forks(daemon):
     done = daemon({"r": "nonsense"})
     assert done.returncode == 2
     assert "config.ini:" in done.stderr
-    assert not daemon.pid_file.exists() and not log_of(daemon)
+    assert not daemon.pid_file.exists() and not daemon.log_text()
 
 
 def test_d_that_cannot_log_says_so_and_fails(daemon, redis_server):
