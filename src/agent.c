@@ -21,6 +21,7 @@
 #include "agent/config.h"
 #include "agent/daemon.h"
 #include "agent/log.h"
+#include "agent/notify.h"
 #include "agent/rounds.h"
 #include "log_options.h"
 
@@ -47,8 +48,10 @@ struct agent {
     struct rounds *rounds;
     uv_loop_t loop;
     uv_timer_t timer;
+    uv_timer_t watchdog;
     uv_async_t async;
     uv_signal_t signals[NSIGNALS];
+    uint64_t told_round; /* to the service manager */
     bool stopping;
     int exit_code;
 };
@@ -75,10 +78,23 @@ static void stop(struct agent *a, const char *why, int exit_code)
     a->exit_code = exit_code;
     LOG_EVENT(exit_code == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "stopping",
               LOG_STR("why", why));
+    notify_stopping();
     uv_stop(&a->loop);
 }
 
 static void on_timer(uv_timer_t *timer);
+
+/* To the service manager, once a round. */
+static void tell_status(struct agent *a)
+{
+    char text[NOTIFY_STATUS_SIZE];
+    uint64_t round = rounds_settled(a->rounds);
+    if (round == a->told_round)
+        return;
+    a->told_round = round;
+    rounds_describe(a->rounds, text, sizeof text);
+    notify_status(text);
+}
 
 /* Does what is due, and sleeps until the next is. */
 static void go_on(struct agent *a)
@@ -89,6 +105,7 @@ static void go_on(struct agent *a)
     uint64_t next = rounds_fire(a->rounds, now);
     if (!rounds_well(a->rounds, &why))
         stop(a, why.text, AGENT_EXIT_FAILURE);
+    tell_status(a);
     int rc =
         uv_timer_start(&a->timer, on_timer, next > now ? next - now : 0, 0);
     assert(rc == 0);
@@ -109,6 +126,12 @@ static void on_async(uv_async_t *async)
     struct agent *a = async->data;
     rounds_collect(a->rounds, clock_mono_ms());
     go_on(a);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+    (void)timer;
+    notify_watchdog();
 }
 
 /* ----------------------------------------------------------------- reload */
@@ -167,6 +190,7 @@ static void reload(struct agent *a)
 {
     struct config_faults faults;
     struct err e;
+    notify_reloading();
     struct config *fresh = config_load(a->config_file, &faults);
     for (size_t i = 0; i < faults.count; i++)
         log_fault(faults.lines[i]);
@@ -180,6 +204,7 @@ static void reload(struct agent *a)
         apply(a, fresh);
     }
     config_faults_free(&faults);
+    notify_ready();
     go_on(a);
 }
 
@@ -228,6 +253,8 @@ static int start_loop(struct agent *a, struct err *e)
     if (rc == 0)
         rc = uv_timer_init(&a->loop, &a->timer);
     if (rc == 0)
+        rc = uv_timer_init(&a->loop, &a->watchdog);
+    if (rc == 0)
         rc = uv_async_init(&a->loop, &a->async, on_async);
     for (size_t i = 0; rc == 0 && i < NSIGNALS; i++) {
         rc = uv_signal_init(&a->loop, &a->signals[i]);
@@ -240,6 +267,11 @@ static int start_loop(struct agent *a, struct err *e)
         return -1;
     }
     a->timer.data = a->async.data = a;
+    /* Half of what is allowed, as sd_watchdog_enabled(3) advises. */
+    uint64_t half_ms = (notify_watchdog_interval_ms() + 1) / 2;
+    if (half_ms > 0)
+        rc = uv_timer_start(&a->watchdog, on_watchdog, half_ms, half_ms);
+    assert(rc == 0);
     return 0;
 }
 
@@ -311,6 +343,7 @@ static void say_ready(struct agent *a)
     in_force(a);
     if (a->hooks->ready != NULL)
         a->hooks->ready();
+    notify_ready();
 }
 
 static enum store_end shut_down(struct agent *a)
@@ -333,6 +366,7 @@ static enum store_end shut_down(struct agent *a)
 static int start(struct agent *a, struct err *e)
 {
     const struct log_options log = agent_log_options(a->config, a->background);
+    notify_open();
     if (log_open(&log, e) != 0)
         return -1;
     a->log_open = true;

@@ -72,6 +72,7 @@ void rounds_heartbeat(struct rounds *r)
 /* The results of the round are in, as far as they can be. */
 static void round_in(struct rounds *r)
 {
+    r->settled = r->round;
     if (!r->heartbeat_due || !r->heartbeat_found || r->inherited > 0)
         return;
     r->heartbeat_due = false;
@@ -316,6 +317,7 @@ static void end_round(struct rounds *r, uint64_t now)
     rounds_log_voids(r);
     if (owed == 0)
         round_in(r);
+    r->settled = r->round;
 }
 
 static void begin_round(struct rounds *r, uint64_t now)

@@ -36,6 +36,7 @@ struct rounds {
     uint64_t round;
     uint64_t round_mono_ms;      /* when it began */
     uint64_t next_round_mono_ms; /* 0: not begun at all */
+    uint64_t settled;            /* see rounds_settled */
     size_t awaited;
     uint64_t wanted_mono_ms; /* when to be called, as last said; 0: never */
     bool heartbeat_due;      /* not yet written for this round */

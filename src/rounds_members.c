@@ -2,6 +2,7 @@
  * Members come and go: the start, a reload, the stop; and the dump, which
  * shows them.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -320,6 +321,26 @@ void rounds_dump(struct rounds *r, uint64_t now_mono_ms)
         if (m != NULL && m->busy)
             dump_job(m, now_mono_ms);
     }
+}
+
+/* ------------------------------------------------------------ for a manager */
+
+uint64_t rounds_settled(const struct rounds *r)
+{
+    return r->settled;
+}
+
+void rounds_describe(const struct rounds *r, char *out, size_t size)
+{
+    struct publisher_info info;
+    size_t by[STATUS_COUNT];
+    fleet_tally(r->fleet, by);
+    fleet_publisher_info(r->fleet, &info);
+    snprintf(
+        out, size, "%zu up, %zu degraded, %zu down, %zu unknown; ZooKeeper %s",
+        by[STATUS_UP], by[STATUS_DEGRADED], by[STATUS_DOWN], by[STATUS_UNKNOWN],
+        fleet_publishing(r->fleet) ? store_state_name(info.store.state)
+                                   : "off");
 }
 
 bool rounds_well(struct rounds *r, struct err *why)

@@ -6,6 +6,7 @@
 #include "agent/fleet.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -54,6 +55,13 @@ int rounds_reload(struct rounds *r, const struct config *config,
 
 /* One `dump` event, and one `dump_job` for each active job. */
 void rounds_dump(struct rounds *r, uint64_t now_mono_ms);
+
+/* The last round whose results are in, or were waited for as long as there
+ * was time; 0: none yet. */
+uint64_t rounds_settled(const struct rounds *r);
+
+/* "3 up, 0 degraded, 1 down, 0 unknown; ZooKeeper connected" */
+void rounds_describe(const struct rounds *r, char *out, size_t size);
 
 /* False when the process should end and be restarted; WHY says so. */
 bool rounds_well(struct rounds *r, struct err *why);
