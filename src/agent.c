@@ -48,7 +48,6 @@ struct agent {
     struct rounds *rounds;
     uv_loop_t loop;
     uv_timer_t timer;
-    uv_timer_t watchdog;
     uv_async_t async;
     uv_signal_t signals[NSIGNALS];
     uint64_t told_round; /* to the service manager */
@@ -126,12 +125,6 @@ static void on_async(uv_async_t *async)
     struct agent *a = async->data;
     rounds_collect(a->rounds, clock_mono_ms());
     go_on(a);
-}
-
-static void on_watchdog(uv_timer_t *timer)
-{
-    (void)timer;
-    notify_watchdog();
 }
 
 /* ----------------------------------------------------------------- reload */
@@ -253,8 +246,6 @@ static int start_loop(struct agent *a, struct err *e)
     if (rc == 0)
         rc = uv_timer_init(&a->loop, &a->timer);
     if (rc == 0)
-        rc = uv_timer_init(&a->loop, &a->watchdog);
-    if (rc == 0)
         rc = uv_async_init(&a->loop, &a->async, on_async);
     for (size_t i = 0; rc == 0 && i < NSIGNALS; i++) {
         rc = uv_signal_init(&a->loop, &a->signals[i]);
@@ -267,11 +258,6 @@ static int start_loop(struct agent *a, struct err *e)
         return -1;
     }
     a->timer.data = a->async.data = a;
-    /* Half of what is allowed, as sd_watchdog_enabled(3) advises. */
-    uint64_t half_ms = (notify_watchdog_interval_ms() + 1) / 2;
-    if (half_ms > 0)
-        rc = uv_timer_start(&a->watchdog, on_watchdog, half_ms, half_ms);
-    assert(rc == 0);
     return 0;
 }
 

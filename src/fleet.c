@@ -15,6 +15,7 @@
 #include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/log.h"
+#include "agent/notify.h"
 #include "agent/resolver.h"
 #include "fleet_impl.h"
 
@@ -47,6 +48,12 @@ static int start_workers(struct fleet *f, unsigned n, struct err *e)
     return 0;
 }
 
+static void tell_manager(void *arg)
+{
+    (void)arg;
+    notify_watchdog();
+}
+
 static int start_watchdog(struct fleet *f, const struct config *c,
                           struct err *e)
 {
@@ -54,6 +61,9 @@ static int start_watchdog(struct fleet *f, const struct config *c,
         .wedge_timeout_ms = c->agent.wedge_timeout_ms,
         .changed = f->options.wake,
         .changed_arg = f->options.wake_arg,
+        .alive = tell_manager,
+        /* Half of what is allowed, as sd_watchdog_enabled(3) advises. */
+        .alive_ms = (unsigned)(notify_watchdog_interval_ms() + 1) / 2,
     };
     f->watchdog = watchdog_new(&o, e);
     if (f->watchdog == NULL)

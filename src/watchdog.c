@@ -69,6 +69,7 @@ struct watchdog {
     unsigned named_ms;
     unsigned rest_ms;
     unsigned turn_ms;
+    uint64_t told_alive_mono_ms;
     struct watched watched[WATCHDOG_THREADS];
     size_t nwatched;
     atomic_uint nwedged;
@@ -191,6 +192,26 @@ static void judge_silence(struct watchdog *w, struct watched *t)
 
 /* ------------------------------------------------------------------- turns */
 
+static bool hangs(const struct watched *t)
+{
+    const struct pulse *p = t->watch.pulse;
+    return pulse_wedged(p) &&
+           !atomic_load_explicit(&p->in_task, memory_order_relaxed);
+}
+
+/* By half a turn too early rather than by as much too late. */
+static void tell_alive(struct watchdog *w, uint64_t now)
+{
+    if (w->options.alive_ms == 0 ||
+        now + w->turn_ms / 2 < w->told_alive_mono_ms + w->options.alive_ms)
+        return;
+    for (size_t i = 0; i < w->nwatched; i++)
+        if (hangs(&w->watched[i]))
+            return;
+    w->told_alive_mono_ms = now;
+    w->options.alive(w->options.alive_arg);
+}
+
 static void turn(struct watchdog *w, uint64_t passed_ms, uint64_t now)
 {
     bool late = passed_ms > w->turn_ms + STALL_MS;
@@ -207,8 +228,7 @@ static void turn(struct watchdog *w, uint64_t passed_ms, uint64_t now)
         t->quiet_ms = late ? 0 : t->quiet_ms + passed_ms;
         judge_silence(w, t);
     }
-    if (watchdog_well(w) && w->options.alive != NULL)
-        w->options.alive(w->options.alive_arg);
+    tell_alive(w, now);
 }
 
 /* False when it is time to end. */
@@ -306,6 +326,8 @@ struct watchdog *watchdog_new(const struct watchdog_options *o, struct err *e)
         w->named_ms = NAMED_MIN_MS;
     w->rest_ms = w->named_ms / 4;
     w->turn_ms = w->rest_ms < TURN_MAX_MS ? w->rest_ms : TURN_MAX_MS;
+    if (o->alive_ms > 0 && o->alive_ms < w->turn_ms)
+        w->turn_ms = o->alive_ms;
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->wakeup, NULL);
     return w;

@@ -274,6 +274,7 @@ static void neither_a_long_lookup_nor_idleness_is_a_wedge(void **state)
         .changed = on_change,
         .alive = on_turn,
         .alive_arg = &turns,
+        .alive_ms = 250,
     };
     struct watchdog *w = watchdog_new(&o, &e);
     assert_non_null(w);

@@ -66,6 +66,7 @@ static struct watchdog *watch_over(unsigned timeout_ms, const struct watch *t)
         .changed_arg = &changes,
         .alive = post,
         .alive_arg = &turns,
+        .alive_ms = 250,
     };
     sem_init(&changes, 0, 0);
     sem_init(&turns, 0, 0);

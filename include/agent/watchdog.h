@@ -43,10 +43,12 @@ struct watchdog_options {
      * Thread: the watchdog's.  Must not wait. */
     void (*changed)(void *arg);
     void *changed_arg;
-    /* On each turn (at most a second apart) on which no thread is wedged; may
-     * be NULL.  Thread: the watchdog's.  Must not wait. */
+    /* Called every ALIVE_MS or sooner, as long as no thread is wedged but in
+     * a task, which may be lawful yet.  0: never.  Thread: the watchdog's.
+     * Must not wait. */
     void (*alive)(void *arg);
     void *alive_arg;
+    unsigned alive_ms;
 };
 
 /* No thread of its own yet.  NULL and E on lack of memory. */
