@@ -17,6 +17,7 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -232,17 +233,19 @@ static void leave_an_orphan(int hold)
     _exit(0);
 }
 
-static void an_orphan_that_holds_the_lock_is_waited_for(void **state)
+/* REAPED: else whom the file names is dead, and still there as a zombie. */
+static void wait_for_an_orphan(bool reaped)
 {
-    (void)state;
     struct err e = { "" };
+    siginfo_t info;
     int hold[2];
     make_pipe(hold);
     become_subreaper();
     pid_t owner = fork_child();
     if (owner == 0)
         leave_an_orphan(hold[0]);
-    assert_int_equal(exit_code(owner), 0);
+    assert_int_equal(
+        waitid(P_PID, (id_t)owner, &info, WEXITED | (reaped ? 0 : WNOWAIT)), 0);
     int fd = daemon_pid_lock(file, PATIENCE_MS, &e);
     if (fd < 0)
         fail_msg("%s", e.text);
@@ -250,6 +253,18 @@ static void an_orphan_that_holds_the_lock_is_waited_for(void **state)
     close(hold[0]);
     close(hold[1]);
     reap_all();
+}
+
+static void an_orphan_that_holds_the_lock_is_waited_for(void **state)
+{
+    (void)state;
+    wait_for_an_orphan(true);
+}
+
+static void a_zombie_counts_as_dead(void **state)
+{
+    (void)state;
+    wait_for_an_orphan(false);
 }
 
 int main(void)
@@ -264,6 +279,7 @@ int main(void)
         IN_DIR(a_pid_file_that_is_a_link_or_no_file_is_refused),
         IN_DIR(the_lock_outlives_the_parent_of_a_daemon),
         IN_DIR(an_orphan_that_holds_the_lock_is_waited_for),
+        IN_DIR(a_zombie_counts_as_dead),
     };
     /* After a failure a daemon may be left, and another case wait for it. */
     alarm(4 * PATIENCE_MS / 1000);
