@@ -10,6 +10,7 @@ import pytest
 import agentproc
 from agentproc import Agent, config_text
 from daemonproc import Daemon
+from ensemble import Ensemble
 from peers import Peer, ScriptedRedis
 from redisserver import RedisServer
 from zookeeper import Tree, ZooKeeper
@@ -83,6 +84,27 @@ def tree(shared_zookeeper):
     tree.close()
 
 
+@pytest.fixture(scope="session")
+def session_ensemble(tmp_path_factory):
+    ensemble = Ensemble(tmp_path_factory.mktemp("ensemble"))
+    yield ensemble
+    ensemble.close_reader()
+    ensemble.kill()
+
+
+@pytest.fixture
+def ensemble(session_ensemble):
+    """Three servers that a test may hurt: the next one finds them mended."""
+    return session_ensemble.mend()
+
+
+@pytest.fixture
+def ensemble_tree(ensemble):
+    tree = Tree(ensemble, f"/t-{uuid.uuid4().hex[:12]}")
+    yield tree
+    tree.close()
+
+
 @pytest.fixture
 def own_zookeeper(tmp_path):
     """A server (not started yet) that a test may stop and kill."""
@@ -101,6 +123,20 @@ def own_tree(own_zookeeper):
     tree = Tree(own_zookeeper, "/sentinel-agent")
     yield tree
     tree.close()
+
+
+@pytest.fixture(params=["standalone", "ensemble"])
+def any_tree(request):
+    """For tests that end sessions, and leave the servers alone."""
+    return request.getfixturevalue(
+        {"standalone": "tree", "ensemble": "ensemble_tree"}[request.param])
+
+
+@pytest.fixture(params=["standalone", "ensemble"])
+def any_own_tree(request):
+    """For tests that kill and wipe the servers, whichever they are."""
+    return request.getfixturevalue(
+        {"standalone": "own_tree", "ensemble": "ensemble_tree"}[request.param])
 
 
 def zookeeper_keys(tree, **keys):

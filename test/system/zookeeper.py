@@ -1,6 +1,7 @@
 """A real ZooKeeper, what is in it, and the end of a session."""
 
 import json
+import shutil
 import socket
 import struct
 
@@ -28,14 +29,40 @@ admin.enableServer=false
 """
 
 
-class ZooKeeper(Process):
-    """One standalone server, started straight from Debian's jar."""
+class Clients:
+    """Clients of what has an `address`; one of them is kept for all readers."""
+
+    reader = None
+
+    def client(self, timeout=20, **options):
+        """A started kazoo client; the caller stops it."""
+        client = KazooClient(hosts=self.address, timeout=timeout, **options)
+        client.start(30)
+        return client
+
+    def shared_reader(self):
+        if self.reader is None:
+            self.reader = self.client()
+        return self.reader
+
+    def close_reader(self):
+        if self.reader is not None:
+            self.reader.stop()
+            self.reader.close()
+            self.reader = None
+
+
+class ZooKeeper(Clients, Process):
+    """One server, started straight from Debian's jar; standalone unless a
+    subclass says otherwise."""
+
+    modes = ("standalone",)
+    config = CONFIG
 
     def __init__(self, directory):
         self.dir = directory
         (self.dir / "data").mkdir(parents=True, exist_ok=True)
         self.port = None
-        self.reader = None
         argv = ["java", "-Xmx128m", "-XX:+UseSerialGC",
                 "-XX:TieredStopAtLevel=1", "-Xshare:auto",
                 "-Dzookeeper.forceSync=no", "-cp", JAR, MAIN,
@@ -50,9 +77,12 @@ class ZooKeeper(Process):
         """A ZooKeeper that is not running yet has an address already."""
         if self.port is None:
             self.port = reserve_port()
-            (self.dir / "zoo.cfg").write_text(
-                CONFIG.format(dir=self.dir, port=self.port))
+            self.write_config()
         return self
+
+    def write_config(self):
+        (self.dir / "zoo.cfg").write_text(
+            self.config.format(dir=self.dir, port=self.port))
 
     def start(self):
         self.choose_port()
@@ -60,10 +90,27 @@ class ZooKeeper(Process):
         wait_until(self.serves, self.output)
         return self
 
+    def wipe(self):
+        """Kills it, forgets all it knew, and starts it again."""
+        self.close_reader()  # it would be refused for ever
+        self.kill()
+        self.forget()
+        self.start()
+
+    def forget(self):
+        shutil.rmtree(self.dir / "data")
+        (self.dir / "data").mkdir()
+
+    def mode(self):
+        """standalone, leader or follower; "" while it serves nobody."""
+        for line in self.four_letters("srvr").splitlines():
+            if line.startswith("Mode: "):
+                return line.removeprefix("Mode: ")
+        return ""
+
     def serves(self):
         assert self.alive(), self.output()
-        return self.four_letters("ruok") == "imok" and \
-            "Mode: standalone" in self.four_letters("srvr")
+        return self.mode() in self.modes
 
     def four_letters(self, word, timeout=1):
         """The answer to one of the server's words; "" while it is away."""
@@ -88,23 +135,6 @@ class ZooKeeper(Process):
 
     def expire(self, session):
         expire("127.0.0.1", self.port, session)
-
-    def client(self, **options):
-        """A started kazoo client; the caller stops it."""
-        client = KazooClient(hosts=self.address, timeout=20, **options)
-        client.start(30)
-        return client
-
-    def close_reader(self):
-        if self.reader is not None:
-            self.reader.stop()
-            self.reader.close()
-            self.reader = None
-
-    def shared_reader(self):
-        if self.reader is None:
-            self.reader = self.client()
-        return self.reader
 
 
 class Tree:
