@@ -294,6 +294,10 @@ static void open_handle(struct zk_store *z, uint64_t now)
     }
     z->handle = zk_handle_open(&o, &e);
     if (z->handle == NULL) {
+        /* Once, however often it is tried. */
+        if (strcmp(z->status.why, e.text) != 0)
+            LOG_EVENT(LOG_LEVEL_WARN, "zk_handle_failed",
+                      LOG_STR("why", e.text));
         set_why(z, e.text);
         z->retry_mono_ms = now + zk_backoff_next(&z->backoff);
         return;

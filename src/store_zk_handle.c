@@ -78,9 +78,12 @@ static void handle_free(struct zk_handle *h)
 struct zk_handle *zk_handle_open(const struct zk_handle_options *o,
                                  struct err *e)
 {
-    struct zk_handle *h = handle_new(o);
     clientid_t id = { 0, { 0 } };
+    struct zk_handle *h;
 
+    if (zk_has_room(e) != 0)
+        return NULL;
+    h = handle_new(o);
     if (h == NULL) {
         err_set(e, "no memory for a ZooKeeper handle");
         return NULL;

@@ -49,6 +49,10 @@ struct zk_answer {
     char *data; /* owned; or NULL */
 };
 
+/* -1 and E if the library would miss the threads or the memory that it takes
+ * for granted. */
+int zk_has_room(struct err *e) MUST_USE;
+
 /* Never waits for the network.  NULL and E when it could not be made. */
 struct zk_handle *zk_handle_open(const struct zk_handle_options *o,
                                  struct err *e) MUST_USE;
