@@ -38,4 +38,8 @@ void judge_auth(const struct reply *r, struct verdict *v);
  */
 bool judge_farewell(const struct reply *r, struct verdict *v);
 
+/* Replaces a detail in which PASSWORD (NULL: none), or its beginning, was
+ * sent back to us. */
+void judge_discreetly(const char *password, char detail[REPLY_TEXT]);
+
 #endif

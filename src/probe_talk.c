@@ -82,8 +82,11 @@ static const char *asking(const struct probe *p)
 /* The server answered, for good or ill. */
 static void settle(struct probe *p, const struct verdict *v, bool keep)
 {
+    struct verdict shown = *v;
+
+    judge_discreetly(p->config->password, shown.detail);
     p->rtt_us = (int64_t)(clock_mono_us() - p->sent_us);
-    probe_finish(p, v, keep);
+    probe_finish(p, &shown, keep);
 }
 
 static void protocol(struct probe *p, const char *text)
@@ -91,6 +94,7 @@ static void protocol(struct probe *p, const char *text)
     struct verdict v;
 
     verdict_set(&v, REASON_PROTOCOL, "%.80s (in %s)", text, asking(p));
+    judge_discreetly(p->config->password, v.detail);
     probe_finish(p, &v, false);
 }
 
