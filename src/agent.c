@@ -144,6 +144,22 @@ static void reopen_log(const struct agent *a, const struct config *c)
                   LOG_STR("detail", e.text));
 }
 
+/* Not a fault: what is known to others is not kept from them by a refusal. */
+static void warn_of_exposed(const struct config *c)
+{
+    for (size_t i = 0; i < c->nfiles; i++) {
+        const struct config_file *f = &c->files[i];
+        char mode[16];
+        if (!f->exposed)
+            continue;
+        snprintf(mode, sizeof mode, "%04o", f->mode);
+        LOG_EVENT(LOG_LEVEL_WARN, "config_exposed", LOG_STR("file", f->path),
+                  LOG_STR("mode", mode),
+                  LOG_STR("detail", "others can read the passwords in it "
+                                    "(chmod o-rwx)"));
+    }
+}
+
 static void log_fault(const char *fault)
 {
     LOG_EVENT(LOG_LEVEL_ERROR, "config_error", LOG_STR("fault", fault));
@@ -163,6 +179,9 @@ static void apply(struct agent *a, struct config *fresh)
     struct rounds_change change;
     char restart[512];
     reopen_log(a, fresh);
+    warn_of_exposed(fresh);
+    if (config_has_secrets(fresh))
+        daemon_hide_memory();
     size_t nrestart =
         config_restart_keys(a->started, fresh, restart, sizeof restart);
     int rc = rounds_reload(a->rounds, fresh, &change, &e);
@@ -175,6 +194,8 @@ static void apply(struct agent *a, struct config *fresh)
               LOG_STR("trouble", rc == 0 ? NULL : e.text));
     if (a->config != a->started)
         config_free(a->config);
+    else
+        config_drop_instances(a->started);
     a->config = fresh;
     in_force(a);
 }
@@ -226,6 +247,19 @@ static void block_signals(void)
     sigset_t all;
     sigfillset(&all);
     int rc = pthread_sigmask(SIG_SETMASK, &all, NULL);
+    assert(rc == 0);
+    (void)rc;
+}
+
+/* To end takes a while longer than to close the handles of the signals, and
+ * the last of them are not to kill what is about to exit cleanly. */
+static void block_our_signals(void)
+{
+    sigset_t ours;
+    sigemptyset(&ours);
+    for (size_t i = 0; i < NSIGNALS; i++)
+        sigaddset(&ours, SIGNALS[i]);
+    int rc = pthread_sigmask(SIG_BLOCK, &ours, NULL);
     assert(rc == 0);
     (void)rc;
 }
@@ -405,11 +439,13 @@ int agent_run(const struct agent_options *o, bool *must_exit)
     }
     unblock_signals();
     log_started(a.config);
+    warn_of_exposed(a.config);
     say_ready(&a);
     go_on(&a);
     uv_run(&a.loop, UV_RUN_DEFAULT);
 
     *must_exit = shut_down(&a) != STORE_CLOSED;
+    block_our_signals();
     if (!*must_exit)
         close_loop(&a);
     free_configs(&a);

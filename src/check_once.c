@@ -349,7 +349,7 @@ static int names_exist(const struct agent_once_options *o, struct err *e)
             n++;
         if (n == o->config->ninstances) {
             err_set(e, "no instance named %s in %s", o->names[i],
-                    o->config->file);
+                    o->config->files[0].path);
             return -1;
         }
     }

@@ -1,10 +1,10 @@
 /*
- * A configuration from its file: sections as read (config_read.c), then what
+ * A configuration from its files: sections as read (config_read.c), then what
  * nobody set is filled in from [defaults], [agent] and the table of keys
  * (config_keys.c), and what spans several keys is checked.
  *
- * Faults are collected, never returned early, and sorted by their lines in
- * the end: whoever repairs a file wants all of them at once, top down.
+ * Faults are collected, never returned early, and sorted by their places
+ * in the end: whoever repairs a file wants all of them at once, top down.
  */
 #include <assert.h>
 #include <limits.h>
@@ -12,11 +12,11 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "config_files.h"
 #include "config_read.h"
-
-#define SECRET_MAX 4096
 
 /* The count stands outside of what others see. */
 struct counted_instance {
@@ -30,17 +30,17 @@ static const struct config_keyset *const ZOOKEEPER =
 static const struct config_keyset *const INSTANCE =
     &CONFIG_KEYSETS[SECTION_INSTANCE];
 
-/* Where the file has a key, or else its section. */
-static unsigned line_of(const struct config_section *s, const char *key)
+/* Where a key stands, or else its section. */
+static unsigned place_of(const struct config_section *s, const char *key)
 {
-    unsigned line = s->lines[config_key_index(s->set, key)];
+    unsigned at = s->keys_at[config_key_index(s->set, key)];
 
-    return line ? line : s->line;
+    return at ? at : s->at;
 }
 
 static bool has(const struct config_section *s, const char *key)
 {
-    return s->lines[config_key_index(s->set, key)] != 0;
+    return s->keys_at[config_key_index(s->set, key)] != 0;
 }
 
 static void set_defaults(struct config_reading *r,
@@ -57,33 +57,15 @@ static void set_defaults(struct config_reading *r,
     }
 }
 
-/* One line from FILE, without its end; NULL after a fault. */
-static char *read_secret(struct config_reading *r, unsigned line,
-                         const char *key, const char *file)
+/* The secret that FILE holds; NULL after a fault. */
+static char *read_secret(struct config_reading *r, unsigned at, const char *key,
+                         const char *file)
 {
-    const char *fault = NULL;
-    char *secret = NULL;
-    size_t len, size;
     struct err why;
-    char *bytes = config_slurp(file, SECRET_MAX, &size, &why);
+    char *secret = config_secret(file, &why);
 
-    if (!bytes) {
-        config_fault(r, line, "%s: %s: %s", key, file, why.text);
-        return NULL;
-    }
-    len = strcspn(bytes, "\r\n");
-    if (len == 0)
-        fault = "its first line is empty";
-    else if (strcmp(bytes + len, "\n") != 0 &&
-             strcmp(bytes + len, "\r\n") != 0 && bytes[len] != '\0')
-        fault = "holds more than one line";
-    else if (strlen(bytes) != size)
-        fault = "holds a NUL byte";
-    else if (!(secret = strndup(bytes, len)))
-        r->out_of_memory = true;
-    if (fault)
-        config_fault(r, line, "%s: %s: %s", key, file, fault);
-    config_wipe(bytes, size);
+    if (!secret)
+        config_fault(r, at, "%s: %s: %s", key, file, why.text);
     return secret;
 }
 
@@ -91,11 +73,11 @@ static char *read_secret(struct config_reading *r, unsigned line,
 static void resolve_password(struct config_reading *r, struct config_section *s)
 {
     struct config_instance *i = s->base;
-    unsigned line = s->lines[config_key_index(INSTANCE, "password")];
-    unsigned file = s->lines[config_key_index(INSTANCE, "password_file")];
+    unsigned here = s->keys_at[config_key_index(INSTANCE, "password")];
+    unsigned file = s->keys_at[config_key_index(INSTANCE, "password_file")];
 
-    if (line && file)
-        config_fault(r, line > file ? line : file,
+    if (here && file)
+        config_fault(r, here > file ? here : file,
                      "password and password_file exclude each other");
     else if (i->password_file)
         i->password = read_secret(r, file, "password_file", i->password_file);
@@ -113,7 +95,7 @@ static void complete_defaults(struct config_reading *r)
         struct err why;
         int rc = 0;
 
-        if (r->defaults.lines[i])
+        if (r->defaults.keys_at[i])
             continue;
         if (parent != -1)
             rc = config_value_copy(&AGENT->keys[parent], r->agent.base, k,
@@ -137,7 +119,7 @@ static void inherit(struct config_reading *r, struct config_section *s)
     for (size_t i = 0; i < INSTANCE->nkeys; i++) {
         const struct config_key *k = &INSTANCE->keys[i];
 
-        if (s->lines[i] ||
+        if (s->keys_at[i] ||
             (own_password(s) && strncmp(k->name, "password", 8) == 0))
             continue;
         if (config_value_copy(k, r->defaults.base, k, s->base) == -1)
@@ -154,11 +136,11 @@ static void complete_instance(struct config_reading *r,
     resolve_password(r, s);
     inherit(r, s);
     if (i->username && !own_password(s) && !own_password(&r->defaults))
-        config_fault(r, line_of(s, "username"),
+        config_fault(r, place_of(s, "username"),
                      "[redis:%s] has a username and no password",
                      config_show(i->name, shown));
     if (!has(s, "address"))
-        config_fault(r, s->line, "[redis:%s] has no address",
+        config_fault(r, s->at, "[redis:%s] has no address",
                      config_show(i->name, shown));
     else if (i->address && config_split_address(i->address, &i->host, &i->port,
                                                 &i->path) == -1)
@@ -167,16 +149,16 @@ static void complete_instance(struct config_reading *r,
 
 static void read_digest(struct config_reading *r, struct config *c)
 {
-    unsigned line = line_of(&r->zookeeper, "digest_file");
+    unsigned at = place_of(&r->zookeeper, "digest_file");
     const char *colon;
 
     c->zookeeper.digest =
-        read_secret(r, line, "digest_file", c->zookeeper.digest_file);
+        read_secret(r, at, "digest_file", c->zookeeper.digest_file);
     if (!c->zookeeper.digest)
         return;
     colon = strchr(c->zookeeper.digest, ':');
     if (!colon || colon == c->zookeeper.digest || colon[1] == '\0')
-        config_fault(r, line, "digest_file: %s: not of the form user:password",
+        config_fault(r, at, "digest_file: %s: not of the form user:password",
                      c->zookeeper.digest_file);
 }
 
@@ -184,18 +166,18 @@ static void complete_zookeeper(struct config_reading *r, struct config *c)
 {
     const struct config_section *s = &r->zookeeper;
 
-    c->zookeeper.enabled = s->line != 0;
+    c->zookeeper.enabled = s->at != 0;
     if (!c->zookeeper.enabled)
         return;
     if (!has(s, "servers"))
-        config_fault(r, s->line, "[zookeeper] has no servers");
+        config_fault(r, s->at, "[zookeeper] has no servers");
     else if (c->zookeeper.servers_text &&
              config_split_servers(c->zookeeper.servers_text,
                                   &c->zookeeper.servers,
                                   &c->zookeeper.nservers) == -1)
         r->out_of_memory = true;
     if (c->zookeeper.acl != CONFIG_ACL_OPEN && !has(s, "digest_file"))
-        config_fault(r, line_of(s, "acl"), "acl = %s needs a digest_file",
+        config_fault(r, place_of(s, "acl"), "acl = %s needs a digest_file",
                      c->zookeeper.acl == CONFIG_ACL_READ ? "read" : "private");
     if (c->zookeeper.digest_file)
         read_digest(r, c);
@@ -211,7 +193,7 @@ static void complete_id(struct config_reading *r, struct config *c)
         return;
     gethostname(host, sizeof host - 1);
     if (config_check_id(host, &why) == -1)
-        config_fault(r, r->agent.line,
+        config_fault(r, r->agent.at,
                      "id is not set and the host's name cannot stand in: "
                      "it %s",
                      why.text);
@@ -245,23 +227,42 @@ static void adopt_instances(struct config_reading *r, struct config *c)
     }
 }
 
-static int by_line(const void *a, const void *b)
+static void list_files(struct config_reading *r, struct config *c)
+{
+    c->files = calloc(r->nsources + 1, sizeof *c->files);
+    if (!c->files) {
+        r->out_of_memory = true;
+        return;
+    }
+    c->nfiles = r->nsources;
+    for (size_t i = 0; i < r->nsources; i++) {
+        const struct config_source *s = &r->sources[i];
+
+        c->files[i].path = strdup(s->path);
+        c->files[i].mode = s->mode;
+        c->files[i].exposed = s->secret && (s->mode & S_IROTH) != 0;
+        if (!c->files[i].path)
+            r->out_of_memory = true;
+    }
+}
+
+static int by_place(const void *a, const void *b)
 {
     const struct config_fault *x = a, *y = b;
 
-    if (x->line != y->line)
-        return x->line < y->line ? -1 : 1;
+    if (x->at != y->at)
+        return x->at < y->at ? -1 : 1;
     return x->order < y->order ? -1 : 1;
 }
 
 /* Hands the texts over to OUT; returns how many there are. */
 static size_t report_faults(struct config_reading *r, struct config_faults *out)
 {
-    if (r->out_of_memory)
+    if (r->out_of_memory && r->nsources > 0)
         config_fault(r, 0, "out of memory");
     if (r->nfaults == 0)
         return 0;
-    qsort(r->faults, r->nfaults, sizeof *r->faults, by_line);
+    qsort(r->faults, r->nfaults, sizeof *r->faults, by_place);
     out->lines = calloc(r->nfaults, sizeof *out->lines);
     for (size_t i = 0; i < r->nfaults; i++) {
         if (out->lines)
@@ -287,6 +288,9 @@ static void reading_free(struct config_reading *r)
     }
     free(r->instances);
     config_instance_unref(r->defaults.base);
+    for (size_t i = 0; i < r->nsources; i++)
+        free(r->sources[i].path);
+    free(r->sources);
     free(r->faults);
 }
 
@@ -294,24 +298,22 @@ struct config *config_load(const char *file, struct config_faults *faults)
 {
     struct config *c = calloc(1, sizeof *c);
     struct config_reading r = {
-        .file = file,
         .agent = { .set = AGENT, .base = c },
         .zookeeper = { .set = ZOOKEEPER, .base = c },
         .defaults = { .set = INSTANCE,
-                      .base = config_instance_new("defaults", 0) },
+                      .base = config_instance_new("defaults") },
     };
 
     *faults = (struct config_faults){ 0 };
-    if (c)
-        c->file = strdup(file);
-    if (!c || !c->file || !r.defaults.base) {
+    if (!c || !r.defaults.base) {
         r.out_of_memory = true;
     } else {
         set_defaults(&r, AGENT, c);
         set_defaults(&r, ZOOKEEPER, c);
-        if (config_read(&r))
+        if (config_read(&r, file))
             complete(&r, c);
         adopt_instances(&r, c);
+        list_files(&r, c);
     }
     if (report_faults(&r, faults) > 0 || r.out_of_memory) {
         config_free(c);
@@ -329,30 +331,47 @@ void config_faults_free(struct config_faults *faults)
     *faults = (struct config_faults){ 0 };
 }
 
+void config_drop_instances(struct config *c)
+{
+    for (size_t i = 0; i < c->ninstances; i++)
+        config_instance_unref(c->instances[i]);
+    free(c->instances);
+    c->instances = NULL;
+    c->ninstances = 0;
+}
+
 void config_free(struct config *c)
 {
     if (!c)
         return;
-    for (size_t i = 0; i < c->ninstances; i++)
-        config_instance_unref(c->instances[i]);
-    free(c->instances);
+    config_drop_instances(c);
     config_servers_free(c->zookeeper.servers, c->zookeeper.nservers);
     if (c->zookeeper.digest)
         config_wipe(c->zookeeper.digest, strlen(c->zookeeper.digest));
     config_values_free(AGENT, c);
     config_values_free(ZOOKEEPER, c);
-    free(c->file);
+    for (size_t i = 0; i < c->nfiles; i++)
+        free(c->files[i].path);
+    free(c->files);
     free(c);
 }
 
-struct config_instance *config_instance_new(const char *name, unsigned line)
+bool config_has_secrets(const struct config *c)
+{
+    bool any = c->zookeeper.digest != NULL;
+
+    for (size_t i = 0; i < c->ninstances; i++)
+        any = any || c->instances[i]->password != NULL;
+    return any;
+}
+
+struct config_instance *config_instance_new(const char *name)
 {
     struct counted_instance *i = calloc(1, sizeof *i);
 
     if (!i)
         return NULL;
     i->public.name = strdup(name);
-    i->public.line = line;
     atomic_init(&i->references, 1);
     if (i->public.name)
         return &i->public;

@@ -27,6 +27,7 @@ enum {
     CONFIG_SECRET = 1,   /* never shown, wiped before it is freed */
     CONFIG_RESTART = 2,  /* a change is taken over at the next start only */
     CONFIG_COSMETIC = 4, /* no probe and no verdict depends on it */
+    CONFIG_DONE = 8,     /* took effect in reading: printed as a comment */
 };
 
 struct config_key {
@@ -74,7 +75,8 @@ int config_value_copy(const struct config_key *from_key, const void *from,
                       const struct config_key *to_key, void *to) MUST_USE;
 bool config_value_equal(const struct config_key *k, const void *a,
                         const void *b);
-/* Writes "NAME = VALUE\n", a secret as ***; nothing if it is not set. */
+/* Writes "NAME = VALUE\n", a secret as ***, after "; " if it is a comment;
+ * nothing if it is not set. */
 void config_value_print(const struct config_key *k, const void *base,
                         FILE *out);
 void config_value_free(const struct config_key *k, void *base);

@@ -1,5 +1,5 @@
 /*
- * A file's bytes to keys and values, by inih, whose surprises are kept away
+ * Files' bytes to keys and values, by inih, whose surprises are kept away
  * from its users.  By default it cuts lines at 200 bytes and section names at
  * 49, joins an indented line to the one before, says nothing of an empty
  * section and does not tell its handler the line.  So its run-time switches
@@ -8,26 +8,28 @@
  * the section headers itself.  What is left to inih are comments, spaces and
  * the split into key and value.
  *
- * The file is read as a whole first, so that its bytes, passwords among them,
- * lie in one place that can be wiped, and not in a buffer of stdio.
+ * Included files are read after the whole main file, wherever in it the
+ * `include` stands, as if they were its continuation; only a section does
+ * not go on from one file into the next.
  */
-#include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <search.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <ini.h>
 
+#include "config_files.h"
 #include "config_read.h"
 
-#define FILE_MAX   ((size_t)64 << 20)
+/* Of all files together: their lines are to be counted by an unsigned. */
+#define TOTAL_MAX  ((size_t)64 << 20)
 #define LINE_LIMIT 4000
 /* So that its line is within the limit in whatever way it is spelled. */
 #define VALUE_LIMIT 3900
+
+#define PLACE_TEXT (PATH_MAX + 16)
 
 /* What isspace() is to inih in the C locale. */
 #define SPACES " \t\r\n\v\f"
@@ -47,10 +49,21 @@ static bool more_room(void **items, size_t used, size_t *size, size_t each)
     return true;
 }
 
-void config_fault(struct config_reading *r, unsigned line, const char *fmt, ...)
+static const struct config_source *source_of(const struct config_reading *r,
+                                             unsigned at)
 {
+    const struct config_source *s = &r->sources[r->nsources - 1];
+
+    while (s->base > at)
+        s--;
+    return s;
+}
+
+void config_fault(struct config_reading *r, unsigned at, const char *fmt, ...)
+{
+    const struct config_source *s = source_of(r, at);
     void *items = r->faults;
-    char place[16] = "", *message, *text;
+    char line[16] = "", *message, *text;
     va_list ap;
     int len;
 
@@ -61,14 +74,14 @@ void config_fault(struct config_reading *r, unsigned line, const char *fmt, ...)
         r->out_of_memory = true;
         return;
     }
-    if (line)
-        snprintf(place, sizeof place, "%u:", line);
-    len = asprintf(&text, "%s:%s %s", r->file, place, message);
+    if (at > s->base)
+        snprintf(line, sizeof line, "%u:", at - s->base);
+    len = asprintf(&text, "%s:%s %s", s->path, line, message);
     free(message);
     if (len != -1 &&
         more_room(&items, r->nfaults, &r->faults_size, sizeof *r->faults)) {
         r->faults = items;
-        r->faults[r->nfaults] = (struct config_fault){ line, r->nfaults, text };
+        r->faults[r->nfaults] = (struct config_fault){ at, r->nfaults, text };
         r->nfaults++;
         return;
     }
@@ -77,91 +90,30 @@ void config_fault(struct config_reading *r, unsigned line, const char *fmt, ...)
     r->out_of_memory = true;
 }
 
-void config_wipe(char *bytes, size_t len)
+/* AT as "line 7" of the file that is read, or as FILE:LINE of another. */
+static const char *earlier(const struct config_reading *r, unsigned at,
+                           char out[PLACE_TEXT])
 {
-    if (bytes)
-        explicit_bzero(bytes, len);
-    free(bytes);
-}
+    const struct config_source *s = source_of(r, at);
 
-/* realloc would leave the old bytes behind, unwiped. */
-static char *grow_wiped(char *bytes, size_t len, size_t size)
-{
-    char *grown = malloc(size);
-
-    if (grown && bytes)
-        memcpy(grown, bytes, len);
-    config_wipe(bytes, len);
-    return grown;
-}
-
-static char *slurp_fd(int fd, size_t max, size_t *len, struct err *e)
-{
-    size_t used = 0, size = 0;
-    char *bytes = NULL;
-    ssize_t got;
-
-    for (;;) {
-        if (size - used < 2) {
-            size = size ? size * 2 : 8192;
-            bytes = grow_wiped(bytes, used, size);
-            if (!bytes) {
-                err_set(e, "cannot read: out of memory");
-                return NULL;
-            }
-        }
-        got = read(fd, bytes + used, size - used - 1);
-        if (got == -1 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            break;
-        used += (size_t)got;
-        if (used > max) {
-            err_set(e, "cannot read: larger than %zu bytes", max);
-            config_wipe(bytes, used);
-            return NULL;
-        }
-    }
-    if (got == -1) {
-        err_set(e, "cannot read: %s", strerror(errno));
-        config_wipe(bytes, used);
-        return NULL;
-    }
-    bytes[used] = '\0';
-    *len = used;
-    return bytes;
-}
-
-char *config_slurp(const char *file, size_t max, size_t *len, struct err *e)
-{
-    /* Not to wait for the other end of a FIFO. */
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    struct stat st;
-    char *bytes = NULL;
-
-    if (fd == -1) {
-        err_set(e, "cannot open: %s", strerror(errno));
-        return NULL;
-    }
-    if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode))
-        err_set(e, "cannot read: a FIFO");
+    if (s == r->source)
+        snprintf(out, PLACE_TEXT, "line %u", at - s->base);
     else
-        bytes = slurp_fd(fd, max, len, e);
-    close(fd);
-    return bytes;
+        snprintf(out, PLACE_TEXT, "%s:%u", s->path, at - s->base);
+    return out;
 }
 
 static void enter(struct config_reading *r, struct config_section *s,
                   const char *header)
 {
-    char shown[REPLY_TEXT];
+    char shown[REPLY_TEXT], place[PLACE_TEXT];
 
     r->current = s;
-    if (s->line)
-        config_fault(r, r->line, "duplicate section [%s], first at line %u",
-                     config_show(header, shown), s->line);
+    if (s->at)
+        config_fault(r, r->at, "duplicate section [%s], first at %s",
+                     config_show(header, shown), earlier(r, s->at, place));
     else
-        s->line = r->line;
+        s->at = r->at;
 }
 
 static int by_name(const void *a, const void *b)
@@ -183,7 +135,7 @@ static struct config_section *instance_section(struct config_reading *r,
     if (!s)
         return NULL;
     s->set = &CONFIG_KEYSETS[SECTION_INSTANCE];
-    s->base = config_instance_new(name, r->line);
+    s->base = config_instance_new(name);
     if (!s->base ||
         !more_room(&items, r->ninstances, &r->instances_size, sizeof(void *)))
         goto fail;
@@ -212,11 +164,10 @@ static void enter_instance(struct config_reading *r, const char *header,
     struct err why;
 
     if (config_check_instance(name, &why) == -1)
-        config_fault(r, r->line, "[%s]: the name %s",
-                     config_show(header, shown), why.text);
+        config_fault(r, r->at, "[%s]: the name %s", config_show(header, shown),
+                     why.text);
     if (r->ninstances == CONFIG_INSTANCES_MAX) {
-        config_fault(r, r->line, "more than %d instances",
-                     CONFIG_INSTANCES_MAX);
+        config_fault(r, r->at, "more than %d instances", CONFIG_INSTANCES_MAX);
         r->current = &r->unknown;
         return;
     }
@@ -239,13 +190,13 @@ static void section_line(struct config_reading *r, char *line)
 
     r->current = &r->unknown;
     if (!end) {
-        config_fault(r, r->line, "no ] after %s", config_show(line, shown));
+        config_fault(r, r->at, "no ] after %s", config_show(line, shown));
         return;
     }
     *end++ = '\0';
     end += strspn(end, SPACES);
     if (*end != '\0' && *end != ';')
-        config_fault(r, r->line, "text after ]: %s", config_show(end, shown));
+        config_fault(r, r->at, "text after ]: %s", config_show(end, shown));
     if (strcmp(header, "agent") == 0)
         enter(r, &r->agent, header);
     else if (strcmp(header, "zookeeper") == 0)
@@ -255,7 +206,7 @@ static void section_line(struct config_reading *r, char *line)
     else if (strncmp(header, "redis:", 6) == 0)
         enter_instance(r, header, header + 6);
     else
-        config_fault(r, r->line, "unknown section [%s]",
+        config_fault(r, r->at, "unknown section [%s]",
                      config_show(header, shown));
 }
 
@@ -276,19 +227,19 @@ static char *next_line(char *out, int size, void *stream)
         return NULL;
     }
     r->pos += end ? len + 1 : len;
-    r->line++;
+    r->at++;
     out[0] = '\0';
     if (len > LINE_LIMIT || len >= (size_t)size) {
-        config_fault(r, r->line, "line of more than %d bytes", LINE_LIMIT);
+        config_fault(r, r->at, "line of more than %d bytes", LINE_LIMIT);
         return out;
     }
     if (memchr(start, '\0', len)) {
-        config_fault(r, r->line, "line holds a NUL byte");
+        config_fault(r, r->at, "line holds a NUL byte");
         return out;
     }
     memcpy(out, start, len);
     out[len] = '\0';
-    if (r->line == 1 && strncmp(p, "\xef\xbb\xbf", 3) == 0)
+    if (r->at == r->source->base + 1 && strncmp(p, "\xef\xbb\xbf", 3) == 0)
         p += 3;
     p += strspn(p, SPACES);
     if (*p == '[') {
@@ -329,24 +280,27 @@ static void set_value(struct config_reading *r, struct config_section *s,
                       size_t key, const char *value)
 {
     const struct config_key *k = &s->set->keys[key];
-    char title[REPLY_TEXT];
+    char title[REPLY_TEXT], place[PLACE_TEXT];
     struct err why;
 
-    if (s->lines[key]) {
-        config_fault(r, r->line, "duplicate key %s in [%s], first at line %u",
-                     k->name, section_title(r, s, title), s->lines[key]);
+    if (s->keys_at[key]) {
+        config_fault(r, r->at, "duplicate key %s in [%s], first at %s", k->name,
+                     section_title(r, s, title),
+                     earlier(r, s->keys_at[key], place));
         return;
     }
-    s->lines[key] = r->line;
+    s->keys_at[key] = r->at;
+    if (k->flags & CONFIG_SECRET)
+        r->source->secret = true;
     if (*value == '\0')
-        config_fault(r, r->line, "%s has no value", k->name);
+        config_fault(r, r->at, "%s has no value", k->name);
     else if (strlen(value) > VALUE_LIMIT)
-        config_fault(r, r->line, "%s is longer than %d bytes", k->name,
+        config_fault(r, r->at, "%s is longer than %d bytes", k->name,
                      VALUE_LIMIT);
     else if (config_check_text(value, &why) == -1)
-        config_fault(r, r->line, "%s %s", k->name, why.text);
+        config_fault(r, r->at, "%s %s", k->name, why.text);
     else if (config_value_parse(k, value, s->base, &why) == -1)
-        config_fault(r, r->line, "%s", why.text);
+        config_fault(r, r->at, "%s", why.text);
 }
 
 /* inih's handler; VALUE is NULL for a line without = or :.  The section that
@@ -361,35 +315,34 @@ static int on_pair(void *user, const char *section, const char *name,
 
     (void)section;
     if (!value)
-        config_fault(r, r->line, "not of the form key = value");
+        config_fault(r, r->at, "not of the form key = value");
     else if (!s)
-        config_fault(r, r->line, "key %s before any section",
+        config_fault(r, r->at, "key %s before any section",
                      show_key(name, shown));
     if (!value || !s || !s->set)
         return 1;
     key = config_key_find(s->set, name);
     if (key == -1)
-        config_fault(r, r->line, "unknown key %s in [%s]",
-                     show_key(name, shown), section_title(r, s, title));
+        config_fault(r, r->at, "unknown key %s in [%s]", show_key(name, shown),
+                     section_title(r, s, title));
     else if (s == &r->defaults && strcmp(name, "address") == 0)
-        config_fault(r, r->line,
+        config_fault(r, r->at,
                      "address belongs in each [redis:NAME], "
                      "not in [defaults]");
+    else if (s == &r->agent && strcmp(name, "include") == 0 &&
+             r->source != r->sources)
+        config_fault(r, r->at, "include belongs in the main file");
     else
         set_value(r, s, (size_t)key, value);
     return 1;
 }
 
-bool config_read(struct config_reading *r)
+static void parse_lines(struct config_reading *r, const struct config_bytes *b)
 {
-    struct err why;
-    char *bytes = config_slurp(r->file, FILE_MAX, &r->text_len, &why);
-
-    if (!bytes) {
-        config_fault(r, 0, "%s", why.text);
-        return false;
-    }
-    r->text = bytes;
+    r->text = b->text;
+    r->text_len = b->len;
+    r->pos = 0;
+    r->current = NULL;
     ini_allow_multiline = false;
     ini_allow_bom = true;
     ini_allow_inline_comments = true;
@@ -400,6 +353,77 @@ bool config_read(struct config_reading *r)
     if (ini_parse_stream(next_line, r, on_pair, r) != 0)
         r->out_of_memory = true;
     r->text = NULL;
-    config_wipe(bytes, r->text_len);
+}
+
+/* There is room for it among the sources. */
+static bool read_source(struct config_reading *r, const char *path)
+{
+    struct config_source *s = &r->sources[r->nsources];
+    struct config_bytes b;
+    struct err why;
+
+    /* A source needs its path first: faults name it. */
+    *s = (struct config_source){ .path = strdup(path),
+                                 .base = r->nsources ? r->at + 1 : 0 };
+    if (!s->path) {
+        r->out_of_memory = true;
+        return false;
+    }
+    r->nsources++;
+    r->source = s;
+    r->at = s->base;
+    if (config_slurp(path, TOTAL_MAX, &b, &why) == -1) {
+        config_fault(r, r->at, "%s", why.text);
+        return false;
+    }
+    s->mode = b.mode;
+    r->total_len += b.len;
+    if (r->total_len <= TOTAL_MAX)
+        parse_lines(r, &b);
+    else
+        config_fault(r, r->at, "all files together hold more than %zu bytes",
+                     TOTAL_MAX);
+    config_wipe(b.text, b.len);
+    return true;
+}
+
+static void read_included(struct config_reading *r, const char *file,
+                          const char *pattern)
+{
+    unsigned at = r->agent.keys_at[config_key_index(r->agent.set, "include")];
+    struct config_source *grown;
+    glob_t found = { 0 };
+    struct err why;
+
+    if (config_glob(file, pattern, &found, &why) == -1) {
+        config_fault(r, at, "include: %s: %s", pattern, why.text);
+        return;
+    }
+    grown = reallocarray(r->sources, found.gl_pathc + 1, sizeof *grown);
+    if (grown)
+        r->sources = grown;
+    else
+        r->out_of_memory = true;
+    for (size_t i = 0; i < found.gl_pathc && !r->out_of_memory; i++) {
+        /* The pattern may well match the file that it stands in. */
+        if (!config_same_file(file, found.gl_pathv[i]))
+            (void)read_source(r, found.gl_pathv[i]);
+    }
+    globfree(&found);
+}
+
+bool config_read(struct config_reading *r, const char *file)
+{
+    const struct config *c = r->agent.base;
+
+    r->sources = calloc(1, sizeof *r->sources);
+    if (!r->sources) {
+        r->out_of_memory = true;
+        return false;
+    }
+    if (!read_source(r, file))
+        return false;
+    if (c->agent.include)
+        read_included(r, file, c->agent.include);
     return true;
 }

@@ -3,33 +3,47 @@
 
 #include "config_keys.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
- * Inside the config room: a file's lines become sections whose values are
- * set where the file sets them and nowhere else.  What is inherited, and
- * what must be there, is decided by config.c when the whole file is known.
+ * Inside the config room: files' lines become sections whose values are
+ * set where a file sets them and nowhere else.  What is inherited, and
+ * what must be there, is decided by config.c when all files are known.
  */
 struct config_section {
     const struct config_keyset *set; /* NULL: unknown, its keys are skipped */
-    void *base;    /* borrowed: where the values of SET go; for an instance or
-                      the defaults a struct config_instance */
-    unsigned line; /* of its header; 0: not in the file */
-    unsigned lines[CONFIG_KEYS_MAX]; /* of its keys; 0: not in the file */
+    void *base;  /* borrowed: where the values of SET go; for an instance or
+                    the defaults a struct config_instance */
+    unsigned at; /* place of its header; 0: in no file */
+    unsigned keys_at[CONFIG_KEYS_MAX]; /* of its keys; 0: in no file */
+};
+
+/*
+ * A place is a number: the lines of all files are counted on, in the order
+ * in which the files are read.  So places sort as faults are told, and one
+ * unsigned names file and line.
+ */
+struct config_source {
+    char *path;    /* owned */
+    unsigned base; /* the place of the file as a whole; line N: base + N */
+    unsigned mode; /* permission bits */
+    bool secret;   /* a password stands in it */
 };
 
 struct config_fault {
-    unsigned line;
+    unsigned at;
     size_t order; /* of detection */
     char *text;   /* owned */
 };
 
 struct config_reading {
-    const char *file; /* borrowed */
+    struct config_source *sources; /* owned; the main file first */
+    size_t nsources;
     struct config_section agent;
     struct config_section zookeeper;
     struct config_section defaults;
-    struct config_section **instances; /* owned; in the file's order */
+    struct config_section **instances; /* owned; in the files' order */
     size_t ninstances;
     size_t instances_size;
     void *by_name; /* of instances: a tree of search.h */
@@ -40,35 +54,28 @@ struct config_reading {
     bool out_of_memory;
 
     /* Of the lines, while they are read. */
-    const char *text; /* borrowed */
+    struct config_source *source; /* borrowed: the file that is read */
+    const char *text;             /* borrowed */
     size_t text_len;
+    size_t total_len; /* of all files so far */
     size_t pos;
-    unsigned line;
+    unsigned at;                    /* the line that is read */
     struct config_section *current; /* NULL: before the first header */
     struct config_section unknown;
 };
 
 /*
- * Reads r->file into the sections, whose set and base are given.  Each fault
- * is kept; the caller releases what is in R in any case.  Returns false when
- * the file could not be read at all.
+ * Reads FILE, and then what its `include` names, into the sections, whose
+ * set and base are given.  Each fault is kept; the caller releases what is
+ * in R in any case.  Returns false when FILE itself could not be read.
  */
-bool config_read(struct config_reading *r);
+bool config_read(struct config_reading *r, const char *file);
 
-/* Keeps "FILE:LINE: …"; LINE 0 is the file as a whole. */
-void config_fault(struct config_reading *r, unsigned line, const char *fmt, ...)
+/* Keeps "FILE:LINE: …", or "FILE: …" at the place of a whole file. */
+void config_fault(struct config_reading *r, unsigned at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/*
- * All bytes of FILE, followed by a NUL that *LEN does not count; NULL and E
- * ("cannot open: …") if it cannot be read or has more than MAX.  To be freed
- * by config_wipe, for there may be secrets among them.
- */
-char *config_slurp(const char *file, size_t max, size_t *len,
-                   struct err *e) MUST_USE;
-void config_wipe(char *bytes, size_t len);
-
 /* In config.c: all zero but for the name; one reference. */
-struct config_instance *config_instance_new(const char *name, unsigned line);
+struct config_instance *config_instance_new(const char *name);
 
 #endif

@@ -276,7 +276,8 @@ void config_value_print(const struct config_key *k, const void *base, FILE *out)
         text = words_of(k)[number_get(k, base)];
     else
         text = number_text(k, number_get(k, base), number);
-    fprintf(out, "%s = %s\n", k->name, text);
+    fprintf(out, "%s%s = %s\n", k->flags & CONFIG_DONE ? "; " : "", k->name,
+            text);
 }
 
 void config_value_free(const struct config_key *k, void *base)

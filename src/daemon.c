@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -295,6 +296,12 @@ int daemon_drop_privileges(const char *user, struct err *e)
     }
     free(buf);
     return rc;
+}
+
+void daemon_hide_memory(void)
+{
+    /* prctl(2): it fails for other values than 0 and 1 only. */
+    prctl(PR_SET_DUMPABLE, 0);
 }
 
 int daemon_need_fds(unsigned long count, struct err *e)

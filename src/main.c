@@ -175,15 +175,25 @@ static void parse(struct args *a, int argc, char **argv)
         usage(once, "-d goes with a long run only", "");
 }
 
+static void keep_secrets(const struct config *c)
+{
+    if (config_has_secrets(c))
+        daemon_hide_memory();
+}
+
 static struct config *load(const struct args *a)
 {
     struct config_faults faults;
     struct config *c = config_load(a->file, &faults);
     for (size_t i = 0; i < faults.count; i++)
         fprintf(stderr, "%s\n", faults.lines[i]);
+    if (c == NULL && faults.count == 0)
+        fprintf(stderr, "%s: out of memory\n", a->file);
     if (c == NULL && a->mode == MODE_ONCE && faults.count > 0)
         report_trouble(faults.lines[0], a->format, stdout);
     config_faults_free(&faults);
+    if (c != NULL)
+        keep_secrets(c);
     return c;
 }
 
@@ -193,6 +203,17 @@ static int fail(const struct err *e)
     snprintf(text, sizeof text, "sentinel-agent: %s", e->text);
     daemon_complain(text);
     return AGENT_EXIT_FAILURE;
+}
+
+static int tell_good(struct config *c)
+{
+    const char *file = c->files[0].path;
+    for (size_t i = 1; i < c->nfiles; i++)
+        printf("%s includes %s\n", file, c->files[i].path);
+    printf("%s is good: %zu instance%s\n", file, c->ninstances,
+           c->ninstances == 1 ? "" : "s");
+    config_free(c);
+    return AGENT_EXIT_OK;
 }
 
 static int print_config(struct config *c)
@@ -205,12 +226,18 @@ static int print_config(struct config *c)
     return AGENT_EXIT_FAILURE;
 }
 
-/* In this order: root may raise the hard limit. */
+/*
+ * In this order: root may raise the hard limit, and the kernel forgets with
+ * the user that the memory was to be hidden.
+ */
 static int become_fit(const struct config *c, struct err *e)
 {
     if (agent_need_fds(c, e) != 0)
         return -1;
-    return c->agent.user == NULL ? 0 : daemon_drop_privileges(c->agent.user, e);
+    if (c->agent.user != NULL && daemon_drop_privileges(c->agent.user, e) != 0)
+        return -1;
+    keep_secrets(c);
+    return 0;
 }
 
 static int check_once(const struct args *a, struct config *c, bool *must_exit)
@@ -280,14 +307,8 @@ static int run(struct args *a, bool *must_exit)
     if (a->mode == MODE_ONCE)
         agent_check_once_guard();
     struct config *c = load(a);
-    if (a->mode == MODE_TEST) {
-        if (c == NULL)
-            return AGENT_EXIT_FAILURE;
-        printf("%s is good: %zu instance%s\n", a->file, c->ninstances,
-               c->ninstances == 1 ? "" : "s");
-        config_free(c);
-        return AGENT_EXIT_OK;
-    }
+    if (a->mode == MODE_TEST)
+        return c == NULL ? AGENT_EXIT_FAILURE : tell_good(c);
     if (c == NULL)
         return a->mode == MODE_ONCE ? EXIT_ONCE_BAD : AGENT_EXIT_USAGE;
     switch (a->mode) {
@@ -309,6 +330,8 @@ int main(int argc, char **argv)
     bool must_exit = false;
     /* A peer that goes away is an error of write(2), not our end. */
     signal(SIGPIPE, SIG_IGN);
+    /* Nor is a file that may not grow. */
+    signal(SIGXFSZ, SIG_IGN);
     parse(&a, argc, argv);
     int code = run(&a, &must_exit);
     if (must_exit)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -19,6 +20,7 @@ int place_set_up(void **state)
     scratch_dir(p->dir);
     snprintf(p->file, sizeof p->file, "%s/c.ini", p->dir);
     snprintf(p->secret, sizeof p->secret, "%s/secret", p->dir);
+    p->secret_mode = 0600;
     *state = p;
     return 0;
 }
@@ -41,6 +43,7 @@ void write_file(const char *file, const char *bytes, size_t len)
     FILE *f = fopen(file, "w");
 
     assert_non_null(f);
+    assert_int_equal(fchmod(fileno(f), 0600), 0);
     assert_int_equal(fwrite(bytes, 1, len, f), len);
     assert_int_equal(fclose(f), 0);
 }
@@ -132,6 +135,7 @@ void secret(void **state, const char *key, const char *bytes, size_t len,
     char text[512], wanted[512];
 
     write_file(p->secret, bytes, len);
+    assert_int_equal(chmod(p->secret, p->secret_mode), 0);
     snprintf(text, sizeof text,
              "[zookeeper]\nservers = h:1\n%s%s%s\n" MINIMAL "%s%s%s\n",
              *key == 'd' ? key : "", *key == 'd' ? " = " : "",

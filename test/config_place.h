@@ -4,6 +4,7 @@
 #include "agent/config.h"
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "scratch.h"
 
@@ -15,6 +16,7 @@ struct place {
     char dir[SCRATCH_SIZE];
     char file[SCRATCH_SIZE + 8];
     char secret[SCRATCH_SIZE + 8];
+    mode_t secret_mode; /* which secret() gives it */
     struct config *config;
     struct config_faults faults;
 };
@@ -25,6 +27,7 @@ struct place {
 int place_set_up(void **state);
 int place_tear_down(void **state);
 
+/* Of mode 0600. */
 void write_file(const char *file, const char *bytes, size_t len);
 
 /* Into p->config and p->faults, the former ones are freed. */

@@ -44,7 +44,6 @@ static void a_minimal_file_gets_every_default(void **state)
     assert_null(c->zookeeper.digest_file);
     assert_int_equal(c->ninstances, 1);
     assert_string_equal(i->name, "a");
-    assert_int_equal(i->line, 1);
     assert_int_equal(i->interval_ms, 10000);
     assert_int_equal(i->fall, 3);
     assert_null(i->username);
@@ -351,7 +350,6 @@ static void thousands_of_instances_load_in_the_files_order(void **state)
     for (unsigned i = 0; i < n; i++) {
         snprintf(name, sizeof name, "cache-%u", i);
         assert_string_equal(p->config->instances[i]->name, name);
-        assert_int_equal(p->config->instances[i]->line, i * 2 + 1);
     }
 }
 

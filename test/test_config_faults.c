@@ -139,10 +139,10 @@ static void keys_that_come_later_are_unknown_today(void **state)
 {
     faults(state,
            MINIMAL "tls = no\ntls_ca_file = /x\n"
-                   "[agent]\ninclude = *.ini\n",
+                   "[http]\n",
            "3: unknown key tls in [redis:a]\n"
            "4: unknown key tls_ca_file in [redis:a]\n"
-           "6: unknown key include in [agent]\n");
+           "5: unknown section [http]\n");
 }
 
 static void bytes_that_are_no_text_are_faults(void **state)
@@ -363,6 +363,29 @@ static void secret_files_are_checked(void **state)
            "No such file or directory\n");
 }
 
+static void secret_files_are_for_their_owner_and_group_only(void **state)
+{
+    static const struct {
+        mode_t mode;
+        const char *complaint;
+    } CASES[] = {
+        { 0644, "mode 0644 lets others read it (chmod o-rwx)" },
+        { 0602, "mode 0602 lets others write it (chmod o-rwx)" },
+        { 0666, "mode 0666 lets others read and write it (chmod o-rwx)" },
+        { 04604, "mode 4604 lets others read it (chmod o-rwx)" },
+        { 0640, NULL },
+        { 0661, NULL },
+        { 0400, NULL },
+    };
+    struct place *p = *state;
+
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        p->secret_mode = CASES[i].mode;
+        secret(state, "password_file", "x\n", 2, CASES[i].complaint);
+        secret(state, "digest_file", "u:p\n", 4, CASES[i].complaint);
+    }
+}
+
 static void a_missing_default_secret_is_told_once(void **state)
 {
     faults(state,
@@ -425,6 +448,7 @@ int main(void)
         T(what_is_missing_is_a_fault_at_its_section),
         T(keys_that_need_or_exclude_each_other_are_checked),
         T(secret_files_are_checked),
+        T(secret_files_are_for_their_owner_and_group_only),
         T(a_missing_default_secret_is_told_once),
         T(all_faults_are_told_in_the_order_of_lines),
         T(no_fault_tells_a_password),

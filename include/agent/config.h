@@ -48,7 +48,6 @@ struct config_instance {
     enum role expect_role;
     uint64_t max_lag; /* bytes; 0: not checked */
     bool paused;
-    unsigned line; /* of its section, for messages */
 };
 
 struct config_server {
@@ -56,8 +55,16 @@ struct config_server {
     uint16_t port;
 };
 
+/* A file that the configuration was read from. */
+struct config_file {
+    char *path;
+    unsigned mode; /* permission bits */
+    bool exposed;  /* a password stands in it, and others can read it */
+};
+
 struct config {
-    char *file;
+    struct config_file *files; /* the main one first, then those included */
+    size_t nfiles;
     struct {
         char *id;
         unsigned interval_ms;
@@ -75,6 +82,7 @@ struct config {
         char *pid_file;
         char *state_dir; /* NULL: no session is kept over a stop */
         char *user;      /* NULL: stay who we are */
+        char *include;   /* NULL: none; as written, for printing */
         unsigned wedge_timeout_ms;
     } agent;
     struct {
@@ -92,21 +100,23 @@ struct config {
         char *digest_file; /* NULL: none */
         char *digest;      /* "user:password" from it, or NULL; secret */
     } zookeeper;
-    struct config_instance **instances; /* in the file's order */
+    struct config_instance **instances; /* in the files' order */
     size_t ninstances;
 };
 
-/* All that is wrong, each "FILE:LINE: message", in the order of the lines;
- * "FILE: message", before all others, for what has no line. */
+/* All that is wrong, each "FILE:LINE: message", in the order of the files
+ * and of their lines; "FILE: message", before the others of that file, for
+ * what has no line. */
 struct config_faults {
     char **lines; /* owned */
     size_t count;
 };
 
 /*
- * Reads and checks FILE and the secret files that it names.  NULL when there
- * is any fault; FAULTS then has all of them (at least one, unless memory ran
- * out even for that).  Free FAULTS with config_faults_free in either case.
+ * Reads and checks FILE, what it includes, and the secret files that they
+ * name; a secret file that others can read or write is a fault.  NULL when
+ * there is any fault; FAULTS then has all of them (at least one, unless memory
+ * ran out even for that).  Free FAULTS with config_faults_free in either case.
  */
 struct config *config_load(const char *file,
                            struct config_faults *faults) MUST_USE;
@@ -114,6 +124,12 @@ void config_faults_free(struct config_faults *faults);
 
 /* Secrets are wiped.  NULL is a no-op. */
 void config_free(struct config *c);
+
+/* For who goes on with the other settings only: passwords are wiped. */
+void config_drop_instances(struct config *c);
+
+/* Whether there is any password or digest in it. */
+bool config_has_secrets(const struct config *c);
 
 struct config_instance *config_instance_ref(struct config_instance *i);
 void config_instance_unref(struct config_instance *i);
@@ -125,7 +141,8 @@ void config_instance_unref(struct config_instance *i);
 bool config_instance_equal(const struct config_instance *a,
                            const struct config_instance *b);
 
-/* The settings in force as INI, defaults filled in, secrets as ***. */
+/* The settings in force as INI, defaults filled in, secrets as ***; what was
+ * included is spelled out, and `include` a comment. */
 void config_print(const struct config *c, FILE *out);
 
 /*

@@ -8,8 +8,8 @@
 /*
  * What a long-running UNIX process does once at its start: fork into the
  * background and tell the caller how it went, hold a pid file, drop
- * privileges.  Everything here comes before the first thread, but for words
- * of failure.
+ * privileges, keep secrets.  Everything here comes before the first thread,
+ * but for words of failure.
  */
 
 /*
@@ -64,6 +64,12 @@ void daemon_last_words(const char *text);
  * than root it is an error, unless we already are USER.
  */
 int daemon_drop_privileges(const char *user, struct err *e) MUST_USE;
+
+/*
+ * From now on this process leaves no core, and only root can trace it or look
+ * into its memory.  A change of user takes that back: to be called again.
+ */
+void daemon_hide_memory(void);
 
 /*
  * Makes sure that COUNT descriptors can be open: raises the soft limit up to

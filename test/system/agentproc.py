@@ -51,6 +51,13 @@ def config_text(instances, agent=None, zookeeper=None, defaults=None):
     return render(sections)
 
 
+def write_secret(path, text):
+    """A file that nobody else can read, as secret files must be."""
+    path.touch(0o600)
+    path.write_text(text)
+    return path
+
+
 class Agent(Process):
     def __init__(self, directory, config, prefix=(), args=(), log=None,
                  **popen):

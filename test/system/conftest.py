@@ -3,7 +3,10 @@
 import itertools
 import os
 import resource
+import shutil
+import tempfile
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -170,6 +173,15 @@ def daemon(request):
     d = Daemon()
     request.addfinalizer(d.clean_up)
     return d
+
+
+@pytest.fixture
+def open_path():
+    """A folder that other users can reach, which pytest's own are not."""
+    directory = Path(tempfile.mkdtemp(prefix="sentinel-agent-test-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
 
 
 @pytest.fixture

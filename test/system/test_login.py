@@ -2,6 +2,8 @@
 
 import pytest
 
+from agentproc import write_secret
+
 MINIMAL = "+ping +info +client|setname"
 
 
@@ -58,9 +60,7 @@ def test_a_user_that_is_off_is_wrongpass(make_agent, make_redis, tree):
 def test_a_password_comes_from_a_file(
         make_agent, make_redis, tree, tmp_path):
     server = make_redis(requirepass="geheim")
-    secret = tmp_path / "secret"
-    secret.write_text("geheim\n")
-    secret.chmod(0o600)
+    secret = write_secret(tmp_path / "secret", "geheim\n")
     make_agent({"r": {"address": server.address,
                       "password_file": secret}}, tree)
     tree.wait_status("r", "up", "ok")
@@ -73,8 +73,7 @@ def test_a_password_comes_from_a_file(
 def test_a_password_of_any_letters_comes_through(
         make_agent, redis_server, tree, tmp_path, password):
     redis_server.client().config_set("requirepass", password)
-    secret = tmp_path / "secret"
-    secret.write_text(password + "\n")
+    secret = write_secret(tmp_path / "secret", password + "\n")
     agent = make_agent(
         {"inline": {"address": redis_server.address, "password": password},
          "file": {"address": redis_server.address,
