@@ -64,12 +64,9 @@ static void refuse_code(struct publisher *p, struct slot *s, enum cause cause,
                         const struct store_reply *r, uint64_t now)
 {
     static const char *const VERBS[] = {
-        [STORE_GET] = "get",
-        [STORE_SET] = "set",
-        [STORE_CREATE] = "create",
-        [STORE_DELETE] = "delete",
-        [STORE_TAKE_OVER] = "take over",
-        [STORE_LIST] = "list",
+        [STORE_GET] = "get",       [STORE_LIST] = "list",
+        [STORE_SET] = "set",       [STORE_CREATE] = "create",
+        [STORE_DELETE] = "delete", [STORE_TAKE_OVER] = "take over",
     };
     char detail[80];
 
@@ -191,6 +188,7 @@ static bool no_node(struct publisher *p, struct slot *s,
 {
     switch (r->verb) {
     case STORE_GET:
+    case STORE_LIST:
     case STORE_SET:
     case STORE_DELETE:
         if (learn_absent(p, s) == 0)
@@ -209,8 +207,6 @@ static bool no_node(struct publisher *p, struct slot *s,
         s->parents_tried = false;
         parents_refuse(p, s, now);
         return false;
-    case STORE_LIST: /* no slot asks for it */
-        break;
     }
     return true;
 }

@@ -33,6 +33,7 @@ void zk_op_done(const void *ctx, int rc, const struct Stat *stat,
     if (rc == ZOK && stat != NULL) {
         op->version = stat->version;
         op->owner = stat->ephemeralOwner;
+        op->mtime_wall_ms = stat->mtime;
     }
     if (rc == ZOK && !h->dropped)
         keep_data(op, data, len);

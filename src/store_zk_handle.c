@@ -177,6 +177,7 @@ static struct zk_op *op_take(struct zk_handle *h, const struct store_request *r,
         op->deadline_mono_ms = deadline_mono_ms;
         op->version = -1;
         op->owner = 0;
+        op->mtime_wall_ms = 0;
         op->len = 0;
     }
     pthread_mutex_unlock(&h->lock);
@@ -221,6 +222,7 @@ static void answer(struct zk_op *op, enum store_code code,
                    .raw = op->rc,
                    .version = code == STORE_OK && made ? 0 : op->version,
                    .owner = op->owner,
+                   .mtime_wall_ms = op->mtime_wall_ms,
                    .data = op->data != NULL ? op->data : "",
                    .len = op->data != NULL ? op->len : 0 },
         .data = op->data,

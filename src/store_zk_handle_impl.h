@@ -23,6 +23,7 @@ struct zk_op {
     int rc;
     int32_t version;
     int64_t owner;
+    int64_t mtime_wall_ms;
     char *data; /* owned */
     size_t len;
     /* Written by the library when a multi is done. */

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/clock.h"
+
 #include "fake_store.h"
 
 #define NODES  256
@@ -36,6 +38,7 @@ struct fake_store {
     struct fake_faults faults;
     char denied[128];
     enum store_code denied_code;
+    enum store_code denied_creates;
     bool mute;
     bool closed;
     unsigned requests;
@@ -88,6 +91,7 @@ static void store_data(struct entry *e, const char *data, size_t len)
     memcpy(e->node.data, data, len);
     e->node.data[len] = '\0';
     e->node.len = len;
+    e->node.mtime_wall_ms = clock_wall_ms();
     e->node.writes++;
 }
 
@@ -156,21 +160,6 @@ static enum store_code apply(struct fake_store *f,
     return code;
 }
 
-static void list(const struct fake_store *f, const char *path, struct answer *a)
-{
-    size_t len = strlen(path);
-
-    for (size_t i = 0; i < f->nentries; i++) {
-        const char *name = f->entries[i].path + len + 1;
-
-        if (!f->entries[i].exists || strncmp(name - len - 1, path, len) != 0 ||
-            name[-1] != '/' || strchr(name, '/') != NULL)
-            continue;
-        strcpy(a->data + a->reply.len, name);
-        a->reply.len += strlen(name) + 1;
-    }
-}
-
 static enum store_code decide(struct fake_store *f,
                               const struct store_request *r)
 {
@@ -179,6 +168,8 @@ static enum store_code decide(struct fake_store *f,
     if (f->denied[0] != '\0' &&
         strncmp(r->path, f->denied, strlen(f->denied)) == 0)
         return f->denied_code;
+    if (r->verb == STORE_CREATE && f->denied_creates != STORE_OK)
+        return f->denied_creates;
     if (dice < f->faults.lost_before)
         return STORE_UNCERTAIN;
     dice -= f->faults.lost_before;
@@ -192,11 +183,48 @@ static enum store_code decide(struct fake_store *f,
     return apply(f, r);
 }
 
+static size_t list(struct fake_store *f, const char *path, char *out,
+                   size_t size)
+{
+    size_t above = strlen(path);
+    size_t len = 0;
+
+    for (size_t i = 0; i < f->nentries; i++) {
+        const char *child = f->entries[i].path;
+
+        if (!f->entries[i].exists || strncmp(child, path, above) != 0 ||
+            child[above] != '/' || strchr(child + above + 1, '/') != NULL)
+            continue;
+        if (len + strlen(child + above + 1) + 1 > size)
+            abort();
+        strcpy(out + len, child + above + 1);
+        len += strlen(child + above + 1) + 1;
+    }
+    return len;
+}
+
+static void fill_answer(struct fake_store *f, const struct store_request *r,
+                        struct answer *a)
+{
+    const struct entry *e = entry_at(f, r->path);
+
+    if (r->verb == STORE_LIST) {
+        a->reply.len = list(f, r->path, a->data, sizeof a->data);
+        return;
+    }
+    a->reply.version = e->node.version;
+    a->reply.owner = e->node.owner;
+    if (r->verb != STORE_GET)
+        return;
+    a->reply.mtime_wall_ms = e->node.mtime_wall_ms;
+    a->reply.len = e->node.len;
+    memcpy(a->data, e->node.data, a->reply.len);
+}
+
 static int fake_submit(struct store *s, const struct store_request *r)
 {
     struct fake_store *f = fake_of(s);
     struct answer *a;
-    struct entry *e;
 
     pthread_mutex_lock(&f->lock);
     if (f->status.state != STORE_CONNECTED || f->nanswers == WINDOW) {
@@ -210,15 +238,8 @@ static int fake_submit(struct store *s, const struct store_request *r)
     a->reply.token = r->token;
     a->reply.version = -1;
     a->reply.code = decide(f, r);
-    e = entry_at(f, r->path);
-    if (a->reply.code == STORE_OK) {
-        a->reply.version = e->node.version;
-        a->reply.owner = e->node.owner;
-        a->reply.len = r->verb == STORE_GET ? e->node.len : 0;
-        memcpy(a->data, e->node.data, a->reply.len);
-        if (r->verb == STORE_LIST)
-            list(f, r->path, a);
-    }
+    if (a->reply.code == STORE_OK)
+        fill_answer(f, r, a);
     s->wake(s->wake_arg);
     pthread_mutex_unlock(&f->lock);
     return 0;
@@ -396,6 +417,13 @@ void fake_store_deny(struct fake_store *f, const char *prefix,
     pthread_mutex_lock(&f->lock);
     snprintf(f->denied, sizeof f->denied, "%s", prefix != NULL ? prefix : "");
     f->denied_code = code;
+    pthread_mutex_unlock(&f->lock);
+}
+
+void fake_store_deny_creates(struct fake_store *f, enum store_code code)
+{
+    pthread_mutex_lock(&f->lock);
+    f->denied_creates = code;
     pthread_mutex_unlock(&f->lock);
 }
 

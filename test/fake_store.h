@@ -22,6 +22,7 @@ struct fake_node {
     size_t len;
     int32_t version;
     int64_t owner;
+    int64_t mtime_wall_ms;
     unsigned writes;      /* over all its lives */
     unsigned disappeared; /* times that a reader could have missed it */
 };
@@ -45,6 +46,8 @@ void fake_store_faults(struct fake_store *f, struct fake_faults faults);
 /* Every request whose path begins so gets CODE; NULL: none. */
 void fake_store_deny(struct fake_store *f, const char *prefix,
                      enum store_code code);
+/* Every create gets CODE; STORE_OK: none. */
+void fake_store_deny_creates(struct fake_store *f, enum store_code code);
 /* No reply is to be collected. */
 void fake_store_mute(struct fake_store *f, bool mute);
 

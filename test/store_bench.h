@@ -28,7 +28,7 @@ struct bench_store {
     uint64_t ahead_ms; /* how far the store's clock is put forward */
     struct store_reply reply;
     bool answered;
-    char data[256];
+    char data[32 * 1024];
 };
 
 struct bench_store *new_store(const struct store_zk_options *o);

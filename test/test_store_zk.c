@@ -103,6 +103,55 @@ static void a_take_over_leaves_the_node_in_the_new_session(void **state)
     finish_store(w);
 }
 
+static size_t names_in(const char *data, size_t len)
+{
+    size_t n = 0;
+
+    for (size_t at = 0; at < len; at++)
+        n += data[at] == '\0';
+    return n;
+}
+
+/* More of them than the data of a node may be long. */
+static void children_are_listed_by_name(void **state)
+{
+    static const char PART[] = "a-rather-long-name-of-some-instance-here";
+    struct bench_store *w = open_store();
+    char path[80];
+
+    (void)state;
+    await_connected(w);
+    put_new(w, "/list", false);
+    assert_int_equal(ask(w, STORE_LIST, "/list", "", -1, false), STORE_OK);
+    assert_int_equal(w->reply.len, 0);
+    for (int i = 0; i < 400; i++) {
+        snprintf(path, sizeof path, "/list/%s-%03d", PART, i);
+        put_new(w, path, false);
+    }
+    assert_int_equal(ask(w, STORE_LIST, "/list", "", -1, false), STORE_OK);
+    assert_int_equal(w->reply.len, 400 * (sizeof PART + 4));
+    assert_int_equal(names_in(w->data, w->reply.len), 400);
+    assert_int_equal(ask(w, STORE_LIST, "/none", "", -1, false), STORE_NO_NODE);
+    finish_store(w);
+}
+
+static void a_reading_says_when_it_was_changed(void **state)
+{
+    struct bench_store *w = open_store();
+    int64_t made;
+
+    (void)state;
+    await_connected(w);
+    put_new(w, "/when", false);
+    assert_int_equal(get(w, "/when"), STORE_OK);
+    made = w->reply.mtime_wall_ms;
+    assert_true(made > clock_wall_ms() - 3600 * 1000);
+    assert_int_equal(ask(w, STORE_SET, "/when", "y", 0, false), STORE_OK);
+    assert_int_equal(get(w, "/when"), STORE_OK);
+    assert_true(w->reply.mtime_wall_ms >= made);
+    finish_store(w);
+}
+
 static void closing_ends_the_session(void **state)
 {
     struct bench_store *old = open_store();
@@ -222,6 +271,8 @@ int main(void)
         cmocka_unit_test(nodes_are_created_set_read_and_deleted),
         cmocka_unit_test(a_full_window_takes_no_more_and_all_are_answered),
         cmocka_unit_test(a_take_over_leaves_the_node_in_the_new_session),
+        cmocka_unit_test(children_are_listed_by_name),
+        cmocka_unit_test(a_reading_says_when_it_was_changed),
         cmocka_unit_test(closing_ends_the_session),
         cmocka_unit_test(a_wrong_digest_is_refused_by_private_nodes),
         cmocka_unit_test(everyone_reads_what_acl_read_makes),

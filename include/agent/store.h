@@ -12,7 +12,7 @@
  * one, test/fake_store.c one in memory with faults.
  */
 enum store_verb {
-    STORE_GET,       /* data, version, owner */
+    STORE_GET,       /* data, version, owner, mtime */
     STORE_SET,       /* data; version -1: whatever it is */
     STORE_CREATE,    /* data; ephemeral or persistent */
     STORE_DELETE,    /* version */
@@ -48,11 +48,13 @@ struct store_reply {
     enum store_verb verb;
     uint64_t token;
     enum store_code code;
-    int raw;          /* the library's code */
-    int32_t version;  /* after a GET, SET or CREATE; -1: not said */
-    int64_t owner;    /* GET: ephemeralOwner, 0 for a persistent node */
-    const char *data; /* GET: at most 16 KiB of it; LIST: all the names, each
-                         with its NUL; until the next collect */
+    int raw;               /* the library's code */
+    int32_t version;       /* after a GET, SET or CREATE; -1: not said */
+    int64_t owner;         /* GET, SET: ephemeralOwner, 0: a persistent node */
+    int64_t mtime_wall_ms; /* GET: of the last change, by the server's clock */
+    /* GET: at most 16 KiB of it.  LIST: every name with a NUL behind it, of
+     * any length.  Until the next collect. */
+    const char *data;
     size_t len;
 };
 
