@@ -115,12 +115,6 @@ int fleet_take_slots(struct fleet *f, struct entry *n, struct err *e)
     return 0;
 }
 
-void fleet_complete(struct fleet *f)
-{
-    if (f->publisher != NULL && f->presence)
-        publisher_sweep_strays(f->publisher);
-}
-
 static void take_event(struct fleet *f, const struct publisher_event *e)
 {
     if (e->slot == f->heartbeat_slot) {

@@ -50,7 +50,7 @@ static void on_store_wake(void *arg)
     pthread_mutex_unlock(&p->lock);
 }
 
-/* LOCKED.  The next request; S stays NULL when it is no slot's. */
+/* LOCKED.  The next request; S stays NULL when it is the parents'. */
 static bool pick(struct publisher *p, uint64_t now, struct store_request *r,
                  struct slot **out)
 {
@@ -81,24 +81,19 @@ static bool pick(struct publisher *p, uint64_t now, struct store_request *r,
             return true;
         }
     }
-    return strays_request(p, now, r);
+    return false;
 }
 
 /* LOCKED.  The store is not for it now. */
-static void put_back(struct publisher *p, struct slot *s,
-                     const struct store_request *r)
+static void put_back(struct publisher *p, struct slot *s, enum store_verb verb)
 {
-    if (r->token == PARENTS_TOKEN) {
+    if (s == NULL) {
         parents_unsent(p);
-        return;
-    }
-    if (r->token == STRAYS_TOKEN) {
-        strays_unsent(p);
         return;
     }
     /* A take-over may have to wait until the server has answered something
      * else: read the node again first. */
-    if (r->verb == STORE_TAKE_OVER || s->stale)
+    if (verb == STORE_TAKE_OVER || s->stale)
         slot_forget(s);
     s->stale = false;
     slot_move(p, s, PLACE_QUEUE);
@@ -121,7 +116,7 @@ static void send_requests(struct publisher *p, uint64_t now)
         if (p->store->ops->submit(p->store, &r) == 0)
             continue;
         pthread_mutex_lock(&p->lock);
-        put_back(p, s, &r);
+        put_back(p, s, r.verb);
         pthread_mutex_unlock(&p->lock);
         return;
     }
@@ -139,10 +134,6 @@ static void collect_replies(struct publisher *p, uint64_t now)
 
             if (replies[i].token == PARENTS_TOKEN) {
                 parents_reply(p, &replies[i], now);
-                continue;
-            }
-            if (replies[i].token == STRAYS_TOKEN) {
-                strays_reply(p, &replies[i], now);
                 continue;
             }
             s = p->slots[replies[i].token];
@@ -295,7 +286,6 @@ static void publisher_free(struct publisher *p)
         slot_free(p->slots[i]);
     free(p->slots);
     parents_free(&p->parents);
-    strays_free(&p->strays);
     pthread_cond_destroy(&p->ended);
     pthread_cond_destroy(&p->wakeup);
     pthread_mutex_destroy(&p->lock);

@@ -11,13 +11,11 @@
  * Between the parts of the publisher: the thread and the calls of others
  * (publisher.c), what a slot is and needs next (publisher_slot.c), what a
  * reply means (publisher_reply.c), the nodes above ours
- * (publisher_parents.c), those that an earlier process left
- * (publisher_strays.c).
+ * (publisher_parents.c).
  */
 
-/* No slot has these indices: the tokens of requests for others. */
+/* No slot has this index: the token of the parents' requests. */
 #define PARENTS_TOKEN UINT64_MAX
-#define STRAYS_TOKEN  (UINT64_MAX - 1)
 
 #define BUSY_RETRY_MS   1000
 #define REFUSED_MS      30000 /* unless the options say */
@@ -137,18 +135,6 @@ struct parents {
     char **paths; /* owned */
 };
 
-/* Nodes in our session that no slot cares for. */
-struct strays {
-    bool wanted; /* to be looked for, should the session be a resumed one */
-    bool under_way;
-    uint64_t retry_mono_ms;
-    struct buffer names; /* to be looked at, each with its NUL */
-    size_t next;         /* of names' bytes */
-    bool found;          /* the next one is a stray, of this version */
-    int32_t version;
-    char *path; /* owned; of the request under way */
-};
-
 struct publisher {
     /* Never change after the start. */
     struct store *store; /* owned */
@@ -195,7 +181,6 @@ struct publisher {
     int64_t session;
     bool broken_said;
     struct parents parents;
-    struct strays strays; /* wanted: lock */
 };
 
 /* All of these: publisher's thread, or lock held where it says LOCKED. */
@@ -245,16 +230,6 @@ bool parents_request(struct publisher *p, uint64_t now_mono_ms,
 void parents_unsent(struct publisher *p);
 /* LOCKED: S found no parent although they were made just now. */
 void parents_refuse(struct publisher *p, struct slot *s, uint64_t now_mono_ms);
-/* LOCKED.  The next request, if one is due; false: none. */
-bool strays_request(struct publisher *p, uint64_t now_mono_ms,
-                    struct store_request *r);
-/* The store did not take it. */
-void strays_unsent(struct publisher *p);
-/* LOCKED */
-void strays_reply(struct publisher *p, const struct store_reply *r,
-                  uint64_t now_mono_ms);
-void strays_free(struct strays *a);
-
 /* LOCKED */
 void parents_reply(struct publisher *p, const struct store_reply *r,
                    uint64_t now_mono_ms);

@@ -156,7 +156,6 @@ struct rounds *rounds_start(const struct config *config, void (*wake)(void *),
     for (size_t i = 0; i < config->ninstances; i++)
         if (add_member(r, config->instances[i], e) == NULL)
             goto stop;
-    fleet_complete(r->fleet);
     r->round_mono_ms = r->next_round_mono_ms = clock_mono_ms();
     place_all(r, r->round_mono_ms);
     return r;

@@ -218,63 +218,6 @@ static void a_stop_does_not_wait_for_what_is_refused(void **state)
     fake_store_free(w.store);
 }
 
-/* Ours, one of an instance that we do not have any more, another agent's, and
- * one that is nobody's. */
-static void put_presences(struct fake_store *f, int64_t session)
-{
-    fake_store_put(f, "/r/s/alive/a", ALIVE, session);
-    fake_store_put(f, "/r/s/alive/stray", ALIVE, session);
-    fake_store_put(f, "/r/s/alive/stray-2", "", session);
-    fake_store_put(f, "/r/s/alive/theirs", ALIVE_WEB2, 7);
-    fake_store_put(f, "/r/s/alive/nobodys", ALIVE, 0);
-}
-
-static void strays_of_a_resumed_session_go_whatever_gets_lost(void **state)
-{
-    struct fake_node n;
-
-    (void)state;
-    for (uint64_t seed = 1; seed <= 8; seed++) {
-        const struct fake_faults faults = { .lost_before = 200,
-                                            .lost_after = 200 };
-        struct bench_publisher w;
-
-        start(&w, seed);
-        fake_store_faults(w.store, faults);
-        put_presences(w.store, 55);
-        add(&w, SLOT_PRESENCE, "a");
-        fake_store_resume(w.store, 55);
-        publisher_sweep_strays(w.publisher);
-        AWAIT(&w, !fake_store_look(w.store, "/r/s/alive/stray", &n) &&
-                      !fake_store_look(w.store, "/r/s/alive/stray-2", &n));
-        assert_int_equal(look(&w, "/r/s/alive/a").disappeared, 0);
-        assert_true(node_is(&w, "/r/s/alive/theirs", ALIVE_WEB2));
-        assert_true(node_is(&w, "/r/s/alive/nobodys", ALIVE));
-        finish(&w);
-    }
-}
-
-static void a_session_of_our_own_is_not_searched_for_strays(void **state)
-{
-    struct bench_publisher w;
-    size_t slot;
-
-    (void)state;
-    start(&w, 1);
-    put_presences(w.store, 101); /* the store's first session */
-    publisher_sweep_strays(w.publisher);
-    fake_store_connect(w.store);
-    assert_int_equal(fake_store_session(w.store), 101);
-    slot = add_and_take(&w, SLOT_STATUS, "n");
-    /* A search would go on with each of these. */
-    for (int i = 0; i < 20; i++) {
-        post(&w, slot, i % 2 == 0 ? STATUS_A : STATUS_B);
-        AWAIT(&w, info(&w).pending == 0);
-    }
-    assert_true(node_is(&w, "/r/s/alive/stray", ALIVE));
-    finish(&w);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,8 +232,6 @@ int main(void)
         cmocka_unit_test(a_presence_of_an_earlier_life_is_withdrawn_too),
         cmocka_unit_test(a_withdrawal_overtakes_a_post_that_was_not_sent),
         cmocka_unit_test(a_stop_does_not_wait_for_what_is_refused),
-        cmocka_unit_test(strays_of_a_resumed_session_go_whatever_gets_lost),
-        cmocka_unit_test(a_session_of_our_own_is_not_searched_for_strays),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

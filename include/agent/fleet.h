@@ -71,10 +71,6 @@ enum store_end fleet_stop(struct fleet *f, unsigned budget_ms) MUST_USE;
 struct member *fleet_add(struct fleet *f, struct config_instance *config,
                          struct err *e) MUST_USE;
 
-/* All members were added: alive nodes in a resumed session that belong to
- * none of them go. */
-void fleet_complete(struct fleet *f);
-
 /* Its document becomes unknown, removed; its alive node goes. */
 void fleet_remove(struct fleet *f, struct member *m);
 

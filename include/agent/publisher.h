@@ -83,13 +83,6 @@ void publisher_post(struct publisher *p, size_t slot, const char *doc,
  * Thread: any. */
 void publisher_withdraw(struct publisher *p, size_t slot);
 
-/*
- * All presence slots were added: should the session be one that an earlier
- * process began, then what else it holds below <root>/alive is removed.
- * Thread: loop.
- */
-void publisher_sweep_strays(struct publisher *p);
-
 /* What was found at the first reading of a slot. */
 struct publisher_event {
     size_t slot;
