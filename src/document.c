@@ -13,6 +13,7 @@
  * larger than DOCUMENT_MAX.
  */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -229,6 +230,7 @@ static bool is_ours(const json_t *object)
 static void read_object(const json_t *object, struct document_seen *out)
 {
     json_int_t seq = json_integer_value(json_object_get(object, "seq"));
+    json_int_t pid = json_integer_value(json_object_get(object, "pid"));
     const char *agent = text_of(object, "agent");
 
     /* An agent's id is never cut: the start of one may be another's. */
@@ -242,6 +244,14 @@ static void read_object(const json_t *object, struct document_seen *out)
     out->valid_until_wall_ms = time_of(object, "valid_until");
     if (seq > 0 && seq <= SEQ_MAX)
         out->seq = (uint64_t)seq;
+    if (pid > 0 && pid <= INT_MAX)
+        out->pid = (long)pid;
+    snprintf(out->address, sizeof out->address, "%s",
+             text_of(object, "address"));
+    snprintf(out->version, sizeof out->version, "%s",
+             text_of(object, "version"));
+    out->checked_wall_ms = time_of(object, "checked");
+    (void)role_parse(text_of(object, "role"), &out->role);
 }
 
 void document_read(const char *bytes, size_t len, struct document_seen *out)

@@ -96,7 +96,12 @@ static void a_status_document_reads_back(void **state)
     assert_int_equal(seen.reason, REASON_REFUSED);
     assert_int_equal(seen.since_wall_ms, SINCE_MS);
     assert_int_equal(seen.seq, 34);
+    assert_string_equal(seen.address, DOWN.address);
+    assert_int_equal(seen.checked_wall_ms, DOWN.checked_wall_ms);
+    assert_int_equal(seen.role, DOWN.role);
+    assert_string_equal(seen.version, DOWN.version);
     assert_int_equal(seen.valid_until_wall_ms, 0);
+    assert_int_equal(seen.pid, 0);
 }
 
 static void a_heartbeat_is_as_promised_and_reads_back(void **state)
@@ -129,6 +134,7 @@ static void a_heartbeat_is_as_promised_and_reads_back(void **state)
     seen = read_text(text);
     assert_true(seen.valid);
     assert_string_equal(seen.host, "web-1.example");
+    assert_int_equal(seen.pid, 4711);
     assert_int_equal(seen.valid_until_wall_ms, SINCE_MS + 31000);
     assert_int_equal(seen.status, STATUS_UNKNOWN);
     assert_int_equal(seen.reason, REASON_PENDING);

@@ -83,6 +83,13 @@ struct document_seen {
     int64_t since_wall_ms; /* 0: not said */
     uint64_t seq;
     int64_t valid_until_wall_ms; /* 0: not said */
+    /* Of a heartbeat: 0 if not said. */
+    long pid;
+    /* Of a status: whose document it is to go on with. */
+    char address[512];
+    int64_t checked_wall_ms; /* 0: not said */
+    enum role role;          /* ROLE_ANY if not said */
+    char version[REPLY_VERSION];
 };
 
 /* Total: whatever the bytes, *OUT is filled. */

@@ -1,8 +1,11 @@
 #ifndef AGENT_PROCESS_H
 #define AGENT_PROCESS_H
 
+#include <stdbool.h>
+
 /*
- * What the kernel says of this process.  Reads /proc; thread: any.
+ * What the kernel says of this process and of others.  Reads /proc; thread:
+ * any.
  */
 
 /* The number of threads; -1 if it cannot be told. */
@@ -10,5 +13,11 @@ long process_threads(void);
 
 /* The resident set in KiB; -1 if it cannot be told. */
 long process_rss_kb(void);
+
+/*
+ * Another process of this machine than ours that has this PID, has not ended
+ * and bears our name; also when it exists and its name cannot be told.
+ */
+bool process_is_kin(long pid);
 
 #endif
