@@ -50,27 +50,28 @@ static void on_store_wake(void *arg)
     pthread_mutex_unlock(&p->lock);
 }
 
-/* LOCKED.  The next request; S stays NULL when it is the parents'. */
+/* LOCKED.  What nobody waits for comes last, and not at all at the end. */
+static struct slot *first_in_turn(struct publisher *p)
+{
+    struct slot *s = TAILQ_FIRST(&p->queue);
+
+    return s != NULL || p->stopping ? s : TAILQ_FIRST(&p->refresh);
+}
+
+/* LOCKED.  The next request; OUT stays NULL when it is not a slot's. */
 static bool pick(struct publisher *p, uint64_t now, struct store_request *r,
                  struct slot **out)
 {
     struct slot *s;
 
     *out = NULL;
-    if (parents_request(p, now, r))
+    if (parents_request(p, now, r) || rivals_request(p, now, r))
         return true;
-    while ((s = TAILQ_FIRST(&p->queue)) != NULL) {
+    while ((s = first_in_turn(p)) != NULL) {
         enum action a = slot_action(p, s);
 
-        if (a == ACTION_FOREIGN) {
-            char detail[160];
-
-            snprintf(detail, sizeof detail, "the node belongs to agent %s",
-                     s->holder);
-            slot_forget(s);
-            publisher_refuse(p, s, CAUSE_FOREIGN, detail, 0, now);
-            publisher_sweep(p, s);
-        } else if (a == ACTION_NONE) {
+        if (a == ACTION_NONE) {
+            s->cause = CAUSE_NONE;
             slot_move(p, s, PLACE_IDLE);
             publisher_sweep(p, s);
         } else if (slot_request(s, a, r) != 0) {
@@ -81,24 +82,42 @@ static bool pick(struct publisher *p, uint64_t now, struct store_request *r,
             return true;
         }
     }
-    return false;
+    return orphans_request(p, now, r);
 }
 
-/* LOCKED.  The store is not for it now. */
-static void put_back(struct publisher *p, struct slot *s, enum store_verb verb)
+/* LOCKED */
+static void put_slot_back(struct publisher *p, struct slot *s,
+                          enum store_verb verb)
 {
-    if (s == NULL) {
-        parents_unsent(p);
-        return;
-    }
+    bool reread = s->rereading;
+
     /* A take-over may have to wait until the server has answered something
      * else: read the node again first. */
     if (verb == STORE_TAKE_OVER || s->stale)
         slot_forget(s);
     s->stale = false;
+    s->reread = reread && s->known;
+    if (s->reread && !s->contested) {
+        slot_move(p, s, PLACE_REFRESH);
+        return;
+    }
     slot_move(p, s, PLACE_QUEUE);
     TAILQ_REMOVE(&p->queue, s, at_place);
     TAILQ_INSERT_HEAD(&p->queue, s, at_place);
+}
+
+/* LOCKED.  The store is not for it now. */
+static void put_back(struct publisher *p, struct slot *s,
+                     const struct store_request *r)
+{
+    if (s != NULL)
+        put_slot_back(p, s, r->verb);
+    else if (r->token == PARENTS_TOKEN)
+        parents_unsent(p);
+    else if (r->token == ORPHANS_TOKEN)
+        orphans_unsent(p);
+    else
+        rivals_unsent(p, r->token);
 }
 
 static void send_requests(struct publisher *p, uint64_t now)
@@ -116,9 +135,28 @@ static void send_requests(struct publisher *p, uint64_t now)
         if (p->store->ops->submit(p->store, &r) == 0)
             continue;
         pthread_mutex_lock(&p->lock);
-        put_back(p, s, r.verb);
+        put_back(p, s, &r);
         pthread_mutex_unlock(&p->lock);
         return;
+    }
+}
+
+/* LOCKED */
+static void take_reply(struct publisher *p, const struct store_reply *r,
+                       uint64_t now)
+{
+    struct slot *s;
+
+    if (r->token == PARENTS_TOKEN) {
+        parents_reply(p, r, now);
+    } else if (r->token == ORPHANS_TOKEN) {
+        orphans_reply(p, r, now);
+    } else if (r->token >= RIVALS_TOKEN) {
+        rivals_reply(p, r, now);
+    } else {
+        s = p->slots[r->token];
+        publisher_reply(p, s, r, now);
+        publisher_sweep(p, s);
     }
 }
 
@@ -129,17 +167,8 @@ static void collect_replies(struct publisher *p, uint64_t now)
 
     while ((n = p->store->ops->collect(p->store, replies, REPLIES)) > 0) {
         pthread_mutex_lock(&p->lock);
-        for (size_t i = 0; i < n; i++) {
-            struct slot *s;
-
-            if (replies[i].token == PARENTS_TOKEN) {
-                parents_reply(p, &replies[i], now);
-                continue;
-            }
-            s = p->slots[replies[i].token];
-            publisher_reply(p, s, &replies[i], now);
-            publisher_sweep(p, s);
-        }
+        for (size_t i = 0; i < n; i++)
+            take_reply(p, &replies[i], now);
         pthread_mutex_unlock(&p->lock);
     }
 }
@@ -155,11 +184,12 @@ static void doubt_all(struct publisher *p)
             continue;
         slot_forget(s);
         s->stale = s->place == PLACE_FLIGHT;
-        if (s->place == PLACE_IDLE && slot_action(p, s) != ACTION_NONE)
-            slot_move(p, s, PLACE_QUEUE);
-        else
-            slot_count(p, s);
+        s->owned = s->missed = false;
+        if (slot_is_ephemeral(s))
+            s->sure = false;
     }
+    footing_update(p);
+    publisher_settle_all(p);
 }
 
 static void look_at_store(struct publisher *p)
@@ -196,10 +226,12 @@ static void release_delayed(struct publisher *p, uint64_t now)
     p->delayed_mono_ms = UINT64_MAX;
     for (s = TAILQ_FIRST(&p->delayed); s != NULL; s = next) {
         next = TAILQ_NEXT(s, at_place);
-        if (s->retry_mono_ms <= now)
+        if (s->retry_mono_ms <= now) {
+            s->reread = s->contested;
             slot_move(p, s, PLACE_QUEUE);
-        else if (s->retry_mono_ms < p->delayed_mono_ms)
+        } else if (s->retry_mono_ms < p->delayed_mono_ms) {
             p->delayed_mono_ms = s->retry_mono_ms;
+        }
     }
 }
 
@@ -207,7 +239,28 @@ static void release_delayed(struct publisher *p, uint64_t now)
 static bool flushed(const struct publisher *p, uint64_t now)
 {
     return now >= p->stop_mono_ms ||
-           (p->count[STANDING_PENDING] == 0 && p->in_flight == 0);
+           (p->count[STANDING_PENDING] == 0 && p->in_flight == p->rereading);
+}
+
+/* LOCKED.  When there is something to ask for again, at the latest. */
+static uint64_t due_next(const struct publisher *p, uint64_t until)
+{
+    const struct parents *a = &p->parents;
+    uint64_t dues[] = {
+        p->delayed_mono_ms,
+        a->next < a->count && !a->under_way ? a->retry_mono_ms : UINT64_MAX,
+        p->refresh_ms > 0 ? p->refresh_mono_ms : UINT64_MAX,
+        rivals_due(p),
+        p->orphans.retry_mono_ms,
+    };
+
+    if (p->status.state != STORE_CONNECTED)
+        return p->delayed_mono_ms < until ? p->delayed_mono_ms : until;
+    /* What was due at the last pass waits for the store. */
+    for (size_t i = 0; i < sizeof dues / sizeof dues[0]; i++)
+        if (dues[i] > p->pass_mono_ms && dues[i] < until)
+            until = dues[i];
+    return until;
 }
 
 /* Waits until there is something to do; false when it is time to end. */
@@ -216,12 +269,7 @@ static bool rest(struct publisher *p, uint64_t until)
     bool go_on;
 
     pthread_mutex_lock(&p->lock);
-    if (p->delayed_mono_ms < until)
-        until = p->delayed_mono_ms;
-    if (p->parents.next < p->parents.count && !p->parents.under_way &&
-        p->parents.retry_mono_ms > clock_mono_ms() &&
-        p->parents.retry_mono_ms < until)
-        until = p->parents.retry_mono_ms;
+    until = due_next(p, until);
     for (;;) {
         uint64_t end =
             p->stopping && p->stop_mono_ms < until ? p->stop_mono_ms : until;
@@ -265,6 +313,8 @@ static void *run(void *arg)
         collect_replies(p, now);
         pthread_mutex_lock(&p->lock);
         release_delayed(p, now);
+        refresh_mark(p, now);
+        p->pass_mono_ms = now;
         pthread_mutex_unlock(&p->lock);
         if (p->status.state == STORE_CONNECTED)
             send_requests(p, now);
@@ -285,6 +335,8 @@ static void publisher_free(struct publisher *p)
     for (size_t i = 0; i < p->nslots; i++)
         slot_free(p->slots[i]);
     free(p->slots);
+    rivals_free(p);
+    orphans_free(p);
     parents_free(&p->parents);
     pthread_cond_destroy(&p->ended);
     pthread_cond_destroy(&p->wakeup);
@@ -311,13 +363,18 @@ static struct publisher *publisher_new(const struct publisher_options *o)
     TAILQ_INIT(&p->queue);
     TAILQ_INIT(&p->delayed);
     TAILQ_INIT(&p->waiting);
+    TAILQ_INIT(&p->refresh);
     TAILQ_INIT(&p->pending);
     TAILQ_INIT(&p->events);
     p->delayed_mono_ms = UINT64_MAX;
     p->store = o->store;
     p->wake_loop = o->wake;
     p->wake_arg = o->arg;
+    p->footing = FOOTING_FIRM;
     p->refused_ms = o->refused_ms > 0 ? o->refused_ms : REFUSED_MS;
+    p->recheck_ms = o->recheck_ms > 0 ? o->recheck_ms : RECHECK_MS;
+    p->refresh_ms = o->refresh_ms;
+    p->refreshed_mono_ms = clock_mono_ms();
     p->root = strdup(strcmp(o->root, "/") == 0 ? "" : o->root);
     p->agent = strdup(o->agent);
     p->host = strdup(o->host);

@@ -9,17 +9,24 @@
 
 /*
  * Between the parts of the publisher: the thread and the calls of others
- * (publisher.c), what a slot is and needs next (publisher_slot.c), what a
- * reply means (publisher_reply.c), the nodes above ours
- * (publisher_parents.c).
+ * (publisher.c), the calls of others (publisher_mailbox.c), what a slot is
+ * and needs next (publisher_slot.c), what a reply means (publisher_reply.c),
+ * the nodes above ours (publisher_parents.c), what others did to our nodes
+ * (publisher_drift.c), whose a node is (publisher_owner.c), whether its agent
+ * lives (publisher_rivals.c), what nobody keeps any more
+ * (publisher_orphans.c).
  */
 
-/* No slot has this index: the token of the parents' requests. */
+/* No slot has these indices: the tokens of other requests. */
 #define PARENTS_TOKEN UINT64_MAX
+#define ORPHANS_TOKEN (UINT64_MAX - 1)
+#define RIVALS_TOKEN  (UINT64_C(1) << 62) /* + the rival's index */
 
 #define BUSY_RETRY_MS   1000
 #define REFUSED_MS      30000 /* unless the options say */
 #define FAILED_FIRST_MS 1000
+#define RECHECK_MS      5000 /* unless the options say */
+#define CONTEST_MS      1000 /* at most, between looks at a contested heartbeat */
 
 /* A slot is in one place at a time. */
 enum place {
@@ -28,6 +35,7 @@ enum place {
     PLACE_FLIGHT,  /* a request is under way */
     PLACE_DELAYED, /* refused; again at retry_mono_ms */
     PLACE_PARENTS, /* waits for the nodes above it */
+    PLACE_REFRESH, /* to be re-read when nothing else is to do */
 };
 
 /* A status or heartbeat is written only after the loop has seen what was
@@ -51,8 +59,18 @@ enum standing {
     STANDING_PENDING,
     STANDING_GATED,   /* pending, and only the loop can change that */
     STANDING_REFUSED, /* pending, and ZooKeeper says no */
+    STANDING_HELD,    /* left to another agent */
 };
-#define STANDING_COUNT 4
+#define STANDING_COUNT 5
+
+/* What the node of our heartbeat lets us write. */
+enum footing {
+    FOOTING_UNREAD,    /* nothing yet */
+    FOOTING_REFUSED,   /* nothing: ZooKeeper does not say what it is */
+    FOOTING_CONTESTED, /* nothing: it is another agent's of our id */
+    FOOTING_FREE,      /* what is not another agent's */
+    FOOTING_FIRM,      /* it is ours: also what a dead agent left */
+};
 
 enum action {
     ACTION_NONE,
@@ -61,7 +79,6 @@ enum action {
     ACTION_CREATE,
     ACTION_DELETE,
     ACTION_TAKE_OVER,
-    ACTION_FOREIGN, /* the node is somebody else's */
 };
 
 /* Why a slot's node is not as posted, as far as it was logged. */
@@ -70,7 +87,6 @@ enum cause {
     CAUSE_NO_AUTH,
     CAUSE_FAILED,
     CAUSE_BUSY,
-    CAUSE_FOREIGN,
     CAUSE_NO_PARENT,
     CAUSE_NO_MEMORY,
 };
@@ -79,6 +95,28 @@ struct buffer {
     char *bytes; /* owned */
     size_t len;
     size_t size;
+};
+
+/* Another agent, as long as some node names it. */
+struct rival {
+    size_t index;
+    char agent[256];
+    char host[256]; /* as its heartbeat says; "" */
+    char *path;     /* owned */
+    size_t users;
+    enum {
+        RIVAL_ASKED, /* it cannot be told yet */
+        RIVAL_ALIVE, /* its heartbeat exists */
+        RIVAL_GONE,
+    } state;
+    bool under_way;
+    bool again; /* what is under way was asked too early */
+    uint64_t due_mono_ms;
+};
+
+struct rivals {
+    struct rival **list; /* owned; NULL where free */
+    size_t count;
 };
 
 struct slot {
@@ -110,7 +148,21 @@ struct slot {
     int64_t owner;
     bool readable; /* it is a document of some agent's … */
     bool ours;     /* … and of this one's */
-    char holder[96];
+    bool reread;   /* known, and to be read all the same */
+    bool rereading;
+    struct slot *partner; /* the presence of a status, and the reverse */
+    struct rival *rival;  /* the node names this agent; or NULL */
+    bool rival_gone;      /* … which was found gone after the node was read */
+    bool owned;           /* a heartbeat was ours in this session */
+    bool contested;       /* a heartbeat is another agent's of our id */
+    bool conflict;        /* was said */
+    /* The node is surely as it was left, in whatever session: anything else
+     * was done by others. */
+    bool sure;
+    bool doubtful; /* a write may still come to pass */
+    bool missed;   /* an ephemeral vanished: by others, if our session lives */
+    int32_t sure_version;
+    uint64_t sure_sum;  /* of its bytes */
     uint64_t seq;       /* the highest that is known to be written */
     struct buffer sent; /* the bytes of the last write, certain or not */
     uint64_t sent_post;
@@ -135,6 +187,27 @@ struct parents {
     char **paths; /* owned */
 };
 
+/* The search for orphans: one branch after the other, one node at a time. */
+struct orphans {
+    enum {
+        ORPHANS_IDLE,
+        ORPHANS_LIST,
+        ORPHANS_LOOK,   /* at the name at NAMES + AT */
+        ORPHANS_DELETE, /* the node that was looked at */
+        ORPHANS_DONE,
+    } step;
+    size_t branch; /* of BRANCHES there */
+    bool under_way;
+    uint64_t retry_mono_ms;
+    char *names; /* owned; each with its NUL */
+    size_t len;
+    size_t at;
+    char *path; /* owned; of the request under way */
+    int32_t version;
+    bool told; /* EVENT waits to be taken */
+    struct publisher_event event;
+};
+
 struct publisher {
     /* Never change after the start. */
     struct store *store; /* owned */
@@ -144,6 +217,8 @@ struct publisher {
     void (*wake_loop)(void *);
     void *wake_arg;
     unsigned refused_ms;
+    unsigned refresh_ms; /* 0: never */
+    unsigned recheck_ms;
     pthread_t thread;
     struct pulse pulse;
 
@@ -159,10 +234,19 @@ struct publisher {
     struct slot_list queue;
     struct slot_list delayed;
     struct slot_list waiting; /* for the parents */
+    struct slot_list refresh;
     struct slot_list pending; /* in the order in which they became so */
     struct slot_list events;
     size_t count[STANDING_COUNT];
     size_t in_flight;
+    size_t rereading; /* of those, what nobody waits for */
+    unsigned conflicts;
+    uint64_t drifts;
+    struct slot *heartbeat; /* or NULL */
+    enum footing footing;
+    struct publisher_holder contender; /* while it is contested */
+    struct rivals rivals;
+    struct orphans orphans;
     uint64_t writes_ok;
     uint64_t writes_failed;
     char trouble[256];
@@ -181,6 +265,11 @@ struct publisher {
     int64_t session;
     bool broken_said;
     struct parents parents;
+    uint64_t pass_mono_ms;    /* when it last looked for requests */
+    uint64_t refresh_mono_ms; /* the next part of a refresh is due */
+    uint64_t refreshed_mono_ms;
+    uint64_t refresh_credit; /* slots times ms */
+    size_t refresh_at;
 };
 
 /* All of these: publisher's thread, or lock held where it says LOCKED. */
@@ -201,15 +290,19 @@ void slot_move(struct publisher *p, struct slot *s, enum place place);
 void slot_count(struct publisher *p, struct slot *s);
 /* Its node lives in our session. */
 bool slot_is_ephemeral(const struct slot *s);
+/* LOCKED: to the queue if there is something to do for a slot at rest. */
+void slot_settle(struct publisher *p, struct slot *s);
 /* LOCKED: what the slot needs next. */
 enum action slot_action(const struct publisher *p, const struct slot *s);
 /* LOCKED: fills R, and s->sent with what R sends.  -1: no memory. */
 int slot_request(struct slot *s, enum action a,
                  struct store_request *r) MUST_USE;
+/* LOCKED: settles all slots, and frees those that are done. */
+void publisher_settle_all(struct publisher *p);
 /* LOCKED: forgets what was known of the node. */
 void slot_forget(struct slot *s);
 /* LOCKED: gone for the caller, and nothing to be done any more. */
-bool slot_finished(const struct slot *s);
+bool slot_finished(const struct publisher *p, const struct slot *s);
 
 /* LOCKED.  Puts the slot where it belongs now. */
 void publisher_reply(struct publisher *p, struct slot *s,
@@ -217,6 +310,63 @@ void publisher_reply(struct publisher *p, struct slot *s,
 /* LOCKED: says so once, and tries again later. */
 void publisher_refuse(struct publisher *p, struct slot *s, enum cause cause,
                       const char *detail, int raw, uint64_t now_mono_ms);
+
+/* LOCKED: what was found or missed (R: a reading, or a write that found no
+ * node), against what is surely known. */
+void drift_check(struct publisher *p, struct slot *s,
+                 const struct store_reply *r, const struct document_seen *seen);
+/* LOCKED: from now on this is sure: a reading of ours, a write that came off.
+ * A write that is uncertain leaves nothing sure. */
+void drift_read(struct publisher *p, struct slot *s,
+                const struct store_reply *r, bool as_sent);
+void drift_written(struct publisher *p, struct slot *s,
+                   const struct store_reply *r);
+void drift_uncertain(struct slot *s);
+/* LOCKED: true when a write came off on a node that is not ours at all any
+ * more, although it has the version that ours had. */
+bool drift_under_write(struct publisher *p, struct slot *s,
+                       const struct store_reply *r);
+/* LOCKED: marks slots to be re-read as their time comes. */
+void refresh_mark(struct publisher *p, uint64_t now_mono_ms);
+
+/* LOCKED: whose the node is that was read.  -1: no memory. */
+int owner_read(struct publisher *p, struct slot *s,
+               const struct document_seen *seen, uint64_t now_mono_ms) MUST_USE;
+/* LOCKED: nobody else's any more. */
+void owner_none(struct publisher *p, struct slot *s);
+/* The node is another agent's, or may be. */
+bool owner_is_other(const struct slot *s);
+/* LOCKED: the heartbeat's slot may have changed; draws the consequences. */
+void footing_update(struct publisher *p);
+/* LOCKED: says if the slot came into conflict or out of it. */
+void conflict_say(struct publisher *p, struct slot *s);
+/* LOCKED: the slot ends. */
+void owner_forget(struct publisher *p, struct slot *s);
+
+/* LOCKED, all.  NULL on lack of memory; to be given back by rival_leave. */
+struct rival *rival_find(struct publisher *p, const char *agent,
+                         uint64_t now_mono_ms);
+void rival_leave(struct publisher *p, struct rival *r);
+/* Who is gone is asked for anew. */
+void rivals_ask_again(struct publisher *p);
+bool rivals_request(struct publisher *p, uint64_t now_mono_ms,
+                    struct store_request *r);
+void rivals_unsent(struct publisher *p, uint64_t token);
+void rivals_reply(struct publisher *p, const struct store_reply *r,
+                  uint64_t now_mono_ms);
+/* When the next one is due; UINT64_MAX: none. */
+uint64_t rivals_due(const struct publisher *p);
+void rivals_free(struct publisher *p);
+
+/* LOCKED, all. */
+bool orphans_request(struct publisher *p, uint64_t now_mono_ms,
+                     struct store_request *r);
+void orphans_unsent(struct publisher *p);
+void orphans_reply(struct publisher *p, const struct store_reply *r,
+                   uint64_t now_mono_ms);
+/* Fills OUT if one was found that nobody took yet. */
+bool orphans_take(struct publisher *p, struct publisher_event *out);
+void orphans_free(struct publisher *p);
 
 int parents_init(struct parents *a, const char *root, bool presence,
                  struct err *e) MUST_USE;

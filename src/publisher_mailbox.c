@@ -15,10 +15,15 @@
 /* LOCKED */
 static void remove_slot(struct publisher *p, struct slot *s)
 {
+    struct slot *partner = s->partner;
+
     slot_move(p, s, PLACE_IDLE);
     s->want = WANT_NOTHING;
     s->cause = CAUSE_NONE;
     slot_count(p, s);
+    owner_forget(p, s);
+    if (partner != NULL)
+        slot_settle(p, partner);
     p->count[STANDING_CLEAN]--;
     p->nremoved--;
     p->slots[s->index] = NULL;
@@ -28,7 +33,7 @@ static void remove_slot(struct publisher *p, struct slot *s)
 
 void publisher_sweep(struct publisher *p, struct slot *s)
 {
-    if (slot_finished(s))
+    if (slot_finished(p, s) && s != p->heartbeat)
         remove_slot(p, s);
 }
 
@@ -84,6 +89,40 @@ static size_t index_take(struct publisher *p)
     return p->nslots++;
 }
 
+/* LOCKED.  The slots of one instance have followed each other mostly. */
+static struct slot *find_status(struct publisher *p, const char *name)
+{
+    size_t above = strlen(p->root) + strlen("/instances/");
+
+    for (size_t i = p->nslots; i-- > 0;) {
+        struct slot *s = p->slots[i];
+
+        if (s != NULL && s->kind == SLOT_STATUS && !s->removed &&
+            strcmp(s->path + above, name) == 0)
+            return s;
+    }
+    return NULL;
+}
+
+/* LOCKED */
+static void connect_slot(struct publisher *p, struct slot *s, const char *name)
+{
+    switch (s->kind) {
+    case SLOT_PRESENCE:
+        s->partner = find_status(p, name);
+        if (s->partner != NULL)
+            s->partner->partner = s;
+        break;
+    case SLOT_HEARTBEAT:
+    case SLOT_HEARTBEAT_PERSISTENT:
+        p->heartbeat = s;
+        footing_update(p);
+        break;
+    case SLOT_STATUS:
+        break;
+    }
+}
+
 size_t publisher_add(struct publisher *p, enum slot_kind kind, const char *name,
                      struct err *e)
 {
@@ -107,6 +146,7 @@ size_t publisher_add(struct publisher *p, enum slot_kind kind, const char *name,
         s->index = index;
         p->slots[index] = s;
         p->count[STANDING_CLEAN]++;
+        connect_slot(p, s, name);
         slot_move(p, s, PLACE_QUEUE);
         publisher_nudge(p);
     }
@@ -127,17 +167,6 @@ static struct slot *slot_at(struct publisher *p, size_t slot)
     return p->slots[slot];
 }
 
-/* LOCKED */
-static void requeue(struct publisher *p, struct slot *s)
-{
-    if (s->place == PLACE_IDLE && slot_action(p, s) != ACTION_NONE) {
-        slot_move(p, s, PLACE_QUEUE);
-        publisher_nudge(p);
-    } else {
-        slot_count(p, s);
-    }
-}
-
 void publisher_remove(struct publisher *p, size_t slot)
 {
     struct slot *s;
@@ -154,7 +183,7 @@ void publisher_remove(struct publisher *p, size_t slot)
         free(s->event);
         s->event = NULL;
     }
-    requeue(p, s);
+    slot_settle(p, s);
     publisher_sweep(p, s);
     pthread_mutex_unlock(&p->lock);
 }
@@ -166,7 +195,7 @@ static void wanted(struct publisher *p, struct slot *s, enum want want)
     s->post++;
     if (s->gate == GATE_TAKEN)
         s->gate = GATE_OPEN;
-    requeue(p, s);
+    slot_settle(p, s);
 }
 
 void publisher_post(struct publisher *p, size_t slot, const char *doc,
@@ -199,6 +228,7 @@ void publisher_withdraw(struct publisher *p, size_t slot)
 bool publisher_take(struct publisher *p, struct publisher_event *out)
 {
     struct slot *s;
+    bool taken;
 
     pthread_mutex_lock(&p->lock);
     s = TAILQ_FIRST(&p->events);
@@ -209,8 +239,31 @@ bool publisher_take(struct publisher *p, struct publisher_event *out)
         s->event = NULL;
         s->gate = GATE_TAKEN;
     }
+    taken = s != NULL || orphans_take(p, out);
     pthread_mutex_unlock(&p->lock);
-    return s != NULL;
+    return taken;
+}
+
+bool publisher_conflict(struct publisher *p, size_t slot,
+                        struct publisher_holder *out)
+{
+    const struct slot *s;
+    bool contested;
+    bool conflict;
+
+    pthread_mutex_lock(&p->lock);
+    s = slot_at(p, slot);
+    contested = p->footing == FOOTING_CONTESTED;
+    conflict = contested || s->conflict;
+    *out = (struct publisher_holder){ "", "" };
+    if (contested) {
+        *out = p->contender;
+    } else if (conflict && s->rival != NULL) {
+        memcpy(out->agent, s->rival->agent, sizeof out->agent);
+        memcpy(out->host, s->rival->host, sizeof out->host);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return conflict;
 }
 
 void publisher_info(struct publisher *p, struct publisher_info *out)
@@ -229,6 +282,10 @@ void publisher_info(struct publisher *p, struct publisher_info *out)
         .oldest_pending_ms =
             oldest != NULL ? clock_mono_ms() - oldest->pending_mono_ms : 0,
         .refused = (unsigned)p->count[STANDING_REFUSED],
+        .conflicts = p->conflicts,
+        .seeking =
+            p->orphans.step != ORPHANS_IDLE && p->orphans.step != ORPHANS_DONE,
+        .drifts = p->drifts,
     };
     memcpy(out->trouble, p->trouble, sizeof out->trouble);
     pthread_mutex_unlock(&p->lock);

@@ -15,8 +15,7 @@
 static const char *const CAUSES[] = {
     [CAUSE_NONE] = "none",           [CAUSE_NO_AUTH] = "no_auth",
     [CAUSE_FAILED] = "failed",       [CAUSE_BUSY] = "busy",
-    [CAUSE_FOREIGN] = "foreign",     [CAUSE_NO_PARENT] = "no_parent",
-    [CAUSE_NO_MEMORY] = "no_memory",
+    [CAUSE_NO_PARENT] = "no_parent", [CAUSE_NO_MEMORY] = "no_memory",
 };
 
 /* The wait doubles for what may be over soon, up to that of a refusal. */
@@ -35,7 +34,6 @@ static unsigned retry_ms(const struct publisher *p, struct slot *s,
     case CAUSE_NO_MEMORY:
         return BUSY_RETRY_MS;
     case CAUSE_NO_AUTH:
-    case CAUSE_FOREIGN:
     case CAUSE_NO_PARENT:
         return p->refused_ms;
     }
@@ -70,6 +68,9 @@ static void refuse_code(struct publisher *p, struct slot *s, enum cause cause,
     };
     char detail[80];
 
+    /* To be read again, should it have been known. */
+    if (r->verb == STORE_GET && cause != CAUSE_BUSY)
+        slot_forget(s);
     snprintf(detail, sizeof detail, "%s: %s (%d)", VERBS[r->verb],
              store_code_name(r->code), r->raw);
     publisher_refuse(p, s, cause, detail, r->raw, now);
@@ -100,50 +101,40 @@ static int tell_event(struct publisher *p, struct slot *s,
     return 0;
 }
 
-/* Whether to judge a heartbeat by its host too: two agents that were given
- * one id must not steal from each other.  A persistent one has no session
- * that could still live. */
-static bool is_ours(const struct publisher *p, const struct slot *s,
-                    const struct document_seen *seen)
-{
-    return seen->valid && strcmp(seen->agent, p->agent) == 0 &&
-           (s->kind != SLOT_HEARTBEAT || s->owner == 0 ||
-            strcmp(seen->host, p->host) == 0);
-}
-
-static void compare(const struct publisher *p, struct slot *s,
+/* True when it is as we sent it last. */
+static bool compare(const struct publisher *p, struct slot *s,
                     const struct store_reply *r)
 {
     bool same = s->sent.len == r->len && r->len > 0 &&
-                memcmp(s->sent.bytes, r->data, r->len) == 0;
+                memcmp(s->sent.bytes, r->data, r->len) == 0 &&
+                (!slot_is_ephemeral(s) || s->owner == p->session);
 
-    s->done = 0;
-    if (same && s->want == WANT_NODE &&
-        (!slot_is_ephemeral(s) || s->owner == p->session))
-        s->done = s->sent_post;
+    s->done = same && s->want == WANT_NODE ? s->sent_post : 0;
+    return same;
 }
 
 /* What GET found. -1: no memory. */
 static int learn(struct publisher *p, struct slot *s,
-                 const struct store_reply *r)
+                 const struct store_reply *r, uint64_t now)
 {
     struct document_seen seen;
 
     document_read(r->data, r->len, &seen);
+    drift_check(p, s, r, &seen);
     s->known = true;
     s->exists = true;
     s->version = r->version;
     s->owner = r->owner;
     s->readable = seen.valid;
-    s->ours = is_ours(p, s, &seen);
-    snprintf(s->holder, sizeof s->holder, "%.40s on %.40s",
-             seen.valid ? seen.agent : "?", seen.valid ? seen.host : "?");
+    s->ours = seen.valid && strcmp(seen.agent, p->agent) == 0;
     if (seen.valid && seen.seq > s->seq)
         s->seq = seen.seq;
     /* A write of ours may lie below what hides it. */
-    if (!seen.valid && s->sent_seq > s->seq)
+    if (!seen.valid && s->doubtful && s->sent_seq > s->seq)
         s->seq = s->sent_seq;
-    compare(p, s, r);
+    drift_read(p, s, r, compare(p, s, r));
+    if (owner_read(p, s, &seen, now) != 0)
+        return -1;
     if (s->kind == SLOT_PRESENCE && s->want == WANT_NOTHING && s->ours) {
         if (buffer_set(&s->sent, r->data, r->len) != 0)
             return -1;
@@ -152,18 +143,21 @@ static int learn(struct publisher *p, struct slot *s,
     return tell_event(p, s, &seen);
 }
 
-static int learn_absent(struct publisher *p, struct slot *s)
+static int learn_absent(struct publisher *p, struct slot *s,
+                        const struct store_reply *r)
 {
     static const struct document_seen NOTHING = {
         .status = STATUS_UNKNOWN,
         .reason = REASON_PENDING,
     };
 
+    drift_check(p, s, r, &NOTHING);
     s->known = true;
     s->exists = false;
     s->owner = 0;
     s->version = -1;
     s->done = 0;
+    owner_none(p, s);
     return tell_event(p, s, &NOTHING);
 }
 
@@ -177,9 +171,12 @@ static void written(struct publisher *p, struct slot *s,
         s->owner = slot_is_ephemeral(s) ? p->session : 0;
     s->readable = true;
     s->ours = true;
-    s->done = s->sent_post;
+    /* It may have gone only because its status is another agent's. */
+    s->done = s->exists || s->want == WANT_GONE ? s->sent_post : 0;
     s->cause = CAUSE_NONE;
     s->parents_tried = false;
+    drift_written(p, s, r);
+    owner_none(p, s);
 }
 
 /* Returns false when the slot was put aside already. */
@@ -191,7 +188,7 @@ static bool no_node(struct publisher *p, struct slot *s,
     case STORE_LIST:
     case STORE_SET:
     case STORE_DELETE:
-        if (learn_absent(p, s) == 0)
+        if (learn_absent(p, s, r) == 0)
             return true;
         slot_forget(s);
         publisher_refuse(p, s, CAUSE_NO_MEMORY, "no memory", 0, now);
@@ -214,11 +211,15 @@ static bool no_node(struct publisher *p, struct slot *s,
 static bool fine(struct publisher *p, struct slot *s,
                  const struct store_reply *r, uint64_t now)
 {
+    if (drift_under_write(p, s, r)) {
+        slot_forget(s);
+        return true;
+    }
     if (r->verb != STORE_GET) {
         written(p, s, r);
         return true;
     }
-    if (learn(p, s, r) == 0)
+    if (learn(p, s, r, now) == 0)
         return true;
     slot_forget(s);
     publisher_refuse(p, s, CAUSE_NO_MEMORY, "no memory", 0, now);
@@ -236,9 +237,15 @@ static bool judge(struct publisher *p, struct slot *s,
         return no_node(p, s, r, now);
     case STORE_NODE_EXISTS:
     case STORE_BAD_VERSION:
+        slot_forget(s);
+        return true;
     case STORE_UNCERTAIN:
     case STORE_SESSION_GONE:
-        slot_forget(s);
+        if (r->verb != STORE_GET)
+            drift_uncertain(s);
+        /* A reading that did not come off leaves what is known. */
+        if (!s->rereading)
+            slot_forget(s);
         return true;
     case STORE_NO_AUTH:
         refuse_code(p, s, CAUSE_NO_AUTH, r, now);
@@ -275,22 +282,47 @@ static void count_write(struct publisher *p, const struct store_reply *r)
     }
 }
 
+/* Returns false when the slot was put aside already. */
+static bool take_in(struct publisher *p, struct slot *s,
+                    const struct store_reply *r, uint64_t now)
+{
+    if (!s->stale)
+        return judge(p, s, r, now);
+    s->stale = false;
+    slot_forget(s);
+    if (r->verb != STORE_GET)
+        drift_uncertain(s);
+    return true;
+}
+
+static void next_place(struct publisher *p, struct slot *s, uint64_t now)
+{
+    if (slot_action(p, s) != ACTION_NONE) {
+        slot_move(p, s, PLACE_QUEUE);
+        return;
+    }
+    s->cause = CAUSE_NONE;
+    if (!s->contested) {
+        slot_move(p, s, PLACE_IDLE);
+        return;
+    }
+    s->retry_mono_ms =
+        now + (p->recheck_ms < CONTEST_MS ? p->recheck_ms : CONTEST_MS);
+    if (s->retry_mono_ms < p->delayed_mono_ms)
+        p->delayed_mono_ms = s->retry_mono_ms;
+    slot_move(p, s, PLACE_DELAYED);
+}
+
 void publisher_reply(struct publisher *p, struct slot *s,
                      const struct store_reply *r, uint64_t now_mono_ms)
 {
     count_write(p, r);
     if (r->verb != STORE_GET && r->verb != STORE_DELETE && r->code == STORE_OK)
         s->seq = s->sent_seq;
-    if (s->stale) {
-        s->stale = false;
-        slot_forget(s);
-    } else if (!judge(p, s, r, now_mono_ms)) {
-        return;
-    }
-    if (slot_action(p, s) != ACTION_NONE) {
-        slot_move(p, s, PLACE_QUEUE);
-        return;
-    }
-    s->cause = CAUSE_NONE;
-    slot_move(p, s, PLACE_IDLE);
+    if (take_in(p, s, r, now_mono_ms))
+        next_place(p, s, now_mono_ms);
+    if (s->partner != NULL)
+        slot_settle(p, s->partner);
+    if (s == p->heartbeat)
+        footing_update(p);
 }

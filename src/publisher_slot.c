@@ -81,33 +81,85 @@ static bool clean(const struct slot *s)
     return s->known && (s->want == WANT_GONE ? !s->exists : s->done == s->post);
 }
 
-static enum standing standing_of(const struct slot *s)
+/* A presence whose status is another agent's, or may be. */
+static bool partner_is_other(const struct slot *s)
+{
+    return s->kind == SLOT_PRESENCE && s->partner != NULL &&
+           s->partner->known && owner_is_other(s->partner);
+}
+
+/* … or of whose status it is not known whose it is. */
+static bool partner_unread(const struct slot *s)
+{
+    return s->kind == SLOT_PRESENCE && s->partner != NULL &&
+           !s->partner->known && s->partner->cause == CAUSE_NONE;
+}
+
+static enum standing rival_standing(const struct rival *r)
+{
+    switch (r->state) {
+    case RIVAL_ASKED:
+        return STANDING_PENDING;
+    case RIVAL_ALIVE:
+        return STANDING_HELD;
+    case RIVAL_GONE: /* our heartbeat comes first */
+        return STANDING_GATED;
+    }
+    return STANDING_PENDING;
+}
+
+/* Of a slot whose node is not as it should be. */
+static enum standing standing_open(const struct publisher *p,
+                                   const struct slot *s)
+{
+    if (gate_shut(s))
+        return STANDING_GATED;
+    if (s == p->heartbeat)
+        return s->contested ? STANDING_HELD : STANDING_PENDING;
+    if (p->footing == FOOTING_CONTESTED)
+        return STANDING_HELD;
+    if (p->footing == FOOTING_REFUSED)
+        return STANDING_GATED;
+    if (partner_is_other(s))
+        return rival_standing(s->partner->rival);
+    return owner_is_other(s) ? rival_standing(s->rival) : STANDING_PENDING;
+}
+
+static enum standing standing_of(const struct publisher *p,
+                                 const struct slot *s)
 {
     if (s->cause != CAUSE_NONE)
         return STANDING_REFUSED;
     if (s->want == WANT_NOTHING || clean(s))
         return STANDING_CLEAN;
-    return gate_shut(s) ? STANDING_GATED : STANDING_PENDING;
+    return standing_open(p, s);
+}
+
+/* What somebody still has to do something about. */
+static bool outstanding(enum standing s)
+{
+    return s != STANDING_CLEAN && s != STANDING_HELD;
 }
 
 void slot_count(struct publisher *p, struct slot *s)
 {
-    enum standing now = standing_of(s);
+    enum standing now = standing_of(p, s);
     enum standing before = s->standing;
 
     p->count[before]--;
     p->count[now]++;
     s->standing = now;
-    if (before == STANDING_CLEAN && now != STANDING_CLEAN) {
+    if (!outstanding(before) && outstanding(now)) {
         s->pending_mono_ms = clock_mono_ms();
         TAILQ_INSERT_TAIL(&p->pending, s, at_pending);
-    } else if (before != STANDING_CLEAN && now == STANDING_CLEAN) {
+    } else if (outstanding(before) && !outstanding(now)) {
         TAILQ_REMOVE(&p->pending, s, at_pending);
         if (TAILQ_EMPTY(&p->pending))
             p->tell = true;
     }
     if (p->count[STANDING_REFUSED] == 0)
         p->trouble[0] = '\0';
+    conflict_say(p, s);
 }
 
 static struct slot_list *list_of(struct publisher *p, enum place place)
@@ -119,6 +171,8 @@ static struct slot_list *list_of(struct publisher *p, enum place place)
         return &p->delayed;
     case PLACE_PARENTS:
         return &p->waiting;
+    case PLACE_REFRESH:
+        return &p->refresh;
     case PLACE_IDLE:
     case PLACE_FLIGHT:
         return NULL;
@@ -135,66 +189,98 @@ void slot_move(struct publisher *p, struct slot *s, enum place place)
         TAILQ_REMOVE(from, s, at_place);
     if (to != NULL)
         TAILQ_INSERT_TAIL(to, s, at_place);
-    p->in_flight -= s->place == PLACE_FLIGHT;
-    p->in_flight += place == PLACE_FLIGHT;
+    if (s->place == PLACE_FLIGHT) {
+        p->in_flight--;
+        p->rereading -= s->rereading;
+        s->rereading = false;
+    }
+    if (place == PLACE_FLIGHT) {
+        p->in_flight++;
+        p->rereading += s->rereading;
+    }
     s->place = place;
     slot_count(p, s);
+}
+
+void slot_settle(struct publisher *p, struct slot *s)
+{
+    bool reread = s->reread;
+
+    if (s->place != PLACE_IDLE && s->place != PLACE_REFRESH) {
+        slot_count(p, s);
+        return;
+    }
+    /* A write says itself if the node is not as it was. */
+    s->reread = false;
+    if (slot_action(p, s) != ACTION_NONE) {
+        slot_move(p, s, PLACE_QUEUE);
+        publisher_nudge(p);
+        return;
+    }
+    s->reread = reread;
+    slot_count(p, s);
+}
+
+void publisher_settle_all(struct publisher *p)
+{
+    for (size_t i = 0; i < p->nslots; i++) {
+        struct slot *s = p->slots[i];
+
+        if (s == NULL)
+            continue;
+        slot_settle(p, s);
+        if (s != p->heartbeat)
+            publisher_sweep(p, s);
+    }
+}
+
+/* Whether all that could be done is not ours to do, or not yet. */
+static bool held(const struct publisher *p, const struct slot *s)
+{
+    if (s == p->heartbeat)
+        return s->contested;
+    return p->footing < FOOTING_FREE || partner_unread(s) || owner_is_other(s);
 }
 
 static enum action persistent_action(const struct slot *s)
 {
     if (clean(s))
         return ACTION_NONE;
-    if (!s->exists)
-        return ACTION_CREATE;
-    /* A daemon's heartbeat: it publishes, we do not. */
-    if (s->kind == SLOT_HEARTBEAT_PERSISTENT && s->owner != 0)
-        return ACTION_FOREIGN;
-    return ACTION_SET;
+    return s->exists ? ACTION_SET : ACTION_CREATE;
 }
 
-/* A node of nobody's that says nothing we understand may be replaced; one
- * that lives in somebody's session may not. */
 static enum action ephemeral_action(const struct publisher *p,
                                     const struct slot *s)
 {
     if (!s->exists)
         return ACTION_CREATE;
-    if (s->owner == p->session)
-        return clean(s) ? ACTION_NONE : ACTION_SET;
-    if (s->readable ? s->ours : s->owner == 0)
+    if (s->owner != p->session)
         return ACTION_TAKE_OVER;
-    return ACTION_FOREIGN;
+    return clean(s) ? ACTION_NONE : ACTION_SET;
 }
 
+/* Nothing was said of it yet. */
 static enum action keep_action(const struct publisher *p, const struct slot *s)
 {
-    enum action a;
-
-    if (!s->kept)
+    if (!s->kept || (s->exists && (s->owner == p->session || !s->ours)))
         return ACTION_NONE;
-    a = ephemeral_action(p, s);
-    return a == ACTION_SET || a == ACTION_FOREIGN ? ACTION_NONE : a;
+    return ephemeral_action(p, s);
 }
 
-static enum action gone_action(const struct publisher *p, const struct slot *s)
+/* What we had advertised goes with the status. */
+static enum action yield_action(const struct publisher *p, const struct slot *s)
 {
-    if (!s->exists)
-        return ACTION_NONE;
-    if (s->owner == p->session || (s->readable && s->ours))
-        return ACTION_DELETE;
-    return ACTION_FOREIGN;
+    return s->exists && s->owner == p->session ? ACTION_DELETE : ACTION_NONE;
 }
 
 enum action slot_action(const struct publisher *p, const struct slot *s)
 {
-    bool read = s->gate == GATE_UNREAD || s->want != WANT_NOTHING ||
-                s->kind == SLOT_PRESENCE;
-
-    if (!s->known)
-        return read ? ACTION_GET : ACTION_NONE;
-    if (gate_shut(s))
+    if (!s->known || s->reread)
+        return ACTION_GET;
+    if (gate_shut(s) || held(p, s))
         return ACTION_NONE;
+    if (partner_is_other(s))
+        return yield_action(p, s);
     switch (s->want) {
     case WANT_NOTHING:
         return keep_action(p, s);
@@ -202,7 +288,7 @@ enum action slot_action(const struct publisher *p, const struct slot *s)
         return slot_is_ephemeral(s) ? ephemeral_action(p, s)
                                     : persistent_action(s);
     case WANT_GONE:
-        return gone_action(p, s);
+        return s->exists ? ACTION_DELETE : ACTION_NONE;
     }
     return ACTION_NONE;
 }
@@ -235,17 +321,9 @@ static enum store_verb verb_of(enum action a)
         return STORE_TAKE_OVER;
     case ACTION_GET:
     case ACTION_NONE:
-    case ACTION_FOREIGN:
         return STORE_GET;
     }
     return STORE_GET;
-}
-
-/* A heartbeat that stays must not overwrite that of a daemon which came
- * meanwhile. */
-static bool overwrites(const struct slot *s, enum action a)
-{
-    return a == ACTION_SET && s->kind != SLOT_HEARTBEAT_PERSISTENT;
 }
 
 int slot_request(struct slot *s, enum action a, struct store_request *r)
@@ -255,11 +333,14 @@ int slot_request(struct slot *s, enum action a, struct store_request *r)
         .token = s->index,
         .path = s->path,
         .data = "",
-        .version = overwrites(s, a) ? -1 : s->version,
+        .version = s->version,
         .ephemeral = slot_is_ephemeral(s),
     };
-    if (a == ACTION_GET)
+    if (a == ACTION_GET) {
+        s->rereading = s->known;
+        s->reread = false;
         return 0;
+    }
     if (a != ACTION_DELETE) {
         if (compose(s) != 0)
             return -1;
@@ -276,8 +357,9 @@ void slot_forget(struct slot *s)
     s->done = 0;
 }
 
-bool slot_finished(const struct slot *s)
+bool slot_finished(const struct publisher *p, const struct slot *s)
 {
     return s->removed && s->place != PLACE_FLIGHT &&
-           (s->want == WANT_NOTHING || clean(s) || s->cause == CAUSE_FOREIGN);
+           (s->want == WANT_NOTHING || clean(s) ||
+            (s->standing == STANDING_HELD && p->footing != FOOTING_CONTESTED));
 }

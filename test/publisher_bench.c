@@ -34,7 +34,8 @@ static void check_seq(void *arg, const char *path, const char *data, size_t len)
     }
 }
 
-void start(struct bench_publisher *w, uint64_t seed)
+void start_refreshing(struct bench_publisher *w, uint64_t seed,
+                      unsigned refresh_ms)
 {
     struct publisher_options o = {
         .root = "/r/s",
@@ -42,6 +43,8 @@ void start(struct bench_publisher *w, uint64_t seed)
         .host = "h1",
         .presence = true,
         .refused_ms = 100,
+        .refresh_ms = refresh_ms,
+        .recheck_ms = 50,
         .wake = await_ring,
         .arg = &w->bell,
     };
@@ -54,6 +57,11 @@ void start(struct bench_publisher *w, uint64_t seed)
     fake_store_on_write(w->store, check_seq, w);
     w->publisher = publisher_start(&o, &e);
     assert_non_null(w->publisher);
+}
+
+void start(struct bench_publisher *w, uint64_t seed)
+{
+    start_refreshing(w, seed, 0);
 }
 
 void start_over(struct bench_publisher *w, const char *path, const char *data,
@@ -112,6 +120,15 @@ void post(struct bench_publisher *w, size_t slot, const char *doc)
     publisher_post(w->publisher, slot, doc, strlen(doc));
 }
 
+size_t add_posted(struct bench_publisher *w, enum slot_kind kind,
+                  const char *name, const char *doc)
+{
+    size_t slot = add_and_take(w, kind, name);
+
+    post(w, slot, doc);
+    return slot;
+}
+
 struct publisher_info info(struct bench_publisher *w)
 {
     struct publisher_info i;
@@ -125,6 +142,14 @@ bool node_is(struct bench_publisher *w, const char *path, const char *data)
     struct fake_node n;
 
     return fake_store_look(w->store, path, &n) && strcmp(n.data, data) == 0;
+}
+
+bool node_begins(struct bench_publisher *w, const char *path, const char *data)
+{
+    struct fake_node n;
+
+    return fake_store_look(w->store, path, &n) &&
+           strncmp(n.data, data, strlen(data)) == 0;
 }
 
 struct fake_node look(struct bench_publisher *w, const char *path)

@@ -1,6 +1,6 @@
 /*
- * Whose a node is: ephemerals across sessions, nodes of an earlier life of
- * ours, nodes of others, and the withdrawal of a presence.
+ * Nodes that live in a session: across sessions, from an earlier life of
+ * ours, and the withdrawal of a presence.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -101,68 +101,21 @@ static void a_persistent_heartbeat_of_ours_is_taken_over(void **state)
     finish(&w);
 }
 
-static void foreign_nodes_are_left_alone(void **state)
-{
-    static const char *const FOREIGN[] = { BEAT_H2, BEAT_WEB2, "garbage" };
-    struct bench_publisher w;
-
-    (void)state;
-    for (size_t i = 0; i < 3; i++) {
-        size_t slot;
-
-        start_over(&w, "/r/s/agents/web-1", FOREIGN[i], 7);
-        slot = add_and_take(&w, SLOT_HEARTBEAT, "web-1");
-        post(&w, slot, BEAT);
-        AWAIT(&w, info(&w).refused == 1);
-        assert_int_equal(info(&w).pending, 1);
-        assert_non_null(strstr(info(&w).trouble, "/r/s/agents/web-1"));
-        assert_int_equal(look(&w, "/r/s/agents/web-1").writes, 1);
-        /* It is tried again when its owner is gone. */
-        fake_store_end_owner(w.store, 7);
-        AWAIT(&w, node_is(&w, "/r/s/agents/web-1", BEAT));
-        AWAIT(&w, info(&w).refused == 0 && info(&w).trouble[0] == '\0');
-        finish(&w);
-    }
-}
-
-static void a_check_does_not_write_over_a_daemons_heartbeat(void **state)
+static void a_withdrawn_presence_goes_and_does_not_come_back(void **state)
 {
     struct bench_publisher w;
+    struct fake_node n;
     size_t slot;
 
     (void)state;
-    start_over(&w, "/r/s/agents/web-1", BEAT, 7);
-    slot = add_and_take(&w, SLOT_HEARTBEAT_PERSISTENT, "web-1");
-    post(&w, slot, BEAT_2);
-    AWAIT(&w, info(&w).refused == 1);
-    assert_int_equal(look(&w, "/r/s/agents/web-1").writes, 1);
-    fake_store_end_owner(w.store, 7);
-    AWAIT(&w, node_is(&w, "/r/s/agents/web-1", BEAT_2));
-    assert_int_equal(look(&w, "/r/s/agents/web-1").owner, 0);
-    finish(&w);
-}
-
-static void a_withdrawn_presence_goes_and_a_foreign_one_stays(void **state)
-{
-    struct bench_publisher w;
-    size_t ours;
-    size_t theirs;
-    struct fake_node n;
-
-    (void)state;
-    start_over(&w, "/r/s/alive/b", ALIVE_WEB2, 7);
-    ours = add_and_take(&w, SLOT_PRESENCE, "a");
-    theirs = add_and_take(&w, SLOT_PRESENCE, "b");
-    post(&w, ours, ALIVE);
+    slot = start_slot(&w, SLOT_PRESENCE, "a");
+    post(&w, slot, ALIVE);
     AWAIT(&w, node_is(&w, "/r/s/alive/a", ALIVE));
-    publisher_withdraw(w.publisher, ours);
+    publisher_withdraw(w.publisher, slot);
     AWAIT(&w, !fake_store_look(w.store, "/r/s/alive/a", &n));
     AWAIT(&w, info(&w).pending == 0);
-    publisher_withdraw(w.publisher, ours);
+    publisher_withdraw(w.publisher, slot);
     assert_int_equal(info(&w).pending, 0);
-    publisher_withdraw(w.publisher, theirs);
-    AWAIT(&w, info(&w).refused == 1);
-    assert_true(node_is(&w, "/r/s/alive/b", ALIVE_WEB2));
     finish(&w);
 }
 
@@ -201,23 +154,6 @@ static void a_withdrawal_overtakes_a_post_that_was_not_sent(void **state)
     finish(&w);
 }
 
-static void a_stop_does_not_wait_for_what_is_refused(void **state)
-{
-    struct bench_publisher w;
-    uint64_t begun;
-    size_t slot;
-
-    (void)state;
-    start_over(&w, "/r/s/agents/web-1", BEAT_WEB2, 7);
-    slot = add_and_take(&w, SLOT_HEARTBEAT, "web-1");
-    post(&w, slot, BEAT);
-    AWAIT(&w, info(&w).refused == 1);
-    begun = clock_mono_ms();
-    assert_int_equal(publisher_stop(w.publisher, 60000, 50), STORE_CLOSED);
-    assert_true(clock_mono_ms() - begun < 10000);
-    fake_store_free(w.store);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,12 +162,9 @@ int main(void)
         cmocka_unit_test(an_untouched_presence_is_taken_over_without_a_gap),
         cmocka_unit_test(a_heartbeat_of_an_earlier_life_is_taken_over),
         cmocka_unit_test(a_persistent_heartbeat_of_ours_is_taken_over),
-        cmocka_unit_test(foreign_nodes_are_left_alone),
-        cmocka_unit_test(a_check_does_not_write_over_a_daemons_heartbeat),
-        cmocka_unit_test(a_withdrawn_presence_goes_and_a_foreign_one_stays),
+        cmocka_unit_test(a_withdrawn_presence_goes_and_does_not_come_back),
         cmocka_unit_test(a_presence_of_an_earlier_life_is_withdrawn_too),
         cmocka_unit_test(a_withdrawal_overtakes_a_post_that_was_not_sent),
-        cmocka_unit_test(a_stop_does_not_wait_for_what_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,12 @@
  * Every slot is read before it is first written: what was there (since, seq,
  * the owner) goes to the loop as an event, and the slot is written only when
  * the loop posted after that event.  An outcome that is uncertain is cleared
- * up by reading, and so is every slot after a new session.
+ * up by reading, and so is every slot after a new session.  Each is read
+ * again now and then: what others did to it is repaired and said (`drift`).
+ *
+ * A node of another agent whose heartbeat exists is left alone (`conflict`),
+ * and nothing at all is written while another agent holds the heartbeat of
+ * our id.  No write is blind: each names the version that it is to follow.
  */
 struct publisher;
 struct watchdog;
@@ -36,6 +41,9 @@ struct publisher_options {
     const char *host;        /* copied */
     bool presence;           /* make <root>/alive too */
     unsigned refused_ms;     /* wait after a refusal; 0: 30 s */
+    unsigned refresh_ms;     /* every node is re-read over it; 0: never */
+    unsigned recheck_ms;     /* how often to see if another agent lives that
+                                holds nodes of ours; 0: 5 s */
     void (*wake)(void *arg); /* events wait, or nothing is pending any more;
                                 called on the publisher's thread; must not
                                 wait */
@@ -83,9 +91,20 @@ void publisher_post(struct publisher *p, size_t slot, const char *doc,
  * Thread: any. */
 void publisher_withdraw(struct publisher *p, size_t slot);
 
-/* What was found at the first reading of a slot. */
+/*
+ * Looks once, in the background, for nodes that nobody keeps any more: status
+ * documents of this agent without a slot are told as events (ORPHAN), and
+ * presence nodes of our session without one are deleted.  To be called when
+ * all slots are there.  Thread: loop.
+ */
+void publisher_seek_orphans(struct publisher *p);
+
+/* What was found at the first reading of a slot; or a document of ours
+ * without a slot. */
 struct publisher_event {
-    size_t slot;
+    bool orphan;
+    char name[64]; /* of an orphan */
+    size_t slot;   /* of all others */
     bool exists;
     int64_t owner; /* ephemeralOwner; 0: persistent */
     struct document_seen seen;
@@ -94,14 +113,29 @@ struct publisher_event {
 /* Moves one event to OUT; false when there is none.  Thread: loop. */
 bool publisher_take(struct publisher *p, struct publisher_event *out);
 
+/* Who holds a node of ours.  "" where it cannot be told. */
+struct publisher_holder {
+    char agent[256];
+    char host[256];
+};
+
+/* True while the slot's node is another agent's (OUT says whose) or the
+ * heartbeat of our id is.  Thread: any. */
+bool publisher_conflict(struct publisher *p, size_t slot,
+                        struct publisher_holder *out);
+
 struct publisher_info {
     struct store_status store;
-    size_t pending;   /* slots whose node is not yet as posted */
+    size_t pending;   /* slots whose node is not yet as posted, without those
+                         that are left to another agent */
     size_t in_flight; /* requests under way */
     uint64_t writes_ok;
     uint64_t writes_failed;
     uint64_t oldest_pending_ms; /* age of the oldest unfinished post */
     unsigned refused;           /* slots that ZooKeeper keeps refusing */
+    unsigned conflicts;         /* slots left to another agent just now */
+    bool seeking;               /* orphans, and not yet through */
+    uint64_t drifts;            /* what others did to our nodes, so far */
     char trouble[256];          /* the last refusal, for people; "" */
 };
 
