@@ -128,6 +128,19 @@ static void say(struct once *o, const char *text)
     snprintf(o->publishing, sizeof o->publishing, "%s", text);
 }
 
+static const char *host_name(const char *host)
+{
+    return host[0] != '\0' ? host : "an unknown host";
+}
+
+static void leave_to_agent(struct once *o, const char *host)
+{
+    o->left_to_agent = true;
+    snprintf(o->publishing, sizeof o->publishing,
+             "left to the running agent %.64s on %.120s", fleet_id(o->fleet),
+             host_name(host));
+}
+
 static void on_found(void *arg, struct member *m,
                      const struct publisher_event *e)
 {
@@ -141,10 +154,7 @@ static void on_found(void *arg, struct member *m,
         return;
     /* An ephemeral heartbeat: a daemon of this id has a session. */
     o->publish = false;
-    o->left_to_agent = true;
-    snprintf(o->publishing, sizeof o->publishing,
-             "left to the running agent %.64s on %.120s", fleet_id(o->fleet),
-             e->seen.host[0] != '\0' ? e->seen.host : "an unknown host");
+    leave_to_agent(o, e->seen.host);
 }
 
 static const struct fleet_hooks HOOKS = {
@@ -197,6 +207,30 @@ static void give_up(struct once *o, const struct publisher_info *info)
     o->over = true;
 }
 
+/* What another agent holds is none of our business, but worth a word. */
+static void say_published(struct once *o)
+{
+    struct publisher_holder holder = { "", "" };
+    struct publisher_holder one;
+    size_t n = 0;
+    for (size_t i = 0; i < o->nchecks; i++)
+        if (fleet_conflict(o->fleet, o->checks[i].member, &one)) {
+            holder = one;
+            n++;
+        }
+    if (n == 0) {
+        say(o, "published");
+        return;
+    }
+    if (strcmp(holder.agent, fleet_id(o->fleet)) == 0) {
+        leave_to_agent(o, holder.host);
+        return;
+    }
+    snprintf(o->publishing, sizeof o->publishing,
+             "published, but for %zu of %zu that agent %.64s on %.100s holds",
+             n, o->nchecks, holder.agent, host_name(holder.host));
+}
+
 /* One step on the way to `over`, once everything is settled. */
 static void publish_step(struct once *o, uint64_t now)
 {
@@ -211,8 +245,10 @@ static void publish_step(struct once *o, uint64_t now)
     if (!o->posted && o->heartbeat_found && o->nfound == o->nchecks)
         post_all(o);
     fleet_publisher_info(o->fleet, &info);
-    if (o->posted && info.pending == 0) {
-        say(o, "published");
+    /* Of what left the config, later runs find what this one does not. */
+    if (o->posted && info.pending == 0 &&
+        (!info.seeking || now >= o->publish_until_mono_ms)) {
+        say_published(o);
         o->over = true;
     } else if (now >= o->publish_until_mono_ms) {
         give_up(o, &info);
@@ -375,6 +411,8 @@ static int add_checks(struct once *o, struct err *e)
         c->member->user = c;
         c->retry_mono_ms = now;
     }
+    if (o->options->nnames == 0)
+        fleet_seek_orphans(o->fleet);
     return 0;
 }
 

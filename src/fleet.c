@@ -293,6 +293,7 @@ void fleet_probe(struct fleet *f, struct member *m, uint64_t round,
     m->busy = true;
     m->job_mono_ms = now_mono_ms;
     f->jobs++;
+    f->round = round;
     worker_post(f->workers[m->worker], n->target, &job);
 }
 

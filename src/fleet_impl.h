@@ -47,6 +47,7 @@ struct fleet {
     size_t capacity;
     size_t count;
     size_t jobs;
+    uint64_t round; /* of the last job */
     uint32_t generation;
     /* By publisher slot: whose event it is. */
     struct entry **by_slot;

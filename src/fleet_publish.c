@@ -6,12 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/clock.h"
 #include "agent/config.h"
+#include "agent/log.h"
 #include "agent/session_file.h"
 #include "agent/store_zk.h"
 #include "fleet_impl.h"
 
 #include "agent/fleet.h"
+
+/* Another agent is looked for at most so often, and within its session. */
+#define RECHECK_MS 5000
 
 /*
  * What lives in the session, beyond what the id says.  With another root, or
@@ -48,6 +53,11 @@ int fleet_start_publisher(struct fleet *f, const struct config *c,
         .agent = f->id,
         .host = f->host,
         .presence = f->presence,
+        .refresh_ms =
+            f->options.persistent_heartbeat ? 0 : c->zookeeper.refresh_ms,
+        .recheck_ms = c->zookeeper.session_timeout_ms < RECHECK_MS
+                          ? c->zookeeper.session_timeout_ms
+                          : RECHECK_MS,
         .wake = f->options.wake,
         .arg = f->options.wake_arg,
     };
@@ -115,8 +125,67 @@ int fleet_take_slots(struct fleet *f, struct entry *n, struct err *e)
     return 0;
 }
 
+/* ------------------------------------------------------------- orphans */
+
+static bool is_watched(const struct fleet *f, const char *name)
+{
+    for (size_t i = 0; i < f->nentries; i++)
+        if (f->entries[i] != NULL &&
+            strcmp(f->entries[i]->member.instance.config->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* An instance that left the config while no agent ran ends like one that
+ * leaves it now: as fleet_remove does, from what its document says. */
+static void end_orphan(struct fleet *f, const struct publisher_event *e)
+{
+    const struct document_status d = {
+        .instance = e->name,
+        .address = e->seen.address,
+        .status = STATUS_UNKNOWN,
+        .reason = REASON_REMOVED,
+        .detail = "no longer configured",
+        .since_wall_ms =
+            e->seen.status == STATUS_UNKNOWN && e->seen.since_wall_ms > 0
+                ? e->seen.since_wall_ms
+                : clock_wall_ms(),
+        .checked_wall_ms = e->seen.checked_wall_ms,
+        .rtt_us = -1,
+        .role = e->seen.role,
+        .version = e->seen.version,
+        .agent = f->id,
+        .round = f->round,
+    };
+    struct err err;
+    char doc[DOCUMENT_MAX];
+    if (is_watched(f, e->name))
+        return;
+    size_t len = document_status(&d, doc, sizeof doc);
+    size_t slot = len > 0
+                      ? publisher_add(f->publisher, SLOT_STATUS, e->name, &err)
+                      : NO_SLOT;
+    if (slot == NO_SLOT)
+        return; /* no memory now: the next start finds it again */
+    publisher_post(f->publisher, slot, doc, len);
+    publisher_remove(f->publisher, slot);
+    LOG_EVENT(LOG_LEVEL_INFO, "orphan", LOG_STR("instance", e->name),
+              LOG_STR("address", e->seen.address),
+              LOG_STR("status", status_name(e->seen.status)));
+}
+
+void fleet_seek_orphans(struct fleet *f)
+{
+    if (f->publisher != NULL)
+        publisher_seek_orphans(f->publisher);
+}
+
 static void take_event(struct fleet *f, const struct publisher_event *e)
 {
+    if (e->orphan) {
+        end_orphan(f, e);
+        return;
+    }
     if (e->slot == f->heartbeat_slot) {
         f->heartbeat_found = true;
         f->options.hooks->found(f->options.hooks_arg, NULL, e);
@@ -210,6 +279,14 @@ void fleet_heartbeat(struct fleet *f, const struct document_heartbeat *d)
 bool fleet_publishing(const struct fleet *f)
 {
     return f->publisher != NULL;
+}
+
+bool fleet_conflict(const struct fleet *f, const struct member *m,
+                    struct publisher_holder *out)
+{
+    return f->publisher != NULL &&
+           publisher_conflict(f->publisher, entry_of_const(m)->status_slot,
+                              out);
 }
 
 void fleet_publisher_info(const struct fleet *f, struct publisher_info *out)

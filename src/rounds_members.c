@@ -156,6 +156,7 @@ struct rounds *rounds_start(const struct config *config, void (*wake)(void *),
     for (size_t i = 0; i < config->ninstances; i++)
         if (add_member(r, config->instances[i], e) == NULL)
             goto stop;
+    fleet_seek_orphans(r->fleet);
     r->round_mono_ms = r->next_round_mono_ms = clock_mono_ms();
     place_all(r, r->round_mono_ms);
     return r;
@@ -310,6 +311,8 @@ void rounds_dump(struct rounds *r, uint64_t now_mono_ms)
         LOG_UINT("zk_oldest_pending_ms", info.oldest_pending_ms),
         LOG_UINT("zk_writes_ok", info.writes_ok),
         LOG_UINT("zk_writes_failed", info.writes_failed),
+        LOG_UINT("zk_drifts", info.drifts),
+        LOG_UINT("zk_conflicts", info.conflicts),
         LOG_UINT("zk_reapers", info.store.reapers),
         LOG_INT("rss_kb", process_rss_kb()),
         LOG_UINT("instances", fleet_count(r->fleet)),

@@ -117,6 +117,14 @@ unsigned fleet_workers(const struct fleet *f);
 /* What a busy member's job is doing: "queued", "connect", … */
 const char *fleet_phase(const struct member *m);
 
+/* When all members are there: instances that left the config while no agent
+ * ran are published as removed, in the background. */
+void fleet_seek_orphans(struct fleet *f);
+
+/* True while another agent holds the member's document; OUT says which. */
+bool fleet_conflict(const struct fleet *f, const struct member *m,
+                    struct publisher_holder *out);
+
 bool fleet_publishing(const struct fleet *f);
 /* All zero without ZooKeeper. */
 void fleet_publisher_info(const struct fleet *f, struct publisher_info *out);

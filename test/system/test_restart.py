@@ -128,6 +128,34 @@ def test_what_changed_meanwhile_is_published_in_the_resumed_session(
     agent.stop()
 
 
+def test_the_presence_of_who_left_the_config_goes(
+        make_keeper, make_agent, redis_server, tree, state):
+    at = redis_server.address
+    agent = make_keeper({"r": at, "leaves": at, "also": at})
+    for name in ("leaves", "also"):
+        wait_until(lambda: tree.alive(name), f"alive/{name}")
+    session = tree.owner("alive/r")
+    other = make_agent({"theirs": at}, tree, agent={"id": "agent-2"},
+                       zookeeper={"presence": "yes"})
+    wait_until(lambda: tree.alive("theirs"), "alive/theirs")
+    agent.stop()
+    agent.rewrite(agent.config.read_text().replace("[redis:leaves]",
+                                                   "[redis:comes]")
+                  .replace("[redis:also]", "[redis:new]"))
+    with watching(tree, *NODES, "alive/theirs") as watchers:
+        agent.start()
+        wait_until(lambda: tree.children("alive") ==
+                   ["comes", "new", "r", "theirs"],
+                   lambda: tree.children("alive"))
+        settled(agent, tree)
+    for w in watchers:
+        w.check_untouched()
+    wait_until(lambda: len(agent.events("orphan")) >= 2, "orphans said")
+    assert owners(tree) == {session}
+    agent.stop()
+    other.stop()
+
+
 @pytest.mark.parametrize("before, after", [
     ("presence = yes", "presence = no"), ("root = /", "root = /other-")])
 def test_what_another_config_would_not_care_for_ends_with_its_session(
