@@ -25,41 +25,13 @@
 #include "agent/config.h"
 #include "agent/fleet.h"
 #include "agent/log.h"
+#include "check_once_impl.h"
 #include "check_once_limits.h"
 #include "log_options.h"
 
 #include "agent/agent.h"
 
 #define LOG_CLOSE_MS 100
-
-/* One chosen instance. */
-struct check {
-    struct member *member;
-    unsigned attempts;
-    uint64_t retry_mono_ms; /* 0: none is due */
-    bool done;
-};
-
-struct once {
-    const struct agent_once_options *options;
-    struct config *config;
-    struct fleet *fleet;
-    struct check *checks;
-    size_t nchecks;
-    size_t ndone;
-    size_t nfound;
-    uint64_t publish_until_mono_ms; /* 0: still probing */
-    bool heartbeat_found;
-    bool posted;
-    bool publish; /* still meant to */
-    bool over;
-    char publishing[256];
-    bool publish_failed;
-    bool left_to_agent;
-    uv_loop_t loop;
-    uv_timer_t timer;
-    uv_async_t async;
-};
 
 /* ---------------------------------------------------------------- judging */
 
@@ -121,139 +93,10 @@ static void on_result(void *arg, struct member *m, const struct result *r,
         c->retry_mono_ms = m->job_mono_ms + config->retry_interval_ms;
 }
 
-/* ------------------------------------------------------------- publishing */
-
-static void say(struct once *o, const char *text)
-{
-    snprintf(o->publishing, sizeof o->publishing, "%s", text);
-}
-
-static const char *host_name(const char *host)
-{
-    return host[0] != '\0' ? host : "an unknown host";
-}
-
-static void leave_to_agent(struct once *o, const char *host)
-{
-    o->left_to_agent = true;
-    snprintf(o->publishing, sizeof o->publishing,
-             "left to the running agent %.64s on %.120s", fleet_id(o->fleet),
-             host_name(host));
-}
-
-static void on_found(void *arg, struct member *m,
-                     const struct publisher_event *e)
-{
-    struct once *o = arg;
-    if (m != NULL) {
-        o->nfound++;
-        return;
-    }
-    o->heartbeat_found = true;
-    if (!e->exists || e->owner == 0)
-        return;
-    /* An ephemeral heartbeat: a daemon of this id has a session. */
-    o->publish = false;
-    leave_to_agent(o, e->seen.host);
-}
-
 static const struct fleet_hooks HOOKS = {
     .result = on_result,
-    .found = on_found,
+    .found = once_found,
 };
-
-/*
- * Vouches for all documents of this id until three periods of cron from now;
- * so a run over a part of the instances leaves it alone.
- */
-static void post_heartbeat(struct once *o)
-{
-    int64_t now = clock_wall_ms();
-    struct document_heartbeat d = {
-        .agent = fleet_id(o->fleet),
-        .host = fleet_host(o->fleet),
-        .pid = (long)getpid(),
-        .started_wall_ms = now,
-        .round = 1,
-        .interval_ms = o->config->agent.interval_ms,
-        .time_wall_ms = now,
-        .instances = o->nchecks,
-    };
-    if (o->nchecks < o->config->ninstances)
-        return;
-    fleet_tally(o->fleet, d.by_status);
-    fleet_heartbeat(o->fleet, &d);
-}
-
-static void post_all(struct once *o)
-{
-    for (size_t i = 0; i < o->nchecks; i++) {
-        instance_adopt_since(&o->checks[i].member->instance);
-        fleet_post(o->fleet, o->checks[i].member);
-    }
-    post_heartbeat(o);
-    o->posted = true;
-}
-
-static void give_up(struct once *o, const struct publisher_info *info)
-{
-    const char *why =
-        info->trouble[0] != '\0' ? info->trouble : info->store.why;
-    snprintf(o->publishing, sizeof o->publishing,
-             "not published within %u ms: %.200s",
-             o->config->zookeeper.publish_timeout_ms,
-             why[0] != '\0' ? why : store_state_name(info->store.state));
-    o->publish_failed = true;
-    o->over = true;
-}
-
-/* What another agent holds is none of our business, but worth a word. */
-static void say_published(struct once *o)
-{
-    struct publisher_holder holder = { "", "" };
-    struct publisher_holder one;
-    size_t n = 0;
-    for (size_t i = 0; i < o->nchecks; i++)
-        if (fleet_conflict(o->fleet, o->checks[i].member, &one)) {
-            holder = one;
-            n++;
-        }
-    if (n == 0) {
-        say(o, "published");
-        return;
-    }
-    if (strcmp(holder.agent, fleet_id(o->fleet)) == 0) {
-        leave_to_agent(o, holder.host);
-        return;
-    }
-    snprintf(o->publishing, sizeof o->publishing,
-             "published, but for %zu of %zu that agent %.64s on %.100s holds",
-             n, o->nchecks, holder.agent, host_name(holder.host));
-}
-
-/* One step on the way to `over`, once everything is settled. */
-static void publish_step(struct once *o, uint64_t now)
-{
-    struct publisher_info info;
-    if (!o->publish) {
-        o->over = true;
-        return;
-    }
-    if (o->publish_until_mono_ms == 0)
-        o->publish_until_mono_ms =
-            now + o->config->zookeeper.publish_timeout_ms;
-    if (!o->posted && o->heartbeat_found && o->nfound == o->nchecks)
-        post_all(o);
-    fleet_publisher_info(o->fleet, &info);
-    /* Of what left the config, later runs find what this one does not. */
-    if (o->posted && info.pending == 0 &&
-        (!info.seeking || now >= o->publish_until_mono_ms)) {
-        say_published(o);
-        o->over = true;
-    } else if (now >= o->publish_until_mono_ms) {
-        give_up(o, &info);
-    }
-}
 
 /* ------------------------------------------------------------------- loop */
 
@@ -288,7 +131,7 @@ static void go_on(struct once *o)
     uint64_t now = clock_mono_ms();
     probe_due(o, now);
     if (o->ndone == o->nchecks)
-        publish_step(o, now);
+        once_publish_step(o, now);
     if (o->over) {
         uv_stop(&o->loop);
         return;
@@ -479,9 +322,9 @@ static int start(struct once *o, struct err *e)
         return -1;
     o->publish = o->options->publish && o->config->zookeeper.enabled;
     if (!o->config->zookeeper.enabled)
-        say(o, "not configured");
+        once_say(o, "not configured");
     else if (!o->publish)
-        say(o, "not asked for");
+        once_say(o, "not asked for");
     if (start_loop(o, e) != 0)
         return -1;
     return start_fleet(o, e);

@@ -249,7 +249,7 @@ static void a_conflict_holds_up_neither_a_stop_nor_a_removal(void **state)
     post(&w, take(&w).slot, STATUS_A);
     AWAIT(&w, info(&w).conflicts == 1);
     begun = clock_mono_ms();
-    assert_true(publisher_stop(w.publisher, 60000, 50));
+    assert_int_equal(publisher_stop(w.publisher, 60000, 50), STORE_CLOSED);
     assert_true(clock_mono_ms() - begun < 20000);
     assert_true(node_is(&w, "/r/s/instances/a", STATUS_WEB2));
     fake_store_free(w.store);

@@ -223,7 +223,7 @@ static void a_stop_does_not_wait_for_a_contested_heartbeat(void **state)
     post_all(&w);
     AWAIT(&w, info(&w).conflicts == 1);
     begun = clock_mono_ms();
-    assert_true(publisher_stop(w.publisher, 60000, 50));
+    assert_int_equal(publisher_stop(w.publisher, 60000, 50), STORE_CLOSED);
     assert_true(clock_mono_ms() - begun < 20000);
     assert_true(node_is(&w, PATH, BEAT_H2));
     fake_store_free(w.store);
