@@ -1,7 +1,6 @@
 """Fixtures: real servers and the real program, gone when a test ends."""
 
 import itertools
-import os
 import resource
 import shutil
 import tempfile
@@ -12,6 +11,7 @@ import pytest
 
 import agentproc
 from agentproc import Agent, config_text
+from common import zookeeper_keys
 from daemonproc import Daemon
 from ensemble import Ensemble
 from peers import Peer, ScriptedRedis
@@ -142,11 +142,6 @@ def any_own_tree(request):
         {"standalone": "own_tree", "ensemble": "ensemble_tree"}[request.param])
 
 
-def zookeeper_keys(tree, **keys):
-    return {"servers": tree.server.address, "root": tree.root,
-            "session_timeout": "6s", **keys}
-
-
 @pytest.fixture
 def make_agent(tmp_path, request, numbers):
     """An agent on INSTANCES, publishing to TREE if given; started.
@@ -203,6 +198,3 @@ def write_config(tmp_path, numbers, agent_id):
         path.write_text(config_text(instances, agent, keys, defaults))
         return path
     return write
-
-
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from agentproc import config_text, run
-from conftest import zookeeper_keys
+from common import zookeeper_keys
 from waiting import wait_until
 
 QUICK = {"refresh": "1s", "presence": "yes"}

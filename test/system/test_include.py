@@ -8,7 +8,7 @@ import pytest
 
 import agentproc
 from agentproc import config_text, render
-from conftest import needs_root
+from common import needs_root
 from process import proc_status
 from waiting import wait_until
 

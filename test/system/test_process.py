@@ -11,7 +11,7 @@ import pytest
 import agentproc
 import freezing
 from agentproc import config_text
-from conftest import needs_root, zookeeper_keys
+from common import needs_root, zookeeper_keys
 from peers import Dripping, Peer
 from ports import reserve_port
 from process import proc_status

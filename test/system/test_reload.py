@@ -3,7 +3,7 @@
 import statistics
 
 from agentproc import config_text, render
-from conftest import zookeeper_keys
+from common import zookeeper_keys
 from waiting import wait_until
 
 TURNS = 100

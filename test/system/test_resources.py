@@ -12,7 +12,7 @@ import pytest
 
 import agentproc
 from agentproc import config_text
-from conftest import needs_root
+from common import needs_root
 from waiting import hold, wait_until
 
 CLOEXEC = 0o2000000

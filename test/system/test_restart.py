@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import agentproc
-from conftest import needs_root
+from common import needs_root
 from waiting import wait_until
 from watching import watching
 

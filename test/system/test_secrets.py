@@ -11,7 +11,7 @@ import pytest
 
 import agentproc
 from agentproc import config_text, write_secret
-from conftest import needs_root, zookeeper_keys
+from common import needs_root, zookeeper_keys
 from waiting import wait_until
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]

@@ -7,7 +7,7 @@ import redis
 
 import documents
 from agentproc import config_text
-from conftest import zookeeper_keys
+from common import zookeeper_keys
 from documents import moment
 from peers import (MASTER_INFO, REPLICA_INFO, REPLID, Full, Peer,
                    ScriptedRedis, closes_after_request, closes_at_once,

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from agentproc import agent_bin
-from conftest import needs_root, zookeeper_keys
+from common import needs_root, zookeeper_keys
 from daemonproc import children_of, wait_gone
 from process import proc_status
 from waiting import hold, wait_until
