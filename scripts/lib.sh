@@ -1,4 +1,5 @@
-# Sourced by scripts/demo, scripts/fuzz, scripts/test and .ci/run; stands in the top folder.
+# Sourced by scripts/demo, scripts/fuzz, scripts/soak, scripts/test and .ci/run;
+# stands in the top folder.
 #
 # begin_tests comes before everything that counts: results go, one line
 # "passed failed" a step, to the file $TALLY in a scratch folder that is $TMPDIR
@@ -116,7 +117,8 @@ system_tests()
     rm -f "$report"
     AGENT_BIN=$PWD/$dir/sentinel-agent "$PYTHON" -m pytest -q \
         -p no:cacheprovider --basetemp="$TMPDIR/${dir#build-}" \
-        --junitxml="$report" -n "${JOBS:-4}" -rs test/system "$@" || true
+        --junitxml="$report" -n "${JOBS:-4}" -rs test/system test/soak "$@" ||
+        true
     count_junit "$report" "system tests"
 }
 

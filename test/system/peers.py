@@ -82,10 +82,15 @@ class Peer:
                 pass
 
 
-def reset(connection):
-    """Ends a connection with RST."""
+def end_with_reset(connection):
+    """However it is closed: with RST."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                           struct.pack("ii", 1, 0))
+
+
+def reset(connection):
+    """Ends a connection with RST."""
+    end_with_reset(connection)
     connection.close()
 
 

@@ -109,7 +109,8 @@ def test_killed_and_restarted_it_gets_what_changed_meanwhile(
 def test_an_expired_session_is_replaced_and_everything_made_anew(
         make_agent, make_redis, any_tree):
     r = make_redis()
-    agent = make_agent({"r": r.address}, any_tree, zookeeper={"presence": "yes"})
+    agent = make_agent({"r": r.address}, any_tree,
+                       zookeeper={"presence": "yes"})
     first = any_tree.wait_status("r", "up", "ok", when=lambda d: d["version"])
     wait_until(lambda: any_tree.alive("r"), "alive/r")
     any_tree.wait_round("agent-1")
