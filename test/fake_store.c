@@ -352,15 +352,6 @@ void fake_store_connect(struct fake_store *f)
     pthread_mutex_unlock(&f->lock);
 }
 
-void fake_store_resume(struct fake_store *f, int64_t session)
-{
-    pthread_mutex_lock(&f->lock);
-    f->last_session = session - 1;
-    f->status.resumed = true;
-    pthread_mutex_unlock(&f->lock);
-    fake_store_connect(f);
-}
-
 static void lose_answers(struct fake_store *f)
 {
     for (size_t i = 0; i < f->nanswers; i++) {

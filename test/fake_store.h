@@ -33,8 +33,6 @@ void fake_store_free(struct fake_store *f);
 struct store *fake_store_seam(struct fake_store *f);
 
 void fake_store_connect(struct fake_store *f);
-/* … with SESSION, which an earlier process began. */
-void fake_store_resume(struct fake_store *f, int64_t session);
 /* What waits to be collected becomes uncertain. */
 void fake_store_disconnect(struct fake_store *f);
 /* The session ends, with its nodes, and another begins.  LOSE: what waits to

@@ -201,6 +201,19 @@ static void check_config(const struct config *c)
     HOLDS(c->zookeeper.enabled == (c->zookeeper.nservers > 0));
 }
 
+/* The one comment in what is printed: what was included stands there. */
+static void drop_include(char *text, size_t *len)
+{
+    char *line = strstr(text, "\n; include = ");
+    size_t size;
+
+    if (!line)
+        return;
+    size = strcspn(line + 1, "\n") + 1;
+    memmove(line, line + size, strlen(line + size) + 1);
+    *len -= size;
+}
+
 static char *print(const struct config *c, size_t *len)
 {
     char *text = NULL;
@@ -209,6 +222,7 @@ static char *print(const struct config *c, size_t *len)
     HOLDS(f);
     config_print(c, f);
     HOLDS(fclose(f) == 0);
+    drop_include(text, len);
     return text;
 }
 
