@@ -1,25 +1,17 @@
 /*
- * The store in memory.  One mutex; nodes in a flat array, parents checked by
- * their paths.  Faults come from a seeded generator, so that a failing run
- * can be repeated as far as the threads allow.
+ * The store in memory.  One mutex over a tree (fake_tree.c).  Faults come from
+ * a seeded generator, so that a failing run can be repeated as far as the
+ * threads allow.
  */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/clock.h"
-
 #include "fake_store.h"
+#include "fake_tree.h"
 
-#define NODES  256
 #define WINDOW 16 /* small, so that it is full at times */
-
-struct entry {
-    char path[128];
-    bool exists;
-    struct fake_node node;
-};
 
 struct answer {
     struct store_reply reply;
@@ -29,8 +21,7 @@ struct answer {
 struct fake_store {
     struct store base;
     pthread_mutex_t lock;
-    struct entry entries[NODES];
-    size_t nentries;
+    struct fake_tree tree;
     struct answer answers[WINDOW];
     struct answer lent[WINDOW];
     size_t nanswers;
@@ -59,102 +50,11 @@ static unsigned roll(struct fake_store *f)
     return (unsigned)(f->random >> 33) % 1000;
 }
 
-static struct entry *entry_at(struct fake_store *f, const char *path)
-{
-    struct entry *e;
-
-    for (size_t i = 0; i < f->nentries; i++)
-        if (strcmp(f->entries[i].path, path) == 0)
-            return &f->entries[i];
-    if (f->nentries == NODES)
-        abort();
-    e = &f->entries[f->nentries++];
-    snprintf(e->path, sizeof e->path, "%s", path);
-    return e;
-}
-
-static bool has_parent(struct fake_store *f, const char *path)
-{
-    char parent[128];
-    char *slash;
-
-    snprintf(parent, sizeof parent, "%s", path);
-    slash = strrchr(parent, '/');
-    if (slash == parent)
-        return true;
-    *slash = '\0';
-    return entry_at(f, parent)->exists;
-}
-
-static void store_data(struct entry *e, const char *data, size_t len)
-{
-    memcpy(e->node.data, data, len);
-    e->node.data[len] = '\0';
-    e->node.len = len;
-    e->node.mtime_wall_ms = clock_wall_ms();
-    e->node.writes++;
-}
-
-static void vanish(struct entry *e)
-{
-    e->exists = false;
-    e->node.disappeared++;
-}
-
-static enum store_code create(struct fake_store *f, struct entry *e,
-                              const struct store_request *r, bool ephemeral)
-{
-    if (e->exists)
-        return STORE_NODE_EXISTS;
-    if (!has_parent(f, r->path))
-        return STORE_NO_NODE;
-    e->exists = true;
-    e->node.version = 0;
-    e->node.owner = ephemeral ? f->status.session : 0;
-    store_data(e, r->data, r->len);
-    return STORE_OK;
-}
-
-static enum store_code check(const struct entry *e,
-                             const struct store_request *r)
-{
-    if (!e->exists)
-        return STORE_NO_NODE;
-    if (r->version != -1 && r->version != e->node.version)
-        return STORE_BAD_VERSION;
-    return STORE_OK;
-}
-
 static enum store_code apply(struct fake_store *f,
                              const struct store_request *r)
 {
-    struct entry *e = entry_at(f, r->path);
-    enum store_code code = check(e, r);
+    enum store_code code = fake_tree_apply(&f->tree, r, f->status.session);
 
-    switch (r->verb) {
-    case STORE_GET:
-    case STORE_LIST:
-        return e->exists ? STORE_OK : STORE_NO_NODE;
-    case STORE_SET:
-        if (code == STORE_OK) {
-            e->node.version++;
-            store_data(e, r->data, r->len);
-        }
-        break;
-    case STORE_CREATE:
-        code = create(f, e, r, r->ephemeral);
-        break;
-    case STORE_DELETE:
-        if (code == STORE_OK)
-            vanish(e);
-        return code;
-    case STORE_TAKE_OVER:
-        if (code == STORE_OK) {
-            e->exists = false;
-            code = create(f, e, r, true);
-        }
-        break;
-    }
     if (code == STORE_OK && f->on_write != NULL && r->len > 0)
         f->on_write(f->on_write_arg, r->path, r->data, r->len);
     return code;
@@ -183,33 +83,14 @@ static enum store_code decide(struct fake_store *f,
     return apply(f, r);
 }
 
-static size_t list(struct fake_store *f, const char *path, char *out,
-                   size_t size)
-{
-    size_t above = strlen(path);
-    size_t len = 0;
-
-    for (size_t i = 0; i < f->nentries; i++) {
-        const char *child = f->entries[i].path;
-
-        if (!f->entries[i].exists || strncmp(child, path, above) != 0 ||
-            child[above] != '/' || strchr(child + above + 1, '/') != NULL)
-            continue;
-        if (len + strlen(child + above + 1) + 1 > size)
-            abort();
-        strcpy(out + len, child + above + 1);
-        len += strlen(child + above + 1) + 1;
-    }
-    return len;
-}
-
 static void fill_answer(struct fake_store *f, const struct store_request *r,
                         struct answer *a)
 {
-    const struct entry *e = entry_at(f, r->path);
+    const struct fake_entry *e = fake_tree_at(&f->tree, r->path);
 
     if (r->verb == STORE_LIST) {
-        a->reply.len = list(f, r->path, a->data, sizeof a->data);
+        a->reply.len =
+            fake_tree_list(&f->tree, r->path, a->data, sizeof a->data);
         return;
     }
     a->reply.version = e->node.version;
@@ -288,10 +169,10 @@ static enum store_end fake_close(struct store *s, unsigned budget_ms)
     pthread_mutex_lock(&f->lock);
     f->closed = true;
     s->wake = NULL;
-    for (size_t i = 0; i < f->nentries; i++)
-        if (f->entries[i].exists && f->entries[i].node.owner != 0 &&
-            f->entries[i].node.owner == f->status.session)
-            vanish(&f->entries[i]);
+    for (size_t i = 0; i < f->tree.nentries; i++)
+        if (f->tree.entries[i].exists && f->tree.entries[i].node.owner != 0 &&
+            f->tree.entries[i].node.owner == f->status.session)
+            fake_entry_vanish(&f->tree.entries[i]);
     mute = f->mute;
     pthread_mutex_unlock(&f->lock);
     return mute ? STORE_LEFT : STORE_CLOSED;
@@ -371,9 +252,9 @@ void fake_store_disconnect(struct fake_store *f)
 
 static void end_owner(struct fake_store *f, int64_t owner)
 {
-    for (size_t i = 0; i < f->nentries; i++)
-        if (f->entries[i].exists && f->entries[i].node.owner == owner)
-            vanish(&f->entries[i]);
+    for (size_t i = 0; i < f->tree.nentries; i++)
+        if (f->tree.entries[i].exists && f->tree.entries[i].node.owner == owner)
+            fake_entry_vanish(&f->tree.entries[i]);
 }
 
 void fake_store_expire(struct fake_store *f, bool lose)
@@ -430,37 +311,37 @@ void fake_store_put(struct fake_store *f, const char *path, const char *data,
                     int64_t owner)
 {
     char level[128];
-    struct entry *e;
+    struct fake_entry *e;
 
     pthread_mutex_lock(&f->lock);
     for (const char *c = strchr(path + 1, '/'); c != NULL;
          c = strchr(c + 1, '/')) {
         snprintf(level, sizeof level, "%.*s", (int)(c - path), path);
-        entry_at(f, level)->exists = true;
+        fake_tree_at(&f->tree, level)->exists = true;
     }
-    e = entry_at(f, path);
+    e = fake_tree_at(&f->tree, path);
     e->node.version = e->exists ? e->node.version + 1 : 0;
     e->exists = true;
     e->node.owner = owner;
-    store_data(e, data, strlen(data));
+    fake_entry_fill(e, data, strlen(data));
     pthread_mutex_unlock(&f->lock);
 }
 
 void fake_store_remove(struct fake_store *f, const char *path)
 {
     pthread_mutex_lock(&f->lock);
-    vanish(entry_at(f, path));
+    fake_entry_vanish(fake_tree_at(&f->tree, path));
     pthread_mutex_unlock(&f->lock);
 }
 
 bool fake_store_look(struct fake_store *f, const char *path,
                      struct fake_node *out)
 {
-    struct entry *e;
+    struct fake_entry *e;
     bool exists;
 
     pthread_mutex_lock(&f->lock);
-    e = entry_at(f, path);
+    e = fake_tree_at(&f->tree, path);
     *out = e->node;
     exists = e->exists;
     pthread_mutex_unlock(&f->lock);
