@@ -74,10 +74,13 @@ class Life:
         for what, limit in (("threads", THREADS_GROWN), ("fds", FDS_GROWN)):
             if (grown := self.grown(what)) is not None and grown > limit:
                 found.append(f"{grown:.0f} more {what} at the end")
-        most = max((s.connections for s in self.samples), default=0)
-        # One each; those being closed are still there for a moment.
-        if most > 1.5 * instances:
-            found.append(f"{most} connections to {instances} instances")
+        # One each; a reload replaces all of them, and then the old ones are
+        # still there for a moment.
+        connections = [s.connections for s in self.samples] or [0]
+        for most, limit in ((max(connections), 2 * instances),
+                            (median(connections), instances)):
+            if most > limit:
+                found.append(f"{most} connections to {instances} instances")
         return [f"life {self.number}: {text}" for text in found]
 
 
