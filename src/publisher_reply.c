@@ -113,6 +113,15 @@ static bool compare(const struct publisher *p, struct slot *s,
     return same;
 }
 
+/* What an earlier life left for us to keep as it is, until something is posted.
+ * A persistent heartbeat stays by itself. */
+static bool left_to_us(const struct slot *s)
+{
+    return s->want == WANT_NOTHING && s->ours &&
+           (s->kind == SLOT_PRESENCE ||
+            (s->kind == SLOT_HEARTBEAT && s->owner != 0 && !s->contested));
+}
+
 /* What GET found. -1: no memory. */
 static int learn(struct publisher *p, struct slot *s,
                  const struct store_reply *r, uint64_t now)
@@ -135,11 +144,9 @@ static int learn(struct publisher *p, struct slot *s,
     drift_read(p, s, r, compare(p, s, r));
     if (owner_read(p, s, &seen, now) != 0)
         return -1;
-    if (s->kind == SLOT_PRESENCE && s->want == WANT_NOTHING && s->ours) {
-        if (buffer_set(&s->sent, r->data, r->len) != 0)
-            return -1;
-        s->kept = true;
-    }
+    s->kept = left_to_us(s);
+    if (s->kept && buffer_set(&s->sent, r->data, r->len) != 0)
+        return -1;
     return tell_event(p, s, &seen);
 }
 

@@ -259,7 +259,8 @@ static enum action ephemeral_action(const struct publisher *p,
     return clean(s) ? ACTION_NONE : ACTION_SET;
 }
 
-/* Nothing was said of it yet. */
+/* Nothing was said of it yet: it is to outlive the session of an earlier life,
+ * as whoever misses it takes all that we have for left behind. */
 static enum action keep_action(const struct publisher *p, const struct slot *s)
 {
     if (!s->kept || (s->exists && (s->owner == p->session || !s->ours)))
@@ -277,10 +278,12 @@ enum action slot_action(const struct publisher *p, const struct slot *s)
 {
     if (!s->known || s->reread)
         return ACTION_GET;
-    if (gate_shut(s) || held(p, s))
+    if (held(p, s))
         return ACTION_NONE;
     if (partner_is_other(s))
         return yield_action(p, s);
+    if (s->want != WANT_NOTHING && gate_shut(s))
+        return ACTION_NONE;
     switch (s->want) {
     case WANT_NOTHING:
         return keep_action(p, s);

@@ -77,6 +77,27 @@ static void nothing_is_written_beside_an_agent_of_our_id(void **state)
     }
 }
 
+/* It was the other one's, and says until when that one is to be trusted. */
+static void a_contested_heartbeat_is_not_kept(void **state)
+{
+    struct bench_publisher w;
+    struct fake_node n;
+    size_t slot;
+
+    (void)state;
+    start_with_beat(&w, BEAT_H2, 7);
+    slot = add_and_take(&w, SLOT_HEARTBEAT, "web-1");
+    AWAIT(&w, info(&w).conflicts == 1);
+    fake_store_end_owner(w.store, 7);
+    AWAIT(&w, info(&w).conflicts == 0);
+    add_posted(&w, SLOT_STATUS, "b", STATUS_A);
+    AWAIT(&w, node_begins(&w, "/r/s/instances/b", STATUS_A));
+    assert_false(fake_store_look(w.store, PATH, &n));
+    post(&w, slot, BEAT_2);
+    AWAIT(&w, node_is(&w, PATH, BEAT_2));
+    finish(&w);
+}
+
 static void what_is_no_heartbeat_is_replaced(void **state)
 {
     struct bench_publisher w;
@@ -233,6 +254,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_written_beside_an_agent_of_our_id),
+        cmocka_unit_test(a_contested_heartbeat_is_not_kept),
         cmocka_unit_test(what_is_no_heartbeat_is_replaced),
         cmocka_unit_test(an_agent_that_runs_on_this_host_is_no_earlier_life),
         cmocka_unit_test(other_programs_are_no_agents),

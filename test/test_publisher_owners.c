@@ -87,6 +87,28 @@ static void a_heartbeat_of_an_earlier_life_is_taken_over(void **state)
     finish(&w);
 }
 
+/* Whoever misses it takes what we have. */
+static void a_heartbeat_of_an_earlier_life_is_kept_until_there_is_news(
+    void **state)
+{
+    struct bench_publisher w;
+    size_t beat;
+
+    (void)state;
+    start_over(&w, "/r/s/agents/web-1", BEAT, 7);
+    beat = add(&w, SLOT_HEARTBEAT, "web-1");
+    AWAIT(&w,
+          look(&w, "/r/s/agents/web-1").owner == fake_store_session(w.store));
+    fake_store_end_owner(w.store, 7);
+    assert_true(node_is(&w, "/r/s/agents/web-1", BEAT));
+    assert_int_equal(look(&w, "/r/s/agents/web-1").disappeared, 0);
+    assert_int_equal(take(&w).owner, 7);
+    post(&w, beat, BEAT_2);
+    AWAIT(&w, node_is(&w, "/r/s/agents/web-1", BEAT_2));
+    assert_int_equal(info(&w).drifts, 0);
+    finish(&w);
+}
+
 static void a_persistent_heartbeat_of_ours_is_taken_over(void **state)
 {
     struct bench_publisher w;
@@ -161,6 +183,8 @@ int main(void)
         cmocka_unit_test(a_reply_from_the_last_session_proves_nothing),
         cmocka_unit_test(an_untouched_presence_is_taken_over_without_a_gap),
         cmocka_unit_test(a_heartbeat_of_an_earlier_life_is_taken_over),
+        cmocka_unit_test(
+            a_heartbeat_of_an_earlier_life_is_kept_until_there_is_news),
         cmocka_unit_test(a_persistent_heartbeat_of_ours_is_taken_over),
         cmocka_unit_test(a_withdrawn_presence_goes_and_does_not_come_back),
         cmocka_unit_test(a_presence_of_an_earlier_life_is_withdrawn_too),

@@ -5,6 +5,7 @@ import json
 from agentproc import run
 from ports import reserve_port
 from waiting import hold, wait_until
+from watching import watching
 
 KEYS = {"presence": "yes", "refresh": "1s", "session_timeout": "4s"}
 
@@ -59,6 +60,30 @@ def test_the_second_leaves_it_alone_until_the_first_is_gone(
     assert not a.events("drift") and not b.events("drift")
     a.stop()
     assert is_held_by(tree, "b")
+    b.stop()
+
+
+def test_a_crash_of_the_first_hands_nothing_to_the_second(
+        make_agent, make_redis, tree):
+    """Though its old session ends long before its first heartbeat, for which
+    it waits for a server that hangs."""
+    r, hangs = make_redis(), make_redis()
+    a = make_agent({"r": r.address, "hangs": hangs.address}, tree,
+                   agent={"id": "a", "interval": "10s",
+                          "retry_interval": "2s"}, zookeeper=KEYS)
+    for name in ("r", "hangs"):
+        tree.wait_status(name, "up")
+    wait_until(lambda: tree.heartbeat("a"), "a heartbeat")
+    b = make_agent({"r": r.address}, tree, agent={"id": "b"}, zookeeper=KEYS)
+    b.wait_event("conflict", agent="a")
+    hangs.freeze()
+    with watching(tree, "agents/a", "alive/r"):
+        a.restart()
+        wait_until(lambda: tree.heartbeat("a")["pid"] == a.pid, a.output)
+    hangs.thaw()
+    assert is_held_by(tree, "a")
+    assert not b.events("conflict_over")
+    a.stop()
     b.stop()
 
 
