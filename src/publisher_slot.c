@@ -268,10 +268,14 @@ static enum action keep_action(const struct publisher *p, const struct slot *s)
     return ephemeral_action(p, s);
 }
 
-/* What we had advertised goes with the status. */
+/* What we had advertised goes with the status, to an agent that lives: a
+ * document may name one that never was. */
 static enum action yield_action(const struct publisher *p, const struct slot *s)
 {
-    return s->exists && s->owner == p->session ? ACTION_DELETE : ACTION_NONE;
+    bool goes = s->want == WANT_GONE || s->partner->rival->state == RIVAL_ALIVE;
+
+    return s->exists && s->owner == p->session && goes ? ACTION_DELETE
+                                                       : ACTION_NONE;
 }
 
 enum action slot_action(const struct publisher *p, const struct slot *s)

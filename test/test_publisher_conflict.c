@@ -101,6 +101,46 @@ static void what_we_advertised_goes_with_the_status(void **state)
     finish(&w);
 }
 
+/* Whom nobody has seen takes no presence from anybody's sight. */
+static void a_status_that_names_a_dead_agent_is_no_reason_to_go(void **state)
+{
+    struct bench_publisher w;
+
+    (void)state;
+    start_beside(&w);
+    add_posted(&w, SLOT_STATUS, "b", STATUS_A);
+    add_posted(&w, SLOT_PRESENCE, "b", ALIVE);
+    AWAIT(&w, node_is(&w, "/r/s/alive/b", ALIVE));
+    fake_store_end_owner(w.store, 9);
+    fake_store_put(w.store, "/r/s/instances/b", STATUS_WEB2, 0);
+    AWAIT(&w, info(&w).drifts == 1 && info(&w).pending == 0);
+    assert_true(node_begins(&w, "/r/s/instances/b", STATUS_A));
+    assert_int_equal(look(&w, "/r/s/alive/b").disappeared, 0);
+    finish(&w);
+}
+
+static void what_is_down_is_not_advertised_whoever_has_its_status(void **state)
+{
+    struct bench_publisher w;
+    struct fake_node n;
+    size_t alive;
+
+    (void)state;
+    start_beside(&w);
+    fake_store_end_owner(w.store, 9);
+    add_and_take(&w, SLOT_HEARTBEAT, "web-1");
+    add_posted(&w, SLOT_STATUS, "b", STATUS_A);
+    alive = add_and_take(&w, SLOT_PRESENCE, "b");
+    post(&w, alive, ALIVE);
+    AWAIT(&w, node_is(&w, "/r/s/alive/b", ALIVE));
+    fake_store_put(w.store, "/r/s/instances/b", STATUS_WEB2, 0);
+    AWAIT(&w, info(&w).drifts == 1);
+    publisher_withdraw(w.publisher, alive);
+    AWAIT(&w, !fake_store_look(w.store, "/r/s/alive/b", &n));
+    assert_true(node_is(&w, "/r/s/instances/b", STATUS_WEB2));
+    finish(&w);
+}
+
 static void a_living_agents_presence_is_left_alone(void **state)
 {
     struct bench_publisher w;
@@ -261,6 +301,8 @@ int main(void)
         cmocka_unit_test(a_living_agents_status_is_left_alone_until_it_goes),
         cmocka_unit_test(a_presence_follows_its_status),
         cmocka_unit_test(what_we_advertised_goes_with_the_status),
+        cmocka_unit_test(a_status_that_names_a_dead_agent_is_no_reason_to_go),
+        cmocka_unit_test(what_is_down_is_not_advertised_whoever_has_its_status),
         cmocka_unit_test(a_living_agents_presence_is_left_alone),
         cmocka_unit_test(a_presence_that_is_no_agents_is_replaced),
         cmocka_unit_test(whom_no_heartbeat_can_belong_to_holds_nothing),
