@@ -5,8 +5,9 @@
  *   L1  not connected: the library is left to it.
  *   L2  not connected for two session timeouts (at least ten seconds): the
  *       handle is dropped, names are looked up anew, and a new handle goes on
- *       with the same session.  The library never gives a session up by
- *       itself, and refuses for ever a server that was set back.
+ *       with the same session, which the old one cannot get any more.  The
+ *       library never gives a session up by itself, and refuses for ever a
+ *       server that was set back.
  *   L3  session expired or authentication failed: a new handle and a new
  *       session; at once, but after a back-off if that was tried already.
  *   L4  a request past our own deadline, which the library should have failed
@@ -224,6 +225,8 @@ static void not_connected_for_long(struct zk_store *z, uint64_t now)
 {
     static const char WHY[] = "not connected for long";
 
+    if (!zk_handle_disown(z->handle))
+        return;
     drop_wedged(z, now, WHY);
     if (z->session.unproved)
         zk_session_forget(&z->session, WHY);

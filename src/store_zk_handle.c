@@ -22,6 +22,9 @@
 
 #include "store_zk_handle_impl.h"
 
+/* Servers make theirs of the time. */
+#define NOBODYS_SESSION 1
+
 /* May run on a thread that holds the library's lock: no lock of ours. */
 static void on_auth(int rc, const void *ctx)
 {
@@ -154,6 +157,21 @@ void zk_handle_server(struct zk_handle *h, char *out, size_t size)
         return;
     snprintf(out, size, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host,
              port);
+}
+
+bool zk_handle_disown(struct zk_handle *h)
+{
+    /* The library compares every session that it is granted with it, asks for
+     * it at every connection, and gives up for good when they differ. */
+    int64_t *asked = (int64_t *)(uintptr_t)&zoo_client_id(h->zh)->client_id;
+    int64_t nobodys = NOBODYS_SESSION;
+    int64_t before = __atomic_exchange_n(asked, nobodys, __ATOMIC_SEQ_CST);
+
+    if (zoo_state(h->zh) != ZOO_CONNECTED_STATE)
+        return true;
+    __atomic_compare_exchange_n(asked, &nobodys, before, false,
+                                __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    return false;
 }
 
 /* NULL when the window is full, or a take-over is not safe yet. */

@@ -72,6 +72,13 @@ size_t zk_handle_harvest(struct zk_handle *h, struct zk_answer *out,
 uint64_t zk_handle_deadline(struct zk_handle *h);
 
 /*
+ * Takes its session from a handle that is not connected, for another one to go
+ * on with: closed while connected, it would end that session.  False, and
+ * nothing is changed, when it is connected after all.
+ */
+bool zk_handle_disown(struct zk_handle *h) MUST_USE;
+
+/*
  * Gives the handle up: what is under way is moved to OUT (room for ZK_WINDOW)
  * as uncertain, and a reaper thread closes it.  Its memory goes only after
  * zookeeper_close returned, as the library may call back until then.

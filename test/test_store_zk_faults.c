@@ -126,6 +126,34 @@ static void long_without_a_connection_a_new_handle_keeps_the_session(
     finish_store(w);
 }
 
+/* When it is closed, at whatever time, the session would end with it. */
+static void a_handle_that_was_replaced_does_not_get_the_session_back(
+    void **state)
+{
+    struct bench_store *w = open_store();
+    zhandle_t *before;
+    unsigned handles;
+
+    (void)state;
+    await_connected(w);
+    put_new(w, "/kept", true);
+    handles = wrapped_zookeeper.handles;
+    before = wrapped_zookeeper.last_handle;
+    real_zookeeper_kill(server);
+    AWAIT(w, status(w).state == STORE_CONNECTING);
+    atomic_store(&wrapped_zookeeper.block_closes, true);
+    w->ahead_ms += 2 * SESSION_MS + 1000;
+    AWAIT(w, wrapped_zookeeper.handles > handles);
+    real_zookeeper_revive(server);
+    AWAIT(w, zoo_state(before) == ZOO_EXPIRED_SESSION_STATE);
+    atomic_store(&wrapped_zookeeper.block_closes, false);
+    AWAIT(w, status(w).reapers == 0);
+    await_connected(w);
+    assert_int_equal(get(w, "/kept"), STORE_OK);
+    assert_int_equal(status(w).sessions, 1);
+    finish_store(w);
+}
+
 static void a_server_that_lost_its_data_gets_a_new_session(void **state)
 {
     struct bench_store *w = open_store();
@@ -214,6 +242,8 @@ int main(void)
         cmocka_unit_test(a_killed_and_restarted_server_finds_the_same_session),
         cmocka_unit_test(
             long_without_a_connection_a_new_handle_keeps_the_session),
+        cmocka_unit_test(
+            a_handle_that_was_replaced_does_not_get_the_session_back),
         cmocka_unit_test(a_server_that_lost_its_data_gets_a_new_session),
         cmocka_unit_test(a_wedged_handle_is_replaced_and_its_request_uncertain),
         cmocka_unit_test(three_handles_that_do_not_close_break_the_store),

@@ -40,6 +40,7 @@ zhandle_t *__wrap_zookeeper_init2(const char *host, watcher_fn fn, int ms,
     zhandle_t *zh = __real_zookeeper_init2(host, fn, ms, id, ctx, flags, log);
 
     atomic_fetch_add(&wrapped_zookeeper.handles, 1);
+    atomic_store(&wrapped_zookeeper.last_handle, zh);
     return zh;
 }
 

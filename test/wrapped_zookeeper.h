@@ -10,10 +10,11 @@
  * what they saw, and what they are to do.
  */
 extern struct wrapped_zookeeper {
-    atomic_uint handles;        /* made so far; an address may come again */
-    atomic_bool swallow_gets;   /* none is sent, none is answered */
-    atomic_bool block_closes;   /* they wait until this is false */
-    atomic_int refused_threads; /* so many are not created */
+    atomic_uint handles;              /* made so far */
+    _Atomic(zhandle_t *) last_handle; /* its address may come again */
+    atomic_bool swallow_gets;         /* none is sent, none is answered */
+    atomic_bool block_closes;         /* they wait until this is false */
+    atomic_int refused_threads;       /* so many are not created */
 } wrapped_zookeeper;
 
 /* Of the last session that the store asked for, with the password. */
