@@ -9,6 +9,7 @@
 #include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/log.h"
+#include "agent/process.h"
 #include "agent/session_file.h"
 #include "agent/store_zk.h"
 #include "fleet_impl.h"
@@ -21,18 +22,20 @@
 /*
  * What lives in the session, beyond what the id says.  With another root, or
  * without presence, the next run would not know the old nodes: they are to
- * end with their session.  And a copy of this machine is not this agent: the
- * two would take the session from each other for ever.
+ * end with their session.  And a copy of this machine is not this agent, even
+ * if it has its name: the two would take the session from each other for ever.
  */
 static int open_session_file(struct fleet *f, const struct config *c,
                              struct session_file **out, struct err *e)
 {
     char scope[SESSION_SCOPE_SIZE];
+    char boot[PROCESS_BOOT_SIZE];
     *out = NULL;
     if (!f->options.resume || c->agent.state_dir == NULL)
         return 0;
-    snprintf(scope, sizeof scope, "root=%s presence=%s host=%s",
-             c->zookeeper.root, f->presence ? "yes" : "no", f->host);
+    process_boot(boot);
+    snprintf(scope, sizeof scope, "root=%s presence=%s host=%s boot=%s",
+             c->zookeeper.root, f->presence ? "yes" : "no", f->host, boot);
     *out = session_file_open(c->agent.state_dir, f->id, scope, e);
     return *out == NULL ? -1 : 0;
 }

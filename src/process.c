@@ -1,7 +1,7 @@
 /*
  * Figures of this process from /proc/self/status (proc(5)), by their names,
- * since the order of its lines is not promised; and whether another process
- * is one of us, from its /proc/PID/stat.
+ * since the order of its lines is not promised; whether another process is
+ * one of us, from its /proc/PID/stat; and which boot this is.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,6 +44,13 @@ long process_threads(void)
 long process_rss_kb(void)
 {
     return status_field("\nVmRSS:");
+}
+
+void process_boot(char out[PROCESS_BOOT_SIZE])
+{
+    if (read_text("/proc/sys/kernel/random/boot_id", out, PROCESS_BOOT_SIZE) !=
+        0)
+        out[0] = '\0';
 }
 
 /* "PID (NAME) STATE …"; the name may hold anything, parentheses too. */
