@@ -189,10 +189,6 @@ static int supervise(const struct background_options *o, const char *file,
     struct config *c = o->config;
     struct err e;
     int code = AGENT_EXIT_FAILURE;
-    if (supervisor_begin(c->agent.stop_timeout_ms, &e) != 0) {
-        forget(c);
-        return fail(e.text);
-    }
     int rc = supervisor_fork(&e);
     if (rc == 1)
         goto worker;
@@ -226,13 +222,16 @@ static int make_board(struct err *e)
     return 0;
 }
 
-/* In the process that stays, and in its children. */
+/* In the process that stays, and in its children.  Who reads our pid may send
+ * it a signal at once: so it is written when those wait. */
 static int stay(const struct background_options *o, const char *file, int lock,
                 const char *pid_file, bool *must_exit)
 {
     struct err e;
     bool child = false;
-    if (daemon_pid_write(lock, &e) != 0 || make_board(&e) != 0) {
+    if (make_board(&e) != 0 ||
+        supervisor_begin(o->config->agent.stop_timeout_ms, &e) != 0 ||
+        daemon_pid_write(lock, &e) != 0) {
         config_free(o->config);
         return fail(e.text);
     }

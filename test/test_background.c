@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -145,11 +146,55 @@ static void what_no_log_takes_goes_to_syslog(void **state)
     assert_int_equal(access(pid_file, F_OK), -1);
 }
 
+/* Sent by whoever sees our pid; 0: nobody does. */
+static int sent_at_once;
+
+int __real_daemon_pid_write(int fd, struct err *e);
+int __wrap_daemon_pid_write(int fd, struct err *e);
+
+int __wrap_daemon_pid_write(int fd, struct err *e)
+{
+    int rc = __real_daemon_pid_write(fd, e);
+    if (sent_at_once != 0)
+        raise(sent_at_once);
+    return rc;
+}
+
+static int hear(void *arg, const char *file, struct config *c, bool *must_exit)
+{
+    const struct timespec patience = { .tv_sec = PATIENCE_MS / 1000 };
+    sigset_t signals;
+    (void)arg;
+    (void)file;
+    (void)must_exit;
+    sigemptyset(&signals);
+    sigaddset(&signals, sent_at_once);
+    config_free(c);
+    return sigtimedwait(&signals, NULL, &patience) == sent_at_once ? 0 : 7;
+}
+
+static void a_signal_right_after_the_pid_file_is_heard(void **state)
+{
+    static const int SIGNALS[] = { SIGHUP, SIGUSR1, SIGTERM };
+    char said[512];
+    (void)state;
+    for (size_t i = 0; i < sizeof SIGNALS / sizeof SIGNALS[0]; i++) {
+        sent_at_once = SIGNALS[i];
+        assert_int_equal(start(hear, said, sizeof said), 0);
+        assert_string_equal(said, "");
+        reap_all();
+        assert_int_equal(access(pid_file, F_OK), -1);
+    }
+    sent_at_once = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_start_killed_by_a_signal_says_so,
                                         make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(
+            a_signal_right_after_the_pid_file_is_heard, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(what_no_log_takes_goes_to_syslog,
                                         make_dir, remove_dir),
     };
