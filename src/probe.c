@@ -149,7 +149,7 @@ void probe_finish(struct probe *p, const struct verdict *v, bool keep)
     memcpy(r.detail, v->detail, sizeof r.detail);
     r.started_mono_us = p->started_us;
     r.timed = timed(p, v->reason);
-    r.stalled_ms = probe_watch_end(&p->env->watch) - p->lost_before_ms;
+    r.stalled_ms = probe_watch_end(&p->env->watch, p->watch_begun);
     r.ended_wall_ms = clock_wall_ms();
     r.lookup_us = spent(p, PROBE_LOOKUP);
     r.connect_us = spent(p, PROBE_CONNECT);
@@ -294,7 +294,7 @@ void probe_start(struct probe *p, const struct job *job)
 {
     assert(probe_phase(p) == PROBE_IDLE && !p->closing);
     p->job = *job;
-    p->lost_before_ms = probe_watch_begin(&p->env->watch);
+    p->watch_begun = probe_watch_begin(&p->env->watch);
     p->started_us = clock_mono_us();
     p->deadline_us = p->started_us + (uint64_t)p->config->timeout_ms * 1000;
     p->entered_us = p->started_us;
@@ -332,7 +332,7 @@ void probe_close(struct probe *p)
 {
     assert(!p->closing);
     if (probe_phase(p) != PROBE_IDLE)
-        probe_watch_end(&p->env->watch);
+        probe_watch_end(&p->env->watch, p->watch_begun);
     probe_enter(p, PROBE_IDLE);
     p->closing = true;
     probe_hang_up(p);

@@ -40,7 +40,7 @@ struct probe {
     uint64_t entered_us; /* the phase */
     uint64_t spent_us[PROBE_REPLY + 1];
     uint64_t sent_us;
-    uint64_t lost_before_ms; /* by env's watch, when it started */
+    uint64_t watch_begun; /* of env's watch */
     int64_t rtt_us;
     size_t received; /* bytes */
     bool may_reopen; /* kept connection, nothing received on it yet */

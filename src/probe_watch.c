@@ -1,9 +1,11 @@
 /*
  * While any probe is under way a timer ticks; a tick that comes late, for
- * whatever reason, is time in which nobody listened to the servers.  The
- * beginning and the end of a probe look at the clock too, so that it is
- * charged with what was lost in its own time and with no more.  When no probe
- * is under way nothing ticks: a steady round, answered at once, costs nothing.
+ * whatever reason, is time in which nobody listened to the servers.  That we
+ * were busy with other probes is such a reason: where thousands begin at once,
+ * their beginnings are no sign of life.  They and the ends only read the clock,
+ * so that a probe is charged with what was lost in its own time and with no
+ * more.  When no probe is under way nothing ticks: a steady round, answered at
+ * once, costs nothing.
  */
 #include <assert.h>
 
@@ -41,22 +43,25 @@ void probe_watch_close(struct probe_watch *w)
 
 uint64_t probe_watch_begin(struct probe_watch *w)
 {
-    if (w->probes > 0) {
-        look(w);
-    } else {
-        stall_begin(&w->stall, clock_mono_ms());
+    uint64_t now = clock_mono_ms();
+
+    if (w->probes == 0) {
+        stall_begin(&w->stall, now);
         uv_timer_start(&w->tick, on_tick, STALL_TICK_MS, STALL_TICK_MS);
     }
     w->probes++;
-    return w->stall.lost_ms;
+    return stall_before(&w->stall, now);
 }
 
-uint64_t probe_watch_end(struct probe_watch *w)
+uint64_t probe_watch_end(struct probe_watch *w, uint64_t begun)
 {
+    uint64_t lost = stall_until(&w->stall, clock_mono_ms());
+
     assert(w->probes > 0);
-    look(w);
-    w->probes--;
-    if (w->probes == 0)
+    if (w->probes == 1) {
+        look(w);
         uv_timer_stop(&w->tick);
-    return w->stall.lost_ms;
+    }
+    w->probes--;
+    return lost > begun ? lost - begun : 0;
 }

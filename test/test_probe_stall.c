@@ -16,6 +16,7 @@
 
 #include "bench.h"
 #include "fake_redis.h"
+#include "../src/probe_watch.h"
 #include "scratch.h"
 
 #define TIMEOUT  "timeout = 250ms\n"
@@ -102,6 +103,26 @@ static void a_loop_that_turns_has_lost_nothing(void **state)
     bench_close(b);
 }
 
+/* Thousands that begin at once hold up the loop, too. */
+static void to_be_busy_with_other_probes_is_a_stall(void **state)
+{
+    struct probe_watch w;
+    uv_loop_t loop;
+
+    (void)state;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    probe_watch_open(&w, &loop);
+    uint64_t begun = probe_watch_begin(&w);
+    for (int i = 0; i < STALL_MS / STALL_TICK_MS; i++) {
+        poll(NULL, 0, STALL_TICK_MS);
+        probe_watch_end(&w, probe_watch_begin(&w));
+    }
+    assert_true(probe_watch_end(&w, begun) >= NOTICED_MS);
+    probe_watch_close(&w);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 static void a_refusal_does_not_hang_on_time(void **state)
 {
     char address[32];
@@ -169,6 +190,7 @@ int main(void)
         with_fake(a_missing_answer_tells_how_long_we_were_stalled),
         with_fake(an_answer_counts_however_we_were_stalled),
         with_fake(a_loop_that_turns_has_lost_nothing),
+        cmocka_unit_test(to_be_busy_with_other_probes_is_a_stall),
         with_fake(a_refusal_does_not_hang_on_time),
         with_fake(a_close_may_be_due_to_our_silence),
         cmocka_unit_test_prestate_setup_teardown(

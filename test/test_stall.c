@@ -56,6 +56,33 @@ static void short_gaps_add_up(void **state)
     assert_int_equal(s.lost_ms, 10 * (200 - STALL_TICK_MS));
 }
 
+static void who_comes_in_a_gap_is_charged_from_then_on(void **state)
+{
+    struct stall s = begun(1000);
+    uint64_t early = stall_before(&s, 1000 + STALL_TICK_MS);
+    uint64_t late = stall_before(&s, 1000 + 400);
+
+    (void)state;
+    assert_int_equal(stall_until(&s, 1500) - early, 500 - STALL_TICK_MS);
+    assert_int_equal(stall_until(&s, 1500) - late, 100);
+    /* However the gap ends. */
+    stall_look(&s, 1500);
+    assert_int_equal(stall_until(&s, 1500) - early, 500 - STALL_TICK_MS);
+    assert_int_equal(stall_until(&s, 1500 + STALL_TICK_MS) - late, 100);
+}
+
+static void who_comes_and_goes_gives_no_sign_of_life(void **state)
+{
+    struct stall s = begun(1000);
+
+    (void)state;
+    for (uint64_t ms = 0; ms < 500; ms++) {
+        stall_before(&s, 1000 + ms);
+        stall_until(&s, 1000 + ms);
+    }
+    assert_int_equal(stall_look(&s, 1500), 500 - STALL_TICK_MS);
+}
+
 static void a_clock_that_stands_still_loses_nothing(void **state)
 {
     struct stall s = begun(5000);
@@ -100,6 +127,8 @@ int main(void)
         cmocka_unit_test(a_tick_that_is_a_little_late_is_no_loss),
         cmocka_unit_test(a_gap_is_lost_but_for_the_tick_that_was_due),
         cmocka_unit_test(short_gaps_add_up),
+        cmocka_unit_test(who_comes_in_a_gap_is_charged_from_then_on),
+        cmocka_unit_test(who_comes_and_goes_gives_no_sign_of_life),
         cmocka_unit_test(a_clock_that_stands_still_loses_nothing),
         cmocka_unit_test(what_was_before_the_beginning_does_not_count),
         cmocka_unit_test(a_slip_is_judged_by_a_second_or_half_of_the_interval),

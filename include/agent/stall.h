@@ -31,6 +31,14 @@ void stall_begin(struct stall *s, uint64_t now_mono_ms);
  * it comes in time, never more than was really lost. */
 uint64_t stall_look(struct stall *s, uint64_t now_mono_ms);
 
+/*
+ * What is lost in the time of somebody who comes and goes between signs of
+ * life, and who gives none: stall_until when it goes less stall_before when it
+ * came, or 0 if that is negative.
+ */
+uint64_t stall_before(const struct stall *s, uint64_t now_mono_ms);
+uint64_t stall_until(const struct stall *s, uint64_t now_mono_ms);
+
 /* The slip of a timer by which a stall is judged, whatever the timeouts:
  * one second, or half of the interval if that is longer. */
 uint64_t stall_slip_limit_ms(unsigned interval_ms);
