@@ -195,6 +195,46 @@ def test_a_crash_of_the_agent_is_no_change_for_the_service(service):
     assert service.pid() == pid
 
 
+def orphan(service, agent=""):
+    """An agent that hears nothing, and whose supervisor was killed."""
+    service.write_config(agent)
+    service.do("start", OK)
+    supervisor, (worker,) = service.pid(), service.workers()
+    os.kill(worker, signal.SIGSTOP)
+    os.kill(supervisor, signal.SIGKILL)
+    wait_until(lambda: not alive(supervisor), "its end")
+    return worker
+
+
+@pytest.mark.parametrize("action", ["stop", "restart"])
+def test_an_agent_without_supervisor_is_waited_for(service, action):
+    worker = orphan(service)
+    script = subprocess.Popen([str(SCRIPT), action], env=service.env, cwd="/",
+                              stdin=subprocess.DEVNULL)
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            script.wait(timeout=1)
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    assert script.wait(timeout=BOUND_S) == OK
+    assert not alive(worker)
+    assert service.events("started") == 1 + (action == "restart")
+    assert service.pid_file.exists() == (action == "restart")
+
+
+def test_stop_says_that_an_agent_without_supervisor_does_not_end(service):
+    worker = orphan(service)
+    try:
+        said = service.do("stop", FAILED)
+    finally:
+        os.kill(worker, signal.SIGKILL)
+    assert str(service.pid_file) in said
+    assert service.pid_file.exists()
+    wait_until(lambda: not alive(worker), "its end")
+    service.do("stop", OK)
+    assert not service.pid_file.exists()
+
+
 def test_stop_finds_the_agent_though_the_config_has_faults_now(service):
     service.do("start", OK)
     pid = service.pid()
