@@ -105,7 +105,8 @@ void pulse_task(struct pulse *p, const char *what)
 
 bool pulse_wedged(const struct pulse *p)
 {
-    return atomic_load(&p->wedged);
+    return atomic_load(&p->wedged) &&
+           atomic_load(&p->beats) == atomic_load(&p->wedged_beats);
 }
 
 /* NULL if it is in none. */
@@ -139,6 +140,7 @@ static void log_silent(const struct watched *t, enum log_level level,
 
 static void name_wedged(struct watchdog *w, struct watched *t)
 {
+    atomic_store(&t->watch.pulse->wedged_beats, t->beats);
     atomic_store(&t->watch.pulse->wedged, true);
     atomic_fetch_add(&w->nwedged, 1);
     /* First, as the log may be what is wedged. */
@@ -164,7 +166,7 @@ _Noreturn static void end_process(const struct watched *t)
 static void take_beat(struct watchdog *w, struct watched *t, unsigned beats,
                       uint64_t now)
 {
-    if (pulse_wedged(t->watch.pulse))
+    if (atomic_load(&t->watch.pulse->wedged))
         name_unwedged(w, t);
     t->beats = beats;
     t->quiet_ms = 0;
@@ -184,7 +186,7 @@ static void judge_silence(struct watchdog *w, struct watched *t)
     }
     if (t->quiet_ms >= w->rest_ms && t->watch.nudge != NULL)
         t->watch.nudge(t->watch.arg);
-    if (t->quiet_ms >= named_ms && !pulse_wedged(t->watch.pulse))
+    if (t->quiet_ms >= named_ms && !atomic_load(&t->watch.pulse->wedged))
         name_wedged(w, t);
     if (t->quiet_ms >= end_ms)
         end_process(t);

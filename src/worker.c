@@ -56,6 +56,8 @@ static void push_result(void *arg, const struct result *r)
 {
     struct worker *w = arg;
 
+    /* First: who has a result of this thread must not think that it hangs. */
+    pulse_beat(&w->pulse);
     mailbox_push(&w->mailbox, r);
     w->wake_due = true;
 }

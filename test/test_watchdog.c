@@ -233,6 +233,22 @@ static void a_thread_that_answers_again_is_well_again(void **state)
     watchdog_stop(w);
 }
 
+/* Else what it does meanwhile would be taken for a hung thread's. */
+static void a_sign_of_life_counts_before_the_watchdog_heard_it(void **state)
+{
+    (void)state;
+    const struct watch t = { .thread = "late",
+                             .pulse = &pulse,
+                             .nudge = ignore };
+    struct watchdog *w = watch_over(LONG_MS, &t);
+    while (sem_wait(&changes) != 0)
+        continue;
+    assert_true(pulse_wedged(&pulse));
+    watchdog_stop(w);
+    pulse_beat(&pulse);
+    assert_false(pulse_wedged(&pulse));
+}
+
 static void a_long_task_is_cut(void **state)
 {
     (void)state;
@@ -256,6 +272,7 @@ int main(void)
         cmocka_unit_test(a_watchdog_that_hangs_itself_ends_the_process),
         cmocka_unit_test(a_thread_that_answers_is_never_named),
         cmocka_unit_test(a_thread_that_answers_again_is_well_again),
+        cmocka_unit_test(a_sign_of_life_counts_before_the_watchdog_heard_it),
         cmocka_unit_test(a_long_task_is_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,9 @@ struct pulse {
     atomic_uint beats;
     atomic_bool in_task;
     _Atomic char task[PULSE_TASK_SIZE];
-    atomic_bool wedged; /* the watchdog's word */
+    /* The watchdog's word: named, when there were so many beats. */
+    atomic_bool wedged;
+    atomic_uint wedged_beats;
 };
 
 /* A sign of life; costs next to nothing.  Thread: the watched one. */
@@ -34,7 +36,8 @@ void pulse_beat(struct pulse *p);
  * WHAT is cut and copied.  NULL: the call is over.  Thread: the watched one. */
 void pulse_task(struct pulse *p, const char *what);
 
-/* The watchdog has named it, and has not heard of it since.  Thread: any. */
+/* The watchdog has named it, and it gave no sign of life since.  False from
+ * the first one on, heard or not.  Thread: any. */
 bool pulse_wedged(const struct pulse *p);
 
 struct watchdog_options {
