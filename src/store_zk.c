@@ -54,7 +54,10 @@ struct zk_store {
     uint64_t now_mono_ms;     /* of the last tick */
     struct zk_handle *handle; /* owned; NULL: none */
     bool up;
-    uint64_t down_mono_ms; /* since when, while not up */
+    uint64_t down_mono_ms; /* since when, while not up, of this handle */
+    uint64_t lost_mono_ms; /* since when, while not up */
+    bool long_told;        /* ... and that it lasts */
+    bool no_address_told;
     uint64_t retry_mono_ms;
     struct zk_backoff backoff;
     struct zk_session session;
@@ -169,6 +172,7 @@ static void went_up(struct zk_store *z, uint64_t now)
         z->status.resumed = resumed;
     }
     z->status.session = id.session;
+    z->long_told = false;
     set_why(z, "");
     set_state(z, STORE_CONNECTED, now);
     zk_handle_server(z->handle, server, sizeof server);
@@ -185,6 +189,7 @@ static void went_down(struct zk_store *z, uint64_t now, const char *why)
 
     z->up = false;
     z->down_mono_ms = now;
+    z->lost_mono_ms = now;
     set_why(z, why);
     set_state(z, STORE_CONNECTING, now);
     LOG_EVENT(LOG_LEVEL_WARN, "zk_disconnected", LOG_STR("why", why),
@@ -193,9 +198,11 @@ static void went_down(struct zk_store *z, uint64_t now, const char *why)
     zk_addrs_refresh(z->addrs);
 }
 
-static void drop_wedged(struct zk_store *z, uint64_t now, const char *why)
+static void drop_wedged(struct zk_store *z, uint64_t now, enum log_level level,
+                        const char *why)
 {
-    LOG_EVENT(LOG_LEVEL_WARN, "zk_handle_dropped", LOG_STR("why", why),
+    LOG_EVENT(level, "zk_handle_dropped", LOG_STR("why", why),
+              LOG_UINT("disconnected_ms", z->up ? 0 : now - z->lost_mono_ms),
               LOG_UINT("reapers", z->ndropped + 1));
     set_why(z, why);
     drop_handle(z, now);
@@ -213,7 +220,7 @@ static void session_over(struct zk_store *z, uint64_t now, const char *event,
         LOG_LEVEL_WARN, event,
         LOG_STR("session", session_text(id != NULL ? id->session : 0, session)),
         LOG_STR("why", why),
-        LOG_UINT("disconnected_ms", now - z->down_mono_ms));
+        LOG_UINT("disconnected_ms", now - z->lost_mono_ms));
     set_why(z, why);
     drop_handle(z, now);
     zk_session_forget(&z->session, why);
@@ -227,7 +234,9 @@ static void not_connected_for_long(struct zk_store *z, uint64_t now)
 
     if (!zk_handle_disown(z->handle))
         return;
-    drop_wedged(z, now, WHY);
+    /* Once an outage, however long it lasts. */
+    drop_wedged(z, now, z->long_told ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, WHY);
+    z->long_told = true;
     if (z->session.unproved)
         zk_session_forget(&z->session, WHY);
 }
@@ -240,7 +249,7 @@ static void watch_handle(struct zk_store *z, uint64_t now, const char *said)
     if (link != ZK_LINK_UP && z->up)
         went_down(z, now, said[0] != '\0' ? said : "connection lost");
     if (zk_handle_deadline(z->handle) <= now) {
-        drop_wedged(z, now, "a request is past its deadline");
+        drop_wedged(z, now, LOG_LEVEL_WARN, "a request is past its deadline");
         return;
     }
     switch (link) {
@@ -280,8 +289,9 @@ static bool may_open(struct zk_store *z, uint64_t now)
 static void open_handle(struct zk_store *z, uint64_t now)
 {
     struct err e = { "" };
+    bool asking;
     struct zk_handle_options o = {
-        .hosts = zk_addrs_list(z->addrs, &e),
+        .hosts = zk_addrs_list(z->addrs, &asking, &e),
         .session_timeout_ms = z->timeout_ms,
         .acl = z->acl,
         .digest = z->digest,
@@ -290,11 +300,18 @@ static void open_handle(struct zk_store *z, uint64_t now)
         .wake_arg = z->base.wake_arg,
     };
 
+    if (z->lost_mono_ms == 0)
+        z->lost_mono_ms = now;
     /* The resolver wakes us. */
     if (o.hosts == NULL) {
+        if (!asking && !z->no_address_told)
+            LOG_EVENT(LOG_LEVEL_WARN, "zk_handle_failed",
+                      LOG_STR("why", e.text));
+        z->no_address_told = z->no_address_told || !asking;
         set_why(z, e.text);
         return;
     }
+    z->no_address_told = false;
     z->handle = zk_handle_open(&o, &e);
     if (z->handle == NULL) {
         /* Once, however often it is tried. */

@@ -108,7 +108,7 @@ static bool append_server(struct zk_addrs *a, struct server *s, size_t *used,
     return state != RESOLVER_PENDING;
 }
 
-const char *zk_addrs_list(struct zk_addrs *a, struct err *why)
+const char *zk_addrs_list(struct zk_addrs *a, bool *asking, struct err *why)
 {
     size_t used = 0;
     bool all = true;
@@ -116,6 +116,7 @@ const char *zk_addrs_list(struct zk_addrs *a, struct err *why)
     err_set(why, "no address of a server is known");
     for (size_t i = 0; i < a->count; i++)
         all = append_server(a, &a->servers[i], &used, why) && all;
+    *asking = !all;
     if (!all)
         err_set(why, "looking up the names of the servers");
     if (!all || used == 0)

@@ -9,6 +9,9 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -154,6 +157,45 @@ static void a_handle_that_was_replaced_does_not_get_the_session_back(
     finish_store(w);
 }
 
+/* How often WORDS were written to F. */
+static unsigned count_words(FILE *f, const char *words)
+{
+    char line[1024];
+    unsigned n = 0;
+
+    rewind(f);
+    while (fgets(line, sizeof line, f) != NULL)
+        n += strstr(line, words) != NULL;
+    return n;
+}
+
+static void an_outage_is_told_once_however_long_it_lasts(void **state)
+{
+    struct bench_store *w = open_store();
+    FILE *heard = tmpfile();
+    int saved = dup(STDERR_FILENO);
+
+    (void)state;
+    assert_non_null(heard);
+    await_connected(w);
+    dup2(fileno(heard), STDERR_FILENO);
+    real_zookeeper_signal(server, SIGSTOP);
+    AWAIT(w, status(w).state == STORE_CONNECTING);
+    for (int i = 0; i < 2; i++) {
+        unsigned before = wrapped_zookeeper.handles;
+
+        w->ahead_ms += 2 * SESSION_MS + 1000;
+        AWAIT(w, wrapped_zookeeper.handles != before);
+    }
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    real_zookeeper_signal(server, SIGCONT);
+    await_connected(w);
+    assert_int_equal(count_words(heard, "event=zk_handle_dropped"), 1);
+    fclose(heard);
+    finish_store(w);
+}
+
 static void a_server_that_lost_its_data_gets_a_new_session(void **state)
 {
     struct bench_store *w = open_store();
@@ -244,6 +286,7 @@ int main(void)
             long_without_a_connection_a_new_handle_keeps_the_session),
         cmocka_unit_test(
             a_handle_that_was_replaced_does_not_get_the_session_back),
+        cmocka_unit_test(an_outage_is_told_once_however_long_it_lasts),
         cmocka_unit_test(a_server_that_lost_its_data_gets_a_new_session),
         cmocka_unit_test(a_wedged_handle_is_replaced_and_its_request_uncertain),
         cmocka_unit_test(three_handles_that_do_not_close_break_the_store),

@@ -75,6 +75,23 @@ def test_a_name_that_does_not_exist_is_dns_and_recovers_when_it_does(
 
 
 @needs_dns
+def test_a_zookeeper_of_an_unknown_name_is_said_once(
+        make_agent, redis_server, tree, make_dns, tmp_path):
+    dns = make_dns({})
+    _, port = tree.server.address.split(":")
+    agent = make_agent({"r": redis_server.address}, tree,
+                       prefix=dns.wrap(tmp_path),
+                       zookeeper={"servers": f"zk.example.test:{port}"})
+    event = agent.wait_event("zk_handle_failed")
+    assert "zk.example.test" in event["why"]
+    asked = dns.asked
+    wait_until(lambda: dns.asked > asked, "it is asked for again", 60)
+    dns.answer = {"zk.example.test": "127.0.0.1"}
+    tree.wait_status("r", "up", "ok", timeout=60)
+    assert len(agent.events("zk_handle_failed")) == 1
+
+
+@needs_dns
 def test_a_mute_resolver_is_dns_and_numeric_instances_keep_their_pace(
         make_agent, redis_server, tree, make_dns, tmp_path):
     dns = make_dns(None)
