@@ -155,7 +155,8 @@ def test_a_missing_program_is_not_installed(service):
 def test_stop_ends_the_agent_and_its_pid_file(service):
     service.do("start", OK)
     pid = service.pid()
-    service.do("stop", OK)
+    said = service.do("stop", OK)
+    assert "stopped" in said and "cannot open" not in said
     assert not alive(pid) and not service.pid_file.exists()
     service.do("status", STOPPED)
     assert service.events("stopped") == 1
