@@ -137,6 +137,7 @@ def test_names_of_zookeeper_servers_are_looked_up_off_its_library(
                                   "session_timeout": "4s"},
                        prefix=dns.wrap(tmp_path))
     tree.wait_status("r", "up", "ok")
+    tree.wait_round("agent-1")
     owner = tree.owner("agents/agent-1")
     dns.answer = None
     tree.wait_round("agent-1", 30)

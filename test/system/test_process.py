@@ -341,6 +341,7 @@ def test_a_storm_of_signals_is_survived(make_agent, redis_server, tree):
 
 def test_reload_says_what_needs_a_restart(make_agent, redis_server, tree):
     agent = make_agent({"r": redis_server.address}, tree)
+    tree.wait_round("agent-1")
     threads = agent.threads()
     event = reconfigure(agent, tree, {"r": redis_server.address}, workers=5)
     assert event["event"] == "reloaded"

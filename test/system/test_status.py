@@ -399,6 +399,8 @@ def test_presence_comes_with_up_and_goes_with_down(
     assert list(alive) == documents.PRESENCE_KEYS
     assert alive == {"host": "127.0.0.1", "port": redis_server.port,
                      "name": "r", "agent": "agent-1"}
+    # It may be there before the first heartbeat.
+    tree.wait_round("agent-1")
     assert tree.owner("alive/r") == tree.owner("agents/agent-1") != 0
     redis_server.kill()
     wait_until(lambda: tree.alive("r") is None, "alive/r goes")
