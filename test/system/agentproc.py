@@ -66,10 +66,12 @@ class Agent(Process):
         self.config = self.dir / "config.ini"
         self.config.write_text(config)
         argv = [*prefix, agent_bin(), *args, "-c", self.config]
+        self.life_at = 0
         super().__init__(argv, log or self.dir / "log", cwd=self.dir, **popen)
 
     def start(self):
         before = len(self.events("started"))
+        self.life_at = len(self.log_events())
         self.spawn()
         wait_until(lambda: len(self.events("started")) > before or
                    not self.alive(), self.output)
@@ -142,6 +144,11 @@ class Agent(Process):
         return [parse_logfmt(line)
                 for line in self.output().splitlines(keepends=True)
                 if line.startswith("ts=") and line.endswith("\n")]
+
+    def life_events(self):
+        """Those since the last start, whose `started` need not be first: its
+        threads run by then."""
+        return self.log_events()[self.life_at:]
 
     def events(self, name, **match):
         return [e for e in self.log_events() if e.get("event") == name and

@@ -65,11 +65,9 @@ def saved(state):
 
 def connected(agent, count, **match):
     """The zk_connected of AGENT's life number COUNT, and no earlier one."""
-    starts = [i for i, e in enumerate(agent.log_events())
-              if e["event"] == "started"]
-    assert len(starts) == count
+    assert len(agent.events("started")) == count
     return wait_until(
-        lambda: [e for e in agent.log_events()[starts[-1]:]
+        lambda: [e for e in agent.life_events()
                  if e["event"] == "zk_connected" and
                  all(e[k] == v for k, v in match.items())],
         agent.output)[0]
