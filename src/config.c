@@ -27,6 +27,7 @@ struct counted_instance {
 static const struct config_keyset *const AGENT = &CONFIG_KEYSETS[SECTION_AGENT];
 static const struct config_keyset *const ZOOKEEPER =
     &CONFIG_KEYSETS[SECTION_ZOOKEEPER];
+static const struct config_keyset *const HTTP = &CONFIG_KEYSETS[SECTION_HTTP];
 static const struct config_keyset *const INSTANCE =
     &CONFIG_KEYSETS[SECTION_INSTANCE];
 
@@ -183,6 +184,15 @@ static void complete_zookeeper(struct config_reading *r, struct config *c)
         read_digest(r, c);
 }
 
+static void complete_http(struct config_reading *r, struct config *c)
+{
+    c->http.enabled = r->http.at != 0;
+    if (c->http.enabled && c->http.listen &&
+        config_split_address(c->http.listen, &c->http.host, &c->http.port,
+                             &c->http.path) == -1)
+        r->out_of_memory = true;
+}
+
 /* The host's name as id is the one default that can be unfit. */
 static void complete_id(struct config_reading *r, struct config *c)
 {
@@ -205,6 +215,7 @@ static void complete(struct config_reading *r, struct config *c)
 {
     complete_id(r, c);
     complete_zookeeper(r, c);
+    complete_http(r, c);
     complete_defaults(r);
     for (size_t i = 0; i < r->ninstances; i++)
         complete_instance(r, r->instances[i]);
@@ -300,6 +311,7 @@ struct config *config_load(const char *file, struct config_faults *faults)
     struct config_reading r = {
         .agent = { .set = AGENT, .base = c },
         .zookeeper = { .set = ZOOKEEPER, .base = c },
+        .http = { .set = HTTP, .base = c },
         .defaults = { .set = INSTANCE,
                       .base = config_instance_new("defaults") },
     };
@@ -310,6 +322,7 @@ struct config *config_load(const char *file, struct config_faults *faults)
     } else {
         set_defaults(&r, AGENT, c);
         set_defaults(&r, ZOOKEEPER, c);
+        set_defaults(&r, HTTP, c);
         if (config_read(&r, file))
             complete(&r, c);
         adopt_instances(&r, c);
@@ -350,6 +363,9 @@ void config_free(struct config *c)
         config_wipe(c->zookeeper.digest, strlen(c->zookeeper.digest));
     config_values_free(AGENT, c);
     config_values_free(ZOOKEEPER, c);
+    config_values_free(HTTP, c);
+    free(c->http.host);
+    free(c->http.path);
     for (size_t i = 0; i < c->nfiles; i++)
         free(c->files[i].path);
     free(c->files);

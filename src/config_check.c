@@ -284,6 +284,26 @@ int config_check_address(const char *text, struct err *e)
     return -1;
 }
 
+int config_check_listen(const char *text, struct err *e)
+{
+    char got[REPLY_TEXT], host[INET_ADDRSTRLEN];
+    const char *start;
+    struct in_addr addr;
+    size_t len;
+    uint16_t port;
+
+    if (config_check_address(text, e) != 0)
+        return -1;
+    if (text[0] == '[' || !find_host(text, &start, &len, &port))
+        return 0;
+    snprintf(host, sizeof host, "%.*s", (int)len, start);
+    if (len < sizeof host && inet_pton(AF_INET, host, &addr) == 1)
+        return 0;
+    /* A name may have many addresses, or another one tomorrow. */
+    err_set(e, "must have a numeric address, got %s", config_show(text, got));
+    return -1;
+}
+
 int config_split_address(const char *text, char **host, uint16_t *port,
                          char **path)
 {

@@ -62,6 +62,10 @@ size_t config_restart_keys(const struct config *a, const struct config *b,
     assert(size > 0);
     out[0] = '\0';
     list_changed(&l, &CONFIG_KEYSETS[SECTION_AGENT], a, b);
+    if (a->http.enabled != b->http.enabled)
+        list_key(&l, "http", "");
+    else if (a->http.enabled)
+        list_changed(&l, &CONFIG_KEYSETS[SECTION_HTTP], a, b);
     if (a->zookeeper.enabled != b->zookeeper.enabled) {
         list_key(&l, "zookeeper", "");
         return l.count;

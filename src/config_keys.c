@@ -14,6 +14,7 @@
 
 #define AGENT(field)     offsetof(struct config, agent.field)
 #define ZOOKEEPER(field) offsetof(struct config, zookeeper.field)
+#define HTTP(field)      offsetof(struct config, http.field)
 #define INSTANCE(field)  offsetof(struct config_instance, field)
 
 #define SECOND_MS 1000u
@@ -218,6 +219,16 @@ static const struct config_key ZOOKEEPER_KEYS[] = {
       .help = "one line user:password; required by read and private" },
 };
 
+static const struct config_key HTTP_KEYS[] = {
+    { .name = "listen",
+      .type = CONFIG_STRING,
+      .offset = HTTP(listen),
+      .check = config_check_listen,
+      .deflt = "127.0.0.1:6060",
+      .flags = CONFIG_RESTART,
+      .help = "numeric address:port | [v6]:port | unix:/path" },
+};
+
 static const struct config_key INSTANCE_KEYS[] = {
     { .name = "address",
       .type = CONFIG_STRING,
@@ -292,14 +303,16 @@ static const struct config_key INSTANCE_KEYS[] = {
 
 _Static_assert(ARRAY_LEN(AGENT_KEYS) <= CONFIG_KEYS_MAX, "lines[] too short");
 _Static_assert(ARRAY_LEN(ZOOKEEPER_KEYS) <= CONFIG_KEYS_MAX, "as above");
+_Static_assert(ARRAY_LEN(HTTP_KEYS) <= CONFIG_KEYS_MAX, "as above");
 _Static_assert(ARRAY_LEN(INSTANCE_KEYS) <= CONFIG_KEYS_MAX, "as above");
 /* CONFIG_WORD is read and written as an unsigned. */
 _Static_assert(sizeof(enum role) == sizeof(unsigned), "enum size");
 
-const struct config_keyset CONFIG_KEYSETS[3] = {
+const struct config_keyset CONFIG_KEYSETS[CONFIG_SECTIONS] = {
     [SECTION_AGENT] = { "agent", AGENT_KEYS, ARRAY_LEN(AGENT_KEYS) },
     [SECTION_ZOOKEEPER] = { "zookeeper", ZOOKEEPER_KEYS,
                             ARRAY_LEN(ZOOKEEPER_KEYS) },
+    [SECTION_HTTP] = { "http", HTTP_KEYS, ARRAY_LEN(HTTP_KEYS) },
     [SECTION_INSTANCE] = { "redis", INSTANCE_KEYS, ARRAY_LEN(INSTANCE_KEYS) },
 };
 

@@ -11,7 +11,7 @@
 /*
  * Inside the config room: the table of keys, and what can be done with a
  * value by its key alone.  A value lives at `offset` of a struct config
- * (sections agent and zookeeper) or of a struct config_instance.
+ * (sections agent, zookeeper and http) or of a struct config_instance.
  */
 enum config_type {
     CONFIG_DURATION, /* unsigned, milliseconds */
@@ -45,17 +45,23 @@ struct config_key {
 };
 
 /* Which of CONFIG_KEYSETS. */
-enum { SECTION_AGENT, SECTION_ZOOKEEPER, SECTION_INSTANCE };
+enum {
+    SECTION_AGENT,
+    SECTION_ZOOKEEPER,
+    SECTION_HTTP,
+    SECTION_INSTANCE,
+};
+#define CONFIG_SECTIONS 4
 
 #define CONFIG_KEYS_MAX 24 /* of one section */
 
 struct config_keyset {
-    const char *name; /* "agent", "zookeeper", "redis" */
+    const char *name; /* "agent", "zookeeper", "http", "redis" */
     const struct config_key *keys;
     size_t nkeys;
 };
 
-extern const struct config_keyset CONFIG_KEYSETS[3];
+extern const struct config_keyset CONFIG_KEYSETS[CONFIG_SECTIONS];
 
 /* The key's number within its section, or -1. */
 int config_key_find(const struct config_keyset *set, const char *name);
@@ -92,6 +98,8 @@ int config_check_log(const char *text, struct err *e);
 int config_check_user(const char *text, struct err *e);
 int config_check_root(const char *text, struct err *e);
 int config_check_address(const char *text, struct err *e);
+/* An address that can be listened on: its host is numeric. */
+int config_check_listen(const char *text, struct err *e);
 int config_check_servers(const char *text, struct err *e);
 int config_check_instance(const char *text, struct err *e);
 /* No control characters, valid UTF-8, nothing that reads as a comment. */

@@ -31,6 +31,8 @@ void config_print(const struct config *c, FILE *out)
     print_section(&CONFIG_KEYSETS[SECTION_AGENT], NULL, c, out);
     if (c->zookeeper.enabled)
         print_section(&CONFIG_KEYSETS[SECTION_ZOOKEEPER], NULL, c, out);
+    if (c->http.enabled)
+        print_section(&CONFIG_KEYSETS[SECTION_HTTP], NULL, c, out);
     for (size_t i = 0; i < c->ninstances; i++)
         print_instance(c->instances[i], out);
 }

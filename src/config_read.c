@@ -201,6 +201,8 @@ static void section_line(struct config_reading *r, char *line)
         enter(r, &r->agent, header);
     else if (strcmp(header, "zookeeper") == 0)
         enter(r, &r->zookeeper, header);
+    else if (strcmp(header, "http") == 0)
+        enter(r, &r->http, header);
     else if (strcmp(header, "defaults") == 0)
         enter(r, &r->defaults, header);
     else if (strncmp(header, "redis:", 6) == 0)

@@ -42,6 +42,7 @@ struct config_reading {
     size_t nsources;
     struct config_section agent;
     struct config_section zookeeper;
+    struct config_section http;
     struct config_section defaults;
     struct config_section **instances; /* owned; in the files' order */
     size_t ninstances;

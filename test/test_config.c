@@ -58,6 +58,20 @@ static void without_a_zookeeper_section_nothing_is_published(void **state)
     assert_false(good(state, MINIMAL)->zookeeper.enabled);
 }
 
+static void without_an_http_section_nothing_listens(void **state)
+{
+    struct config *c = good(state, MINIMAL);
+
+    assert_false(c->http.enabled);
+    assert_null(c->http.host);
+    c = good(state, MINIMAL "[http]\n");
+    assert_string_equal(c->http.host, "127.0.0.1");
+    assert_int_equal(c->http.port, 6060);
+    c = good(state, MINIMAL "[http]\nlisten = unix:/run/a.sock\n");
+    assert_null(c->http.host);
+    assert_string_equal(c->http.path, "/run/a.sock");
+}
+
 static void every_key_reaches_its_field(void **state)
 {
     struct config *c = good(
@@ -68,7 +82,7 @@ static void every_key_reaches_its_field(void **state)
         "log_format = json\npid_file = /p\nuser = redis\n"
         "[zookeeper]\nservers = a:1, [::1]:2 ,10.0.0.1:65535\nroot = /x/y\n"
         "session_timeout = 4s\npublish = round\npublish_timeout = 300ms\n"
-        "presence = yes\nacl = open\n"
+        "presence = yes\nacl = open\n[http]\nlisten = [::1]:6061\n"
         "[redis:b]\naddress = [fe80::1%eth0]:6379\nexpect_role = replica\n"
         "max_lag = 10M\npaused = yes\nusername = u\npassword = p w\n"
         "[redis:c]\naddress = unix:/run/r.sock\nmax_lag = 3K\n"
@@ -91,6 +105,9 @@ static void every_key_reaches_its_field(void **state)
     assert_int_equal(c->zookeeper.servers[2].port, 65535);
     assert_int_equal(c->zookeeper.publish, CONFIG_PUBLISH_ROUND);
     assert_true(c->zookeeper.presence);
+    assert_true(c->http.enabled);
+    assert_string_equal(c->http.host, "::1");
+    assert_int_equal(c->http.port, 6061);
     assert_string_equal(b->address, "[fe80::1%eth0]:6379");
     assert_string_equal(b->host, "fe80::1%eth0");
     assert_int_equal(b->port, 6379);
@@ -304,6 +321,16 @@ static void keys_that_need_a_restart_are_named(void **state)
     good(state, MINIMAL);
     assert_int_equal(config_restart_keys(first, p->config, out, sizeof out), 1);
     assert_string_equal(out, "zookeeper");
+    good(state, MINIMAL "[zookeeper]\nservers = h:1\n[http]\n");
+    config_restart_keys(first, p->config, out, sizeof out);
+    assert_string_equal(out, "http");
+    config_free(first);
+    first = p->config;
+    p->config = NULL;
+    good(state, MINIMAL "[zookeeper]\nservers = h:1\n"
+                        "[http]\nlisten = 127.0.0.1:1\n");
+    config_restart_keys(first, p->config, out, sizeof out);
+    assert_string_equal(out, "http.listen");
     config_free(first);
 }
 
@@ -361,6 +388,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_minimal_file_gets_every_default),
         T(without_a_zookeeper_section_nothing_is_published),
+        T(without_an_http_section_nothing_listens),
         T(every_key_reaches_its_field),
         T(words_stand_in_the_order_of_their_enums),
         T(an_instance_inherits_from_defaults_and_then_from_agent),

@@ -101,7 +101,7 @@ static void the_example_documents_every_key_with_its_default(void **state)
     const char *text = read_example();
 
     (void)state;
-    for (size_t s = 0; s < 3; s++) {
+    for (size_t s = 0; s < CONFIG_SECTIONS; s++) {
         const struct config_keyset *set = &CONFIG_KEYSETS[s];
 
         for (size_t i = 0; i < set->nkeys; i++)
@@ -148,6 +148,7 @@ static void the_example_loads_with_every_key_uncommented(void **state)
     }
     text[used] = '\0';
     assert_true(good(state, text)->zookeeper.enabled);
+    assert_true(p->config->http.enabled);
     assert_string_equal(p->config->agent.user, "redis");
 }
 

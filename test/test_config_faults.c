@@ -58,11 +58,11 @@ static void a_file_without_instances_is_a_fault(void **state)
 static void section_headers_are_checked(void **state)
 {
     faults(state,
-           MINIMAL "[http]\nlisten = 127.0.0.1:1\n"
+           MINIMAL "[https]\nlisten = 127.0.0.1:1\n"
                    "[agent\nrise = 3\n"
                    "[agent] x\nrise = 3\n"
                    "[Agent]\n[]\n[redis]\n[ agent]\n",
-           "3: unknown section [http]\n"
+           "3: unknown section [https]\n"
            "5: no ] after [agent\n"
            "7: text after ]: x\n"
            "9: unknown section [Agent]\n"
@@ -137,12 +137,9 @@ static void lines_of_no_known_form_are_faults(void **state)
 
 static void keys_that_come_later_are_unknown_today(void **state)
 {
-    faults(state,
-           MINIMAL "tls = no\ntls_ca_file = /x\n"
-                   "[http]\n",
+    faults(state, MINIMAL "tls = no\ntls_ca_file = /x\n",
            "3: unknown key tls in [redis:a]\n"
-           "4: unknown key tls_ca_file in [redis:a]\n"
-           "5: unknown section [http]\n");
+           "4: unknown key tls_ca_file in [redis:a]\n");
 }
 
 static void bytes_that_are_no_text_are_faults(void **state)
@@ -238,6 +235,22 @@ static void unknown_words_are_faults(void **state)
     bad_line(state, "redis:a", "expect_role = slave",
              "expect_role must be any, master or replica, got slave");
     bad_line(state, "redis:a", "paused = 1", "paused must be no or yes, got 1");
+}
+
+static void addresses_to_listen_on_are_numeric(void **state)
+{
+    bad_line(state, "http", "listen = localhost:6060",
+             "listen must have a numeric address, got localhost:6060");
+    bad_line(state, "http", "listen = 1.2.3:6060",
+             "listen must have a numeric address, got 1.2.3:6060");
+    bad_line(state, "http", "listen = 6060",
+             "listen must be host:port, [v6]:port or unix:/path, got 6060");
+    bad_line(state, "http", "listen = unix:x",
+             "listen must name an absolute path of at most 107 bytes after "
+             "unix:, got unix:x");
+    good_line(state, "http", "listen = 0.0.0.0:1");
+    good_line(state, "http", "listen = [::1]:65535");
+    good_line(state, "http", "listen = unix:/run/x.sock");
 }
 
 static void names_and_paths_are_checked(void **state)
@@ -442,6 +455,7 @@ int main(void)
         T(bytes_that_are_no_text_are_faults),
         T(numbers_out_of_range_are_faults),
         T(unknown_words_are_faults),
+        T(addresses_to_listen_on_are_numeric),
         T(names_and_paths_are_checked),
         T(addresses_are_checked),
         T(servers_are_checked),

@@ -100,6 +100,14 @@ struct config {
         char *digest_file; /* NULL: none */
         char *digest;      /* "user:password" from it, or NULL; secret */
     } zookeeper;
+    struct {
+        bool enabled; /* the section is there */
+        char *listen; /* as written */
+        char *host;   /* a numeric address, IPv6 without brackets; NULL for a
+                         UNIX socket */
+        uint16_t port;
+        char *path; /* of the UNIX socket, else NULL */
+    } http;
     struct config_instance **instances; /* in the files' order */
     size_t ninstances;
 };
@@ -148,7 +156,8 @@ void config_print(const struct config *c, FILE *out);
 /*
  * Names the keys ("agent.id", "zookeeper.servers", …) whose change between A
  * and B needs a restart, into OUT, comma-separated (cut at SIZE); returns
- * their number.  "zookeeper" stands for the whole section come or gone.
+ * their number.  "zookeeper" or "http" stands for the whole section come or
+ * gone.
  */
 size_t config_restart_keys(const struct config *a, const struct config *b,
                            char *out, size_t size);

@@ -127,8 +127,9 @@ FAULTS = [
     fault("wedge_timeout must be", *agent_key("wedge_timeout", "10ms")),
     fault("include", *agent_key("include", "conf.d/no-such.ini")),
     fault("refresh must be", *zookeeper_key("refresh", "5")),
-    fault("http", f"{GOOD}[http]\nlisten = 127.0.0.1:6060\n", 3, "http"),
-    fault("empty http", f"{GOOD}[http]\n", 3, "http"),
+    fault("a name to listen on", f"{GOOD}[http]\nlisten = localhost:1\n", 4,
+          "listen"),
+    fault("nothing to listen on", f"{GOOD}[http]\nlisten =\n", 4, "listen"),
     *[fault(key, *redis_key(key, value)) for key, value in (
         ("tls", "yes"), ("tls_ca_file", "/x"), ("tls_cert_file", "/x"),
         ("tls_key_file", "/x"), ("tls_server_name", "x"))],
