@@ -10,6 +10,7 @@
 
 #include "agent/config.h"
 #include "agent/stall.h"
+#include "agent/words.h"
 
 #include "agent/instance.h"
 
@@ -20,6 +21,9 @@ void instance_init(struct instance *i, struct config_instance *config,
     i->config = config_instance_ref(config);
     health_init(&i->health);
     i->since_wall_ms = now_wall_ms;
+    i->detail = words_keep("");
+    for (size_t s = 0; s < STATUS_COUNT; s++)
+        i->heard[s] = words_keep("");
     i->rtt_us = -1;
     i->offset = -1;
 }
@@ -28,6 +32,10 @@ void instance_drop(struct instance *i)
 {
     config_instance_unref(i->config);
     i->config = NULL;
+    words_drop(i->detail);
+    words_drop(i->lag_detail);
+    for (size_t s = 0; s < STATUS_COUNT; s++)
+        words_drop(i->heard[s]);
 }
 
 void instance_take_config(struct instance *i, struct config_instance *config)
@@ -44,13 +52,15 @@ static void lag_judge(struct instance *i, const struct instance *master)
         master == NULL || master->offset < 0 ||
         master->offset_mono_us > i->offset_mono_us)
         return;
+    char text[REPLY_TEXT];
     int64_t behind = master->offset - i->offset;
     if (behind <= 0 || (uint64_t)behind <= i->config->max_lag)
         return;
     i->lagging = true;
-    snprintf(i->lag_detail, sizeof i->lag_detail,
+    snprintf(text, sizeof text,
              "%" PRId64 " bytes behind %s, max_lag is %" PRIu64, behind,
              master->config->name, i->config->max_lag);
+    words_set(&i->lag_detail, text);
 }
 
 enum reason instance_replication(struct instance *i, const struct result *r,
@@ -86,7 +96,7 @@ bool instance_void(const struct instance *i, const struct result *r)
 /* The words to publish are those of the last result with the reason. */
 static void take_words(struct instance *i)
 {
-    memcpy(i->detail, i->heard[i->health.status], sizeof i->detail);
+    words_set(&i->detail, i->heard[i->health.status]);
 }
 
 void instance_adopt_since(struct instance *i)
@@ -114,7 +124,7 @@ enum health_edge instance_judge(struct instance *i, const struct result *r,
     i->checked_wall_ms = r->ended_wall_ms;
     i->rtt_us = r->rtt_us;
     i->round = r->round;
-    memcpy(i->heard[reason_status(reason)], words, sizeof i->heard[0]);
+    words_set(&i->heard[reason_status(reason)], words);
 
     enum health_edge edge = health_step(&i->health, p, reason);
     if (edge == HEALTH_STATUS || (was_pending && edge == HEALTH_REASON))
@@ -130,7 +140,7 @@ enum health_edge instance_doubt(struct instance *i, enum reason r,
     enum health_edge edge = health_doubt(&i->health, r);
     if (edge == HEALTH_STATUS)
         status_began(i, false, now_wall_ms);
-    snprintf(i->detail, sizeof i->detail, "%s", detail);
+    words_set(&i->detail, detail);
     return edge;
 }
 

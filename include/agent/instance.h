@@ -19,12 +19,12 @@ struct config_instance;
 struct instance {
     struct config_instance *config; /* a reference of its own */
     struct health health;
-    char detail[REPLY_TEXT]; /* of health.reason */
+    const char *detail; /* of health.reason; words.h, a reference of its own */
     /* The last words heard for each status; up has none. */
-    char heard[STATUS_COUNT][REPLY_TEXT];
-    int64_t since_wall_ms;   /* of the status */
-    int64_t checked_wall_ms; /* 0: never */
-    int64_t rtt_us;          /* -1: the last result had none */
+    const char *heard[STATUS_COUNT]; /* the same */
+    int64_t since_wall_ms;           /* of the status */
+    int64_t checked_wall_ms;         /* 0: never */
+    int64_t rtt_us;                  /* -1: the last result had none */
     enum role role;
     char version[REPLY_VERSION];
     uint64_t round; /* of the last result */
@@ -36,7 +36,7 @@ struct instance {
     uint64_t offset_mono_us; /* for a master: when its probe had ended; for
                                 a replica: when its probe began */
     bool lagging;            /* behind its master, by what the loop knows */
-    char lag_detail[REPLY_TEXT];
+    const char *lag_detail;  /* words.h; NULL: never lagged */
 
     /* What an earlier life left in ZooKeeper. */
     bool seen_valid;
@@ -48,7 +48,8 @@ struct instance {
 /* Takes a reference to CONFIG.  Unknown, pending, since NOW. */
 void instance_init(struct instance *i, struct config_instance *config,
                    int64_t now_wall_ms);
-void instance_drop(struct instance *i); /* gives the reference back */
+/* Gives back what it holds: its config, its words. */
+void instance_drop(struct instance *i);
 
 /* Goes over to other settings for the same address. */
 void instance_take_config(struct instance *i, struct config_instance *config);

@@ -1,0 +1,22 @@
+#ifndef AGENT_WORDS_H
+#define AGENT_WORDS_H
+
+/*
+ * Words that repeat.  What servers answer and what fails says the same few
+ * sentences over and over, so each is kept once and counted, and whoever
+ * remembers it holds a pointer.  Thread: loop, all of it.
+ */
+
+/*
+ * The one copy of TEXT, with a reference for the caller.  "" costs nothing;
+ * on lack of memory it is a sentence that says so.  Never NULL.
+ */
+const char *words_keep(const char *text);
+
+/* Gives a reference back; NULL is a no-op. */
+void words_drop(const char *words);
+
+/* *HELD (NULL, or a reference) becomes TEXT, which may be *HELD itself. */
+void words_set(const char **held, const char *text);
+
+#endif
