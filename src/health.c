@@ -15,6 +15,7 @@
  */
 #include <assert.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "agent/health.h"
 
@@ -122,6 +123,40 @@ enum health_edge health_step(struct health *h, const struct health_policy *p,
     h->better = 0;
     h->worse = 0;
     return step_same(h, p, r);
+}
+
+static const char *results(unsigned n)
+{
+    return n == 1 ? "result" : "results";
+}
+
+void health_explain(const struct health *before, const struct health *after,
+                    const struct health_policy *p, char *out, size_t size)
+{
+    unsigned fault = before->fault + 1, same = before->same + 1;
+    unsigned worse = before->worse + 1, better = before->better + 1;
+    const char *from = status_name(before->status);
+
+    if (after->status == before->status &&
+        (after->status != STATUS_UNKNOWN || from_result(before->reason)))
+        snprintf(out, size, "%u %s in a row with this reason (fall = %u)", same,
+                 results(same), p->fall);
+    else if (after->status == STATUS_UNKNOWN)
+        snprintf(out, size,
+                 "%u %s in a row that tell nothing of the server (fall = %u)",
+                 fault, results(fault), p->fall);
+    else if (before->status == STATUS_UNKNOWN && after->status == STATUS_DOWN)
+        snprintf(out, size, "%u %s of down in a row (fall = %u)", worse,
+                 results(worse), p->fall);
+    else if (before->status == STATUS_UNKNOWN)
+        snprintf(out, size, "%u %s of up or degraded in a row (rise = %u)",
+                 better, results(better), p->rise);
+    else if (after->status > before->status)
+        snprintf(out, size, "%u %s in a row worse than %s (fall = %u)", worse,
+                 results(worse), from, p->fall);
+    else
+        snprintf(out, size, "%u %s in a row better than %s (rise = %u)", better,
+                 results(better), from, p->rise);
 }
 
 enum health_edge health_doubt(struct health *h, enum reason r)

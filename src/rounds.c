@@ -103,40 +103,85 @@ void rounds_post(struct rounds *r, struct member *m)
     fleet_post(r->fleet, m);
 }
 
-void rounds_log_verdict(const struct member *m, enum health_edge edge,
-                        enum status from, uint64_t round)
+void rounds_note_verdict(struct rounds *r, struct member *m,
+                         enum health_edge edge, const struct health *before,
+                         const char *cause)
 {
     const struct instance *i = &m->instance;
+    const struct history_event event = {
+        .time_wall_ms = clock_wall_ms(),
+        .round = r->round,
+        .from = before->status,
+        .to = i->health.status,
+        .from_reason = before->reason,
+        .reason = i->health.reason,
+        .instance = i->config->name,
+        .address = i->config->address,
+        .detail = i->detail,
+        .cause = cause,
+    };
+    if (edge == HEALTH_SAME)
+        return;
+    turn_of(m)->status_changes += edge == HEALTH_STATUS;
+    history_add(r->history, &event);
     LOG_EVENT(i->health.status == STATUS_UP ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
               edge == HEALTH_STATUS ? "status_changed" : "reason_changed",
-              LOG_STR("instance", i->config->name),
-              LOG_STR("address", i->config->address),
-              LOG_STR("from", status_name(from)),
-              LOG_STR("to", status_name(i->health.status)),
-              LOG_STR("reason", reason_name(i->health.reason)),
-              LOG_STR("detail", i->detail), LOG_UINT("round", round));
+              LOG_STR("instance", event.instance),
+              LOG_STR("address", event.address),
+              LOG_STR("from", status_name(event.from)),
+              LOG_STR("to", status_name(event.to)),
+              LOG_STR("reason", reason_name(event.reason)),
+              LOG_STR("detail", event.detail), LOG_UINT("round", event.round));
+}
+
+void rounds_doubt(struct rounds *r, struct member *m, enum reason reason,
+                  const char *detail)
+{
+    struct health before = m->instance.health;
+    enum health_edge edge =
+        instance_doubt(&m->instance, reason, detail, clock_wall_ms());
+    rounds_note_verdict(r, m, edge, &before, reason_sentence(reason));
+    rounds_post(r, m);
+    rounds_not_awaited(r, m);
+}
+
+/* Judges a result that counts; posts what came of it. */
+static void judge(struct rounds *r, struct member *m, const struct result *res,
+                  enum reason reason)
+{
+    struct instance *i = &m->instance;
+    const struct health_policy policy = {
+        .rise = i->config->rise,
+        .fall = i->config->fall,
+    };
+    struct health before = i->health;
+    char cause[HEALTH_CAUSE];
+    enum health_edge edge = instance_judge(i, res, reason, &policy);
+    if (edge != HEALTH_SAME) {
+        health_explain(&before, &i->health, &policy, cause, sizeof cause);
+        rounds_note_verdict(r, m, edge, &before, cause);
+    }
+    bool news = i->news && i->health.reason != REASON_PENDING;
+    if (edge != HEALTH_SAME || (news && !turn_of(m)->inherited))
+        rounds_post(r, m);
 }
 
 static void on_result(void *arg, struct member *m, const struct result *res,
                       enum reason reason)
 {
     struct rounds *r = arg;
-    struct instance *i = &m->instance;
-    const struct health_policy policy = {
-        .rise = i->config->rise,
-        .fall = i->config->fall,
-    };
+    const struct instance *i = &m->instance;
     struct turn *t = turn_of(m);
-    enum status from = i->health.status;
+    bool voided = rounds_is_void(r, m, res);
 
-    if (rounds_is_void(r, m, res)) {
+    recent_add(&t->recent, res, reason, voided);
+    if (voided) {
         rounds_void(r, m, res);
         return;
     }
     t->voids = 0;
-    enum health_edge edge = instance_judge(i, res, reason, &policy);
-    if (edge != HEALTH_SAME)
-        rounds_log_verdict(m, edge, from, r->round);
+    t->by_reason[reason]++;
+    judge(r, m, res, reason);
     LOG_EVENT(LOG_LEVEL_DEBUG, "result", LOG_STR("instance", i->config->name),
               LOG_STR("reason", reason_name(reason)),
               LOG_STR("detail", res->detail), LOG_INT("rtt_us", res->rtt_us),
@@ -150,9 +195,6 @@ static void on_result(void *arg, struct member *m, const struct result *res,
             due = retry;
     }
     rounds_set_due(r, m, due);
-    bool news = i->news && i->health.reason != REASON_PENDING;
-    if (edge != HEALTH_SAME || (news && !t->inherited))
-        rounds_post(r, m);
     /* A first verdict belongs into the first heartbeat. */
     if (res->round == r->round && i->health.reason != REASON_PENDING)
         rounds_not_awaited(r, m);
@@ -215,17 +257,6 @@ static void stop_inheriting(struct rounds *r)
 
 /* ------------------------------------------------------------------ pace */
 
-static void become_stuck(struct rounds *r, struct member *m, const char *detail)
-{
-    enum status from = m->instance.health.status;
-    enum health_edge edge =
-        instance_doubt(&m->instance, REASON_STUCK, detail, clock_wall_ms());
-    if (edge != HEALTH_SAME)
-        rounds_log_verdict(m, edge, from, r->round);
-    rounds_post(r, m);
-    rounds_not_awaited(r, m);
-}
-
 static void check_silence(struct rounds *r, struct member *m, uint64_t now)
 {
     uint64_t silent = now - m->result_mono_ms;
@@ -234,7 +265,7 @@ static void check_silence(struct rounds *r, struct member *m, uint64_t now)
     char detail[REPLY_TEXT];
     snprintf(detail, sizeof detail, "no result for %" PRIu64 " ms, phase %s",
              silent, fleet_phase(m));
-    become_stuck(r, m, detail);
+    rounds_doubt(r, m, REASON_STUCK, detail);
 }
 
 /* What the watchdog knows need not be waited for. */
@@ -249,7 +280,7 @@ static void look_for_wedged(struct rounds *r)
         char detail[REPLY_TEXT];
         snprintf(detail, sizeof detail, "thread worker-%u hangs, phase %s",
                  m->worker, fleet_phase(m));
-        become_stuck(r, m, detail);
+        rounds_doubt(r, m, REASON_STUCK, detail);
     }
 }
 

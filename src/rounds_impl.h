@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #include "agent/fleet.h"
+#include "agent/history.h"
+#include "agent/recent.h"
 #include "agent/schedule.h"
 
 /* The owner's part of a member. */
@@ -21,11 +23,16 @@ struct turn {
     bool inherited;           /* its node is still an earlier life's */
     unsigned voids;           /* void results in a row */
     uint64_t void_mono_ms;    /* of the first of them */
+    struct recent recent;
+    /* Since the start of this agent. */
+    uint32_t by_reason[REASON_COUNT]; /* results that were judged */
+    uint32_t status_changes;
 };
 
 struct rounds {
     struct fleet *fleet;
     struct schedule *schedule;
+    struct history *history;
     size_t schedule_size;
 
     /* In force; from the config. */
@@ -76,8 +83,16 @@ void rounds_heartbeat(struct rounds *r);
 /* Its result no longer keeps the round open. */
 void rounds_not_awaited(struct rounds *r, struct member *m);
 
-void rounds_log_verdict(const struct member *m, enum health_edge edge,
-                        enum status from, uint64_t round);
+/* The verdict on M was BEFORE and is another since EDGE, for CAUSE: logs it
+ * and keeps it.  No-op for HEALTH_SAME. */
+void rounds_note_verdict(struct rounds *r, struct member *m,
+                         enum health_edge edge, const struct health *before,
+                         const char *cause);
+
+/* Unknown at once, with REASON and DETAIL; noted and posted, and the round
+ * waits no longer. */
+void rounds_doubt(struct rounds *r, struct member *m, enum reason reason,
+                  const char *detail);
 
 /* How long a member may be without a result. */
 uint64_t rounds_silence_ms(const struct member *m);

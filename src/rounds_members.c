@@ -85,6 +85,31 @@ free_turn:
     return NULL;
 }
 
+static void turn_free(struct turn *t)
+{
+    recent_clear(&t->recent);
+    free(t);
+}
+
+/* The log says it in `reloaded`; who follows the changes learns it here. */
+static void note_removed(struct rounds *r, const struct member *m)
+{
+    const struct instance *i = &m->instance;
+    const struct history_event event = {
+        .time_wall_ms = clock_wall_ms(),
+        .round = r->round,
+        .from = i->health.status,
+        .to = STATUS_UNKNOWN,
+        .from_reason = i->health.reason,
+        .reason = REASON_REMOVED,
+        .instance = i->config->name,
+        .address = i->config->address,
+        .detail = "no longer configured",
+        .cause = reason_sentence(REASON_REMOVED),
+    };
+    history_add(r->history, &event);
+}
+
 static void remove_member(struct rounds *r, struct member *m)
 {
     struct turn *t = turn_of(m);
@@ -92,8 +117,9 @@ static void remove_member(struct rounds *r, struct member *m)
         r->inherited--;
     rounds_not_awaited(r, m);
     schedule_remove(r->schedule, m->index);
+    note_removed(r, m);
     fleet_remove(r->fleet, m);
-    free(t);
+    turn_free(t);
 }
 
 static void place_all(struct rounds *r, uint64_t now)
@@ -116,6 +142,7 @@ static void take_paces(struct rounds *r, const struct config *c)
 
 static void rounds_free(struct rounds *r)
 {
+    history_free(r->history);
     schedule_free(r->schedule);
     free(r);
 }
@@ -125,7 +152,7 @@ static void free_turns(struct rounds *r)
     for (size_t i = 0; i < fleet_slots(r->fleet); i++) {
         struct member *m = fleet_member(r->fleet, i);
         if (m != NULL)
-            free(turn_of(m));
+            turn_free(turn_of(m));
     }
 }
 
@@ -139,6 +166,9 @@ struct rounds *rounds_start(const struct config *config, void (*wake)(void *),
     }
     take_paces(r, config);
     r->started_wall_ms = clock_wall_ms();
+    r->history = history_new(e);
+    if (r->history == NULL)
+        goto free_rounds;
     const struct fleet_options o = {
         .config = config,
         .publish = config->zookeeper.enabled,
@@ -206,6 +236,25 @@ static size_t sorted_members(const struct rounds *r, struct member **out)
     return n;
 }
 
+/* What is known of one address says nothing of another. */
+static int change_member(struct rounds *r, struct member *m,
+                         struct config_instance *config, struct err *e)
+{
+    bool moved = strcmp(m->instance.config->address, config->address) != 0;
+    struct health before = m->instance.health;
+    if (fleet_change(r->fleet, m, config, e) != 0)
+        return -1;
+    if (!moved)
+        return 0;
+    recent_clear(&turn_of(m)->recent);
+    if (before.reason != REASON_PENDING)
+        rounds_note_verdict(r, m,
+                            before.status == STATUS_UNKNOWN ? HEALTH_REASON
+                                                            : HEALTH_STATUS,
+                            &before, "another address is configured");
+    return 0;
+}
+
 /* Keeps or changes the member, or adds one. */
 static int reload_one(struct rounds *r, struct config_instance *config,
                       struct member *old, struct rounds_change *change,
@@ -226,7 +275,7 @@ static int reload_one(struct rounds *r, struct config_instance *config,
         return 0;
     }
     change->changed++;
-    if (fleet_change(r->fleet, old, config, e) != 0)
+    if (change_member(r, old, config, e) != 0)
         return -1;
     /* The job that this round waited for is gone. */
     rounds_not_awaited(r, old);

@@ -91,19 +91,12 @@ bool rounds_is_void(const struct rounds *r, const struct member *m,
 
 static void doubt(struct rounds *r, struct member *m, const struct result *res)
 {
-    struct instance *i = &m->instance;
-    enum status from = i->health.status;
     char detail[REPLY_TEXT];
     snprintf(detail, sizeof detail,
              "the agent was stalled: %u void results in a row, "
              "%" PRIu64 " ms in the last",
              turn_of(m)->voids, res->stalled_ms);
-    enum health_edge edge =
-        instance_doubt(i, REASON_DOUBT, detail, clock_wall_ms());
-    if (edge != HEALTH_SAME)
-        rounds_log_verdict(m, edge, from, r->round);
-    rounds_post(r, m);
-    rounds_not_awaited(r, m);
+    rounds_doubt(r, m, REASON_DOUBT, detail);
 }
 
 static void ask_again(struct rounds *r, struct member *m)

@@ -415,6 +415,57 @@ static void every_sequence_from_each_status_agrees_as_well(void **state)
     }
 }
 
+/* Steps through REASONS until the edge, and checks how it is explained. */
+static void explained(const char *expected, struct health h,
+                      const enum reason *reasons, size_t n)
+{
+    const struct health_policy p = { .rise = 2, .fall = 3 };
+    char out[HEALTH_CAUSE];
+    struct health before;
+
+    for (size_t i = 0; i < n; i++) {
+        before = h;
+        assert_int_equal(health_step(&h, &p, reasons[i]) != HEALTH_SAME,
+                         i == n - 1);
+    }
+    health_explain(&before, &h, &p, out, sizeof out);
+    assert_string_equal(out, expected);
+}
+
+#define EXPLAINED(text, from, ...)                              \
+    explained(text, from, (const enum reason[]){ __VA_ARGS__ }, \
+              sizeof((const enum reason[]){ __VA_ARGS__ }) /    \
+                  sizeof(enum reason))
+
+static void every_edge_is_explained_by_its_row(void **state)
+{
+    const struct health up = { .status = STATUS_UP, .reason = REASON_OK };
+    const struct health down = { .status = STATUS_DOWN,
+                                 .reason = REASON_REFUSED };
+    const struct health noauth = { .status = STATUS_UNKNOWN,
+                                   .reason = REASON_NOAUTH };
+    struct health new;
+
+    (void)state;
+    health_init(&new);
+    EXPLAINED("3 results in a row worse than up (fall = 3)", up, REASON_REFUSED,
+              REASON_NOAUTH, REASON_RESET, REASON_LOADING);
+    EXPLAINED("2 results in a row better than down (rise = 2)", down, REASON_OK,
+              REASON_LOADING);
+    EXPLAINED("3 results in a row with this reason (fall = 3)", down,
+              REASON_RESET, REASON_RESET, REASON_RESET);
+    EXPLAINED("3 results in a row that tell nothing of the server (fall = 3)",
+              up, REASON_NOAUTH, REASON_DNS, REASON_NOAUTH);
+    EXPLAINED("2 results of up or degraded in a row (rise = 2)", new, REASON_OK,
+              REASON_OK);
+    EXPLAINED("3 results of down in a row (fall = 3)", new, REASON_REFUSED,
+              REASON_REFUSED, REASON_RESET);
+    EXPLAINED("3 results in a row that tell nothing of the server (fall = 3)",
+              new, REASON_NOAUTH, REASON_DNS, REASON_NOAUTH);
+    EXPLAINED("3 results in a row with this reason (fall = 3)", noauth,
+              REASON_DNS, REASON_DNS, REASON_DNS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -431,6 +482,7 @@ int main(void)
         cmocka_unit_test(a_row_longer_than_a_new_policy_asks_is_enough),
         cmocka_unit_test(every_sequence_agrees_with_the_naive_model),
         cmocka_unit_test(every_sequence_from_each_status_agrees_as_well),
+        cmocka_unit_test(every_edge_is_explained_by_its_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include "agent/reason.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /*
  * Judgement: results in, a status out.  Pure: no clock, I/O or allocation.
@@ -57,6 +58,15 @@ void health_init(struct health *h);
  */
 enum health_edge health_step(struct health *h, const struct health_policy *p,
                              enum reason r);
+
+/*
+ * Says in a sentence which row made BEFORE become AFTER, by a health_step
+ * with P that returned an edge: "3 results in a row worse than up (fall = 3)".
+ * Room for it: HEALTH_CAUSE.
+ */
+#define HEALTH_CAUSE 96
+void health_explain(const struct health *before, const struct health *after,
+                    const struct health_policy *p, char *out, size_t size);
 
 /*
  * Makes the status unknown at once with reason R, one of the unknown kind
