@@ -16,6 +16,7 @@
 #include "agent/config.h"
 #include "agent/log.h"
 #include "agent/notify.h"
+#include "agent/objects.h"
 #include "agent/resolver.h"
 #include "fleet_impl.h"
 
@@ -210,9 +211,11 @@ give_back:
 
 static void job_over(struct fleet *f, struct member *m)
 {
-    if (m->busy)
-        f->jobs--;
+    if (!m->busy)
+        return;
     m->busy = false;
+    f->jobs--;
+    object_gone(OBJECT_JOB);
 }
 
 void fleet_remove(struct fleet *f, struct member *m)
@@ -293,6 +296,7 @@ void fleet_probe(struct fleet *f, struct member *m, uint64_t round,
     m->busy = true;
     m->job_mono_ms = now_mono_ms;
     f->jobs++;
+    object_made(OBJECT_JOB);
     f->round = round;
     worker_post(f->workers[m->worker], n->target, &job);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/config.h"
+#include "agent/objects.h"
 #include "agent/stall.h"
 #include "agent/words.h"
 
@@ -18,6 +19,7 @@ void instance_init(struct instance *i, struct config_instance *config,
                    int64_t now_wall_ms)
 {
     memset(i, 0, sizeof *i);
+    object_made(OBJECT_INSTANCE);
     i->config = config_instance_ref(config);
     health_init(&i->health);
     i->since_wall_ms = now_wall_ms;
@@ -30,6 +32,7 @@ void instance_init(struct instance *i, struct config_instance *config,
 
 void instance_drop(struct instance *i)
 {
+    object_gone(OBJECT_INSTANCE);
     config_instance_unref(i->config);
     i->config = NULL;
     words_drop(i->detail);

@@ -14,6 +14,7 @@
 
 #include "agent/clock.h"
 #include "agent/config.h"
+#include "agent/objects.h"
 #include "agent/resolver.h"
 
 #include "probe_env.h"
@@ -250,6 +251,7 @@ struct probe *probe_new(struct config_instance *config,
 
     if (p == NULL)
         goto no_memory;
+    object_made(OBJECT_PROBE);
     p->config = config_instance_ref(config);
     p->net.events = &EVENTS;
     p->naddrs = 1;
@@ -278,6 +280,7 @@ void probe_free(struct probe *p)
     probe_request_clear(&p->auth);
     config_instance_unref(p->config);
     free(p);
+    object_gone(OBJECT_PROBE);
 }
 
 void probe_attach(struct probe *p, struct probe_env *env)

@@ -13,6 +13,8 @@
 
 #include <uv.h>
 
+#include "agent/objects.h"
+
 #include "probe_net.h"
 
 static bool met_itself(const struct probe_net *n)
@@ -36,6 +38,7 @@ static void on_closed(uv_handle_t *h)
     struct probe_net *n = h->data;
 
     n->state = NET_CLOSED;
+    object_gone(OBJECT_CONNECTION);
     n->events->closed(n);
 }
 
@@ -75,6 +78,13 @@ static void on_connect(uv_connect_t *req, int status)
     n->events->opened(n);
 }
 
+static void net_opened(struct probe_net *n)
+{
+    n->u.handle.data = n;
+    n->state = NET_CONNECTING;
+    object_made(OBJECT_CONNECTION);
+}
+
 int probe_net_open_tcp(struct probe_net *n, uv_loop_t *loop,
                        const struct sockaddr *sa)
 {
@@ -83,8 +93,7 @@ int probe_net_open_tcp(struct probe_net *n, uv_loop_t *loop,
     assert(n->state == NET_CLOSED);
     r = uv_tcp_init(loop, &n->u.tcp);
     assert(r == 0); /* it opens no socket yet: nothing can fail */
-    n->u.handle.data = n;
-    n->state = NET_CONNECTING;
+    net_opened(n);
     /* Remembered by libuv until there is a socket. */
     uv_tcp_nodelay(&n->u.tcp, 1);
     r = uv_tcp_connect(&n->req.connect, &n->u.tcp, sa, on_connect);
@@ -101,8 +110,7 @@ void probe_net_open_unix(struct probe_net *n, uv_loop_t *loop, const char *path)
     r = uv_pipe_init(loop, &n->u.pipe, 0);
     assert(r == 0);
     (void)r;
-    n->u.handle.data = n;
-    n->state = NET_CONNECTING;
+    net_opened(n);
     uv_pipe_connect(&n->req.connect, &n->u.pipe, path, on_connect);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/clock.h"
+#include "agent/objects.h"
 
 #include "publisher_internal.h"
 
@@ -24,6 +25,8 @@ int buffer_reserve(struct buffer *b, size_t size)
     bytes = realloc(b->bytes, size);
     if (bytes == NULL)
         return -1;
+    if (b->bytes == NULL)
+        object_made(OBJECT_DOCUMENT);
     b->bytes = bytes;
     b->size = size;
     return 0;
@@ -39,6 +42,14 @@ int buffer_set(struct buffer *b, const char *bytes, size_t len)
     return 0;
 }
 
+static void buffer_free(struct buffer *b)
+{
+    if (b->bytes == NULL)
+        return;
+    free(b->bytes);
+    object_gone(OBJECT_DOCUMENT);
+}
+
 struct slot *slot_new(enum slot_kind kind, const char *path)
 {
     struct slot *s = calloc(1, sizeof *s);
@@ -51,6 +62,7 @@ struct slot *slot_new(enum slot_kind kind, const char *path)
         free(s);
         return NULL;
     }
+    object_made(OBJECT_ZK_SLOT);
     return s;
 }
 
@@ -59,10 +71,11 @@ void slot_free(struct slot *s)
     if (s == NULL)
         return;
     free(s->event);
-    free(s->posted.bytes);
-    free(s->sent.bytes);
+    buffer_free(&s->posted);
+    buffer_free(&s->sent);
     free(s->path);
     free(s);
+    object_gone(OBJECT_ZK_SLOT);
 }
 
 bool slot_is_ephemeral(const struct slot *s)

@@ -18,6 +18,8 @@
 
 #include <hiredis/read.h>
 
+#include "agent/objects.h"
+
 #include "agent/reply.h"
 
 struct reply_reader {
@@ -181,6 +183,7 @@ struct reply_reader *reply_reader_new(struct err *e)
     if (r->hiredis == NULL)
         goto no_hiredis;
     r->hiredis->privdata = r;
+    object_made(OBJECT_REPLY_READER);
     return r;
 
 no_hiredis:
@@ -196,6 +199,7 @@ void reply_reader_free(struct reply_reader *r)
         return;
     redisReaderFree(r->hiredis);
     free(r);
+    object_gone(OBJECT_REPLY_READER);
 }
 
 int reply_reader_feed(struct reply_reader *r, const char *bytes, size_t len,

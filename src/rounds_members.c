@@ -9,6 +9,7 @@
 #include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/log.h"
+#include "agent/objects.h"
 #include "agent/process.h"
 #include "rounds_impl.h"
 
@@ -343,16 +344,30 @@ static void dump_job(const struct member *m, uint64_t now_mono_ms)
               LOG_UINT("worker", m->worker));
 }
 
-void rounds_dump(struct rounds *r, uint64_t now_mono_ms)
+/* Names of the pairs "live_connection" and so on. */
+#define LIVE_SIZE 32
+
+static struct log_pair live_pair(enum object_kind k, char name[LIVE_SIZE])
+{
+    struct object_count count;
+    objects_read(k, &count);
+    snprintf(name, LIVE_SIZE, "live_%s", object_kind_name(k));
+    return (struct log_pair)LOG_UINT(name, count.live);
+}
+
+static void dump_head(struct rounds *r)
 {
     struct publisher_info info;
+    struct process_memory memory;
     fleet_publisher_info(r->fleet, &info);
+    process_memory(&memory);
     bool publishing = fleet_publishing(r->fleet);
-    LOG_EVENT(
-        LOG_LEVEL_INFO, "dump", LOG_UINT("workers", fleet_workers(r->fleet)),
+    const struct log_pair figures[] = {
+        LOG_UINT("workers", fleet_workers(r->fleet)),
         LOG_UINT("jobs_active", fleet_jobs(r->fleet)),
         LOG_UINT("jobs_queued", fleet_queued(r->fleet)),
-        LOG_INT("threads", process_threads()), LOG_UINT("round", r->round),
+        LOG_INT("threads", process_threads()),
+        LOG_UINT("round", r->round),
         LOG_STR("zk_state",
                 publishing ? store_state_name(info.store.state) : "off"),
         LOG_UINT("zk_pending", info.pending),
@@ -365,8 +380,27 @@ void rounds_dump(struct rounds *r, uint64_t now_mono_ms)
         LOG_UINT("zk_reapers", info.store.reapers),
         LOG_INT("rss_kb", process_rss_kb()),
         LOG_UINT("instances", fleet_count(r->fleet)),
-        LOG_UINT("skipped", r->skipped), LOG_UINT("overruns", r->overruns),
-        LOG_UINT("voided", r->voided), LOG_UINT("log_dropped", log_dropped()));
+        LOG_UINT("skipped", r->skipped),
+        LOG_UINT("overruns", r->overruns),
+        LOG_UINT("voided", r->voided),
+        LOG_UINT("log_dropped", log_dropped()),
+        LOG_UINT("heap_in_use", memory.heap_in_use),
+        LOG_UINT("heap_free", memory.heap_free),
+        LOG_UINT("heap_mapped", memory.heap_mapped),
+        LOG_UINT("heap_arena", memory.heap_arena),
+    };
+    enum { FIGURES = sizeof figures / sizeof figures[0] };
+    struct log_pair pairs[FIGURES + OBJECT_KINDS];
+    char names[OBJECT_KINDS][LIVE_SIZE];
+    memcpy(pairs, figures, sizeof figures);
+    for (int k = 0; k < OBJECT_KINDS; k++)
+        pairs[FIGURES + k] = live_pair((enum object_kind)k, names[k]);
+    log_write(LOG_LEVEL_INFO, "dump", pairs, FIGURES + OBJECT_KINDS);
+}
+
+void rounds_dump(struct rounds *r, uint64_t now_mono_ms)
+{
+    dump_head(r);
     for (size_t i = 0; i < fleet_slots(r->fleet); i++) {
         const struct member *m = fleet_member(r->fleet, i);
         if (m != NULL && m->busy)

@@ -19,6 +19,7 @@
 #include <time.h>
 
 #include "agent/clock.h"
+#include "agent/objects.h"
 
 #include "store_zk_handle_impl.h"
 
@@ -56,6 +57,7 @@ static struct zk_handle *handle_new(const struct zk_handle_options *o)
 
     if (h == NULL)
         return NULL;
+    object_made(OBJECT_ZK_HANDLE);
     pthread_mutex_init(&h->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -71,11 +73,15 @@ static struct zk_handle *handle_new(const struct zk_handle_options *o)
 
 static void handle_free(struct zk_handle *h)
 {
-    for (size_t i = 0; i < ZK_WINDOW; i++)
+    for (size_t i = 0; i < ZK_WINDOW; i++) {
+        if (h->ops[i].state != OP_FREE)
+            object_gone(OBJECT_ZK_REQUEST); /* given up with the handle */
         free(h->ops[i].data);
+    }
     pthread_cond_destroy(&h->closed);
     pthread_mutex_destroy(&h->lock);
     free(h);
+    object_gone(OBJECT_ZK_HANDLE);
 }
 
 struct zk_handle *zk_handle_open(const struct zk_handle_options *o,
@@ -190,6 +196,7 @@ static struct zk_op *op_take(struct zk_handle *h, const struct store_request *r,
         op = NULL;
     if (op != NULL) {
         op->state = OP_UNDER_WAY;
+        object_made(OBJECT_ZK_REQUEST);
         op->verb = r->verb;
         op->token = r->token;
         op->deadline_mono_ms = deadline_mono_ms;
@@ -200,6 +207,13 @@ static struct zk_op *op_take(struct zk_handle *h, const struct store_request *r,
     }
     pthread_mutex_unlock(&h->lock);
     return op;
+}
+
+/* Under the lock. */
+static void op_free(struct zk_op *op)
+{
+    op->state = OP_FREE;
+    object_gone(OBJECT_ZK_REQUEST);
 }
 
 int zk_handle_submit(struct zk_handle *h, const struct store_request *r,
@@ -223,7 +237,7 @@ int zk_handle_submit(struct zk_handle *h, const struct store_request *r,
         return 0;
     }
     pthread_mutex_lock(&h->lock);
-    op->state = OP_FREE;
+    op_free(op);
     pthread_mutex_unlock(&h->lock);
     return -1;
 }
@@ -258,7 +272,7 @@ size_t zk_handle_harvest(struct zk_handle *h, struct zk_answer *out, size_t max)
         if (h->ops[i].state != OP_DONE)
             continue;
         answer(&h->ops[i], zk_code(h->ops[i].rc), &out[n++]);
-        h->ops[i].state = OP_FREE;
+        op_free(&h->ops[i]);
         h->done--;
     }
     pthread_mutex_unlock(&h->lock);
