@@ -162,9 +162,10 @@ struct slot {
     bool doubtful; /* a write may still come to pass */
     bool missed;   /* an ephemeral vanished: by others, if our session lives */
     int32_t sure_version;
-    uint64_t sure_sum;  /* of its bytes */
-    uint64_t seq;       /* the highest that is known to be written */
-    struct buffer sent; /* the bytes of the last write, certain or not */
+    uint64_t sure_sum;     /* of its bytes */
+    uint64_t seq;          /* the highest that is known to be written */
+    int64_t acked_wall_ms; /* of the last write that came off; 0: none */
+    struct buffer sent;    /* the bytes of the last write, certain or not */
     uint64_t sent_post;
     uint64_t sent_seq;
     bool kept; /* nothing was posted, and we took the node over as it was */

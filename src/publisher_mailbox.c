@@ -266,6 +266,58 @@ bool publisher_conflict(struct publisher *p, size_t slot,
     return conflict;
 }
 
+static const struct {
+    enum publisher_standing standing;
+    const char *name;
+} STANDINGS[STANDING_COUNT] = {
+    [STANDING_CLEAN] = { PUBLISHER_CLEAN, "clean" },
+    [STANDING_PENDING] = { PUBLISHER_PENDING, "pending" },
+    [STANDING_GATED] = { PUBLISHER_WAITING, "waiting" },
+    [STANDING_REFUSED] = { PUBLISHER_REFUSED, "refused" },
+    [STANDING_HELD] = { PUBLISHER_CONFLICT, "conflict" },
+};
+
+const char *publisher_standing_name(enum publisher_standing standing)
+{
+    size_t i = 0;
+
+    while (STANDINGS[i].standing != standing)
+        i++;
+    return STANDINGS[i].name;
+}
+
+void publisher_node(struct publisher *p, size_t slot,
+                    struct publisher_node *out)
+{
+    const struct slot *s;
+
+    pthread_mutex_lock(&p->lock);
+    s = slot_at(p, slot);
+    *out = (struct publisher_node){
+        .standing = STANDINGS[s->standing].standing,
+        .posted = s->want == WANT_NODE,
+        .version = s->known && s->exists ? s->version : -1,
+        .seq = s->seq,
+        .acked_wall_ms = s->acked_wall_ms,
+    };
+    pthread_mutex_unlock(&p->lock);
+}
+
+size_t publisher_node_document(struct publisher *p, size_t slot, char *out,
+                               size_t size)
+{
+    const struct slot *s;
+    size_t len = 0;
+
+    pthread_mutex_lock(&p->lock);
+    s = slot_at(p, slot);
+    if (s->standing == STANDING_CLEAN && s->want == WANT_NODE &&
+        s->kind == SLOT_STATUS)
+        len = document_seal(s->posted.bytes, s->posted.len, s->seq, out, size);
+    pthread_mutex_unlock(&p->lock);
+    return len;
+}
+
 void publisher_info(struct publisher *p, struct publisher_info *out)
 {
     struct slot *oldest;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/clock.h"
 #include "agent/log.h"
 
 #include "publisher_internal.h"
@@ -182,6 +183,7 @@ static void written(struct publisher *p, struct slot *s,
     s->done = s->exists || s->want == WANT_GONE ? s->sent_post : 0;
     s->cause = CAUSE_NONE;
     s->parents_tried = false;
+    s->acked_wall_ms = clock_wall_ms();
     drift_written(p, s, r);
     owner_none(p, s);
 }

@@ -156,7 +156,6 @@ static void reap(struct zk_store *z, unsigned wait_ms)
 
 static void went_up(struct zk_store *z, uint64_t now)
 {
-    char server[80];
     char session[20];
     struct session_id id;
     bool resumed;
@@ -175,8 +174,9 @@ static void went_up(struct zk_store *z, uint64_t now)
     z->long_told = false;
     set_why(z, "");
     set_state(z, STORE_CONNECTED, now);
-    zk_handle_server(z->handle, server, sizeof server);
-    LOG_EVENT(LOG_LEVEL_INFO, "zk_connected", LOG_STR("server", server),
+    zk_handle_server(z->handle, z->status.server, sizeof z->status.server);
+    LOG_EVENT(LOG_LEVEL_INFO, "zk_connected",
+              LOG_STR("server", z->status.server),
               LOG_STR("session", session_text(id.session, session)),
               LOG_BOOL("new", fresh && !resumed), LOG_BOOL("resumed", resumed),
               LOG_UINT("timeout_ms", zk_handle_timeout_ms(z->handle)));

@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "agent/clock.h"
+
 #include "publisher_bench.h"
 
 static void missing_parents_are_made_and_the_status_is_sealed(void **state)
@@ -28,6 +30,47 @@ static void missing_parents_are_made_and_the_status_is_sealed(void **state)
     assert_int_equal(info(&w).writes_ok, 2);
     assert_int_equal(look(&w, "/r/s/instances/a").owner, 0);
     assert_int_equal(look(&w, "/r/s/alive").writes, 1);
+    finish(&w);
+}
+
+static struct publisher_node node(struct bench_publisher *w, size_t slot)
+{
+    struct publisher_node n;
+
+    publisher_node(w->publisher, slot, &n);
+    return n;
+}
+
+static void what_is_written_can_be_asked_for(void **state)
+{
+    char document[DOCUMENT_MAX];
+    struct bench_publisher w;
+    size_t slot;
+    size_t len;
+
+    (void)state;
+    start(&w, 1);
+    slot = add(&w, SLOT_STATUS, "a");
+    assert_int_equal(node(&w, slot).version, -1);
+    assert_false(node(&w, slot).posted);
+    post(&w, slot, STATUS_A);
+    assert_int_equal(node(&w, slot).standing, PUBLISHER_WAITING);
+    assert_int_equal(node(&w, slot).seq, 0);
+    assert_int_equal(
+        publisher_node_document(w.publisher, slot, document, DOCUMENT_MAX), 0);
+    fake_store_connect(w.store);
+    take(&w);
+    post(&w, slot, STATUS_A);
+    AWAIT(&w, node(&w, slot).standing == PUBLISHER_CLEAN);
+    post(&w, slot, STATUS_B);
+    AWAIT(&w, node(&w, slot).standing == PUBLISHER_CLEAN);
+    assert_int_equal(node(&w, slot).seq, 2);
+    assert_int_equal(node(&w, slot).version, 1);
+    assert_true(node(&w, slot).posted);
+    assert_in_range(node(&w, slot).acked_wall_ms, 1, clock_wall_ms());
+    len = publisher_node_document(w.publisher, slot, document, DOCUMENT_MAX);
+    document[len] = '\0';
+    assert_string_equal(document, STATUS_B ",\"seq\":2}");
     finish(&w);
 }
 
@@ -292,6 +335,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(missing_parents_are_made_and_the_status_is_sealed),
+        cmocka_unit_test(what_is_written_can_be_asked_for),
         cmocka_unit_test(
             the_first_reading_tells_what_was_there_and_seq_goes_on),
         cmocka_unit_test(

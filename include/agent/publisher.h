@@ -124,6 +124,37 @@ struct publisher_holder {
 bool publisher_conflict(struct publisher *p, size_t slot,
                         struct publisher_holder *out);
 
+/* How a slot stands, for people. */
+enum publisher_standing {
+    PUBLISHER_CLEAN,    /* its node is as posted; or nothing was posted */
+    PUBLISHER_PENDING,  /* to be written, or being written */
+    PUBLISHER_WAITING,  /* for what must be known or written before */
+    PUBLISHER_REFUSED,  /* ZooKeeper said no; it is asked again */
+    PUBLISHER_CONFLICT, /* left to another agent */
+};
+const char *publisher_standing_name(enum publisher_standing s);
+
+/* What is known of a slot's node. */
+struct publisher_node {
+    enum publisher_standing standing;
+    bool posted;           /* there is to be a node */
+    int32_t version;       /* of the node; -1: none, or not known */
+    uint64_t seq;          /* of the last write that came off; 0: none */
+    int64_t acked_wall_ms; /* when ZooKeeper said so; 0: not in this life */
+};
+
+/* Thread: any. */
+void publisher_node(struct publisher *p, size_t slot,
+                    struct publisher_node *out);
+
+/*
+ * The bytes of a clean slot's node, as they were written, into OUT (at least
+ * DOCUMENT_MAX); returns their length, 0 if there is nothing of the kind.
+ * Thread: any.
+ */
+size_t publisher_node_document(struct publisher *p, size_t slot, char *out,
+                               size_t size);
+
 struct publisher_info {
     struct store_status store;
     size_t pending;   /* slots whose node is not yet as posted, without those

@@ -76,7 +76,8 @@ struct store_status {
     bool resumed;           /* the session began in an earlier process */
     unsigned reapers;       /* handles being closed */
     uint64_t log_lines_dropped;
-    char why[160]; /* the last trouble, for people; "" */
+    char why[160];   /* the last trouble, for people; "" */
+    char server[80]; /* host:port, while connected; else the last one, or "" */
 };
 
 /* How a store ended, from best to worst. */
