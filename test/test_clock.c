@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -38,6 +39,25 @@ static void moments_are_written_and_read_back(void **state)
                             MOMENTS[i].text);
         assert_int_equal(clock_parse_rfc3339(text, &ms), 0);
         assert_int_equal(ms, MOMENTS[i].ms);
+    }
+}
+
+static void every_day_is_as_gmtime_has_it(void **state)
+{
+    (void)state;
+    for (int64_t day = -719528; day <= 2932896; day += 7) {
+        char text[CLOCK_RFC3339_SIZE];
+        time_t t = (time_t)(day * 86400 + (day * 7919 % 86400 + 86400) % 86400);
+        int64_t ms = 0;
+        struct tm tm;
+        char date[CLOCK_RFC3339_SIZE * 2];
+        gmtime_r(&t, &tm);
+        snprintf(date, sizeof date, "%04d-%02d-%02dT%02d:%02d:%02d.007Z",
+                 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+                 tm.tm_min, tm.tm_sec);
+        assert_string_equal(clock_rfc3339((int64_t)t * 1000 + 7, text), date);
+        assert_int_equal(clock_parse_rfc3339(text, &ms), 0);
+        assert_int_equal(ms, (int64_t)t * 1000 + 7);
     }
 }
 
@@ -147,6 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(moments_are_written_and_read_back),
+        cmocka_unit_test(every_day_is_as_gmtime_has_it),
         cmocka_unit_test(moments_without_four_digits_of_a_year_are_clamped),
         cmocka_unit_test(a_fraction_may_have_nought_to_nine_digits),
         cmocka_unit_test(anything_else_is_no_time),

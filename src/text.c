@@ -1,0 +1,244 @@
+/*
+ * The pages that show every instance are written with this, and not as trees
+ * of jansson: two thousand instances are some two megabytes, and that many
+ * allocations would hold up the loop, and thereby probes, for tens of
+ * milliseconds at every request.  So memory is kept from one page to the next,
+ * numbers and times are written digit by digit, and strings are copied whole
+ * where nothing in them needs an escape.
+ *
+ * What it does not do: watch over the form of the JSON.  That is for the tests
+ * of the pages.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "agent/clock.h"
+
+#include "agent/text.h"
+
+#define SIZE_FIRST 1024
+
+void text_reset(struct text *t)
+{
+    t->len = 0;
+    t->failed = false;
+    if (t->bytes != NULL)
+        t->bytes[0] = '\0';
+}
+
+void text_free(struct text *t)
+{
+    free(t->bytes);
+    *t = (struct text){ .bytes = NULL };
+}
+
+/* Room for LEN bytes and a NUL; false when there is none. */
+static bool reserve(struct text *t, size_t len)
+{
+    size_t size = t->size < SIZE_FIRST ? SIZE_FIRST : t->size;
+    char *bytes;
+
+    if (t->failed)
+        return false;
+    if (t->size - t->len > len)
+        return true;
+    while (size - t->len <= len && size <= SIZE_MAX / 2)
+        size *= 2;
+    bytes = size - t->len > len ? realloc(t->bytes, size) : NULL;
+    t->failed = bytes == NULL;
+    if (t->failed)
+        return false;
+    t->bytes = bytes;
+    t->size = size;
+    return true;
+}
+
+void text_add_bytes(struct text *t, const char *bytes, size_t len)
+{
+    if (!reserve(t, len))
+        return;
+    memcpy(t->bytes + t->len, bytes, len);
+    t->len += len;
+    t->bytes[t->len] = '\0';
+}
+
+void text_addf(struct text *t, const char *format, ...)
+{
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (n < 0)
+        t->failed = true;
+    if (n < 0 || !reserve(t, (size_t)n))
+        return;
+    va_start(args, format);
+    vsnprintf(t->bytes + t->len, (size_t)n + 1, format, args);
+    va_end(args);
+    t->len += (size_t)n;
+}
+
+void text_add_char(struct text *t, char c)
+{
+    text_add_bytes(t, &c, 1);
+}
+
+/* Backwards, so that they end at END; returns where they begin. */
+static char *digits(char *end, uint64_t n)
+{
+    do {
+        *--end = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    return end;
+}
+
+void text_add_uint(struct text *t, uint64_t n)
+{
+    char number[20];
+    char *end = number + sizeof number;
+    const char *first = digits(end, n);
+
+    text_add_bytes(t, first, (size_t)(end - first));
+}
+
+void text_add_int(struct text *t, int64_t n)
+{
+    if (n < 0)
+        text_add_char(t, '-');
+    text_add_uint(t, n < 0 ? -(uint64_t)n : (uint64_t)n);
+}
+
+void text_add_decimal(struct text *t, uint64_t n, unsigned places)
+{
+    char fraction[1 + 18];
+    uint64_t unit = 1;
+    unsigned len = places;
+    uint64_t rest;
+
+    for (unsigned i = 0; i < places; i++)
+        unit *= 10;
+    text_add_uint(t, n / unit);
+    rest = n % unit;
+    if (rest == 0)
+        return;
+    memset(fraction, '0', sizeof fraction);
+    fraction[0] = '.';
+    digits(fraction + 1 + places, rest);
+    while (fraction[len] == '0')
+        len--;
+    text_add_bytes(t, fraction, 1 + len);
+}
+
+void text_add_rfc3339(struct text *t, int64_t wall_ms)
+{
+    char moment[CLOCK_RFC3339_SIZE];
+
+    clock_rfc3339(wall_ms, moment);
+    text_add_bytes(t, moment, CLOCK_RFC3339_SIZE - 1);
+}
+
+/* The length of the UTF-8 character at S that is not ASCII; 0: it is none.
+ * The final NUL stops it like any other wrong byte. */
+static size_t utf8_length(const unsigned char *s)
+{
+    size_t n = s[0] >= 0xc2 && s[0] < 0xe0   ? 2
+               : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+               : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+                                             : 0;
+
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    /* Too long a form, a surrogate, past the last code point. */
+    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0) ||
+        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90))
+        return 0;
+    return n;
+}
+
+enum looks {
+    LOOKS_BARE,   /* to be copied */
+    LOOKS_QUOTED, /* quotes or backslashes in it */
+    LOOKS_BAD,    /* to be escaped byte by byte */
+};
+
+static enum looks look_at(const char *s, size_t *len)
+{
+    const unsigned char *at = (const unsigned char *)s;
+    enum looks looks = LOOKS_BARE;
+
+    while (*at != '\0') {
+        size_t n = *at < 0x80 ? 1 : utf8_length(at);
+
+        if (n == 0 || *at < 0x20 || *at == 0x7f)
+            return LOOKS_BAD;
+        if (*at == '"' || *at == '\\')
+            looks = LOOKS_QUOTED;
+        at += n;
+    }
+    *len = (size_t)((const char *)at - s);
+    return looks;
+}
+
+/* Quotes and backslashes are escaped alike in JSON and in labels. */
+static void add_quoted(struct text *t, const char *s)
+{
+    for (; *s != '\0'; s++) {
+        if (*s == '"' || *s == '\\')
+            text_add_char(t, '\\');
+        text_add_char(t, *s);
+    }
+}
+
+/* As reply_escape does, and then as above. */
+static void add_escaped(struct text *t, const char *s)
+{
+    for (; *s != '\0'; s++) {
+        unsigned char c = (unsigned char)*s;
+
+        if (c == '\\')
+            text_add(t, "\\\\\\\\");
+        else if (c == '"')
+            text_add(t, "\\\"");
+        else if (c >= ' ' && c <= '~')
+            text_add_char(t, *s);
+        else
+            text_addf(t, "\\\\x%02x", c);
+    }
+}
+
+static void add_string(struct text *t, const char *s)
+{
+    size_t len;
+
+    text_add_char(t, '"');
+    switch (look_at(s, &len)) {
+    case LOOKS_BARE:
+        text_add_bytes(t, s, len);
+        break;
+    case LOOKS_QUOTED:
+        add_quoted(t, s);
+        break;
+    case LOOKS_BAD:
+        add_escaped(t, s);
+        break;
+    }
+    text_add_char(t, '"');
+}
+
+void text_add_json_string(struct text *t, const char *s)
+{
+    if (s == NULL)
+        text_add(t, "null");
+    else
+        add_string(t, s);
+}
+
+void text_add_label(struct text *t, const char *s)
+{
+    add_string(t, s);
+}
