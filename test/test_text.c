@@ -57,6 +57,16 @@ static void it_grows_to_whatever_is_appended(void **state)
     }
 }
 
+static void there_is_always_room_for_the_nul(void **state)
+{
+    struct text *t = *state;
+
+    for (size_t i = 0; i < 5000; i++) {
+        text_add_char(t, 'x');
+        assert_true(t->len < t->size);
+    }
+}
+
 static void one_piece_may_be_larger_than_all_before(void **state)
 {
     struct text *t = *state;
@@ -174,9 +184,14 @@ static const char *const STRINGS[] = {
     "lone \xa9",
     "cut \xe2\x82",
     "cut at the end \xc3",
-    "overlong \xc0\xaf \xe0\x9f\xbf \xf0\x8f\xbf\xbf",
+    "overlong \xc0\xaf",
+    "overlong \xc1\xbf",
+    "overlong \xe0\x9f\xbf",
+    "overlong \xf0\x8f\xbf\xbf",
     "surrogate \xed\xa0\x80",
-    "past the last \xf4\x90\x80\x80 \xf5\x80\x80\x80 \xff",
+    "past the last \xf4\x90\x80\x80",
+    "past the last \xf5\x80\x80\x80",
+    "never \xff",
     "</script>",
 };
 
@@ -228,6 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_text(pieces_follow_each_other),
         with_text(it_grows_to_whatever_is_appended),
+        with_text(there_is_always_room_for_the_nul),
         with_text(one_piece_may_be_larger_than_all_before),
         with_text(a_reset_empties_it_and_keeps_its_memory),
         with_text(after_a_failure_nothing_is_appended_until_a_reset),
