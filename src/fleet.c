@@ -375,6 +375,11 @@ bool fleet_wedged(const struct fleet *f, const struct member *m)
     return worker_wedged(f->workers[m->worker]);
 }
 
+bool fleet_worker_wedged(const struct fleet *f, unsigned index)
+{
+    return worker_wedged(f->workers[index]);
+}
+
 size_t fleet_jobs(const struct fleet *f)
 {
     return f->jobs;

@@ -284,6 +284,40 @@ bool fleet_publishing(const struct fleet *f)
     return f->publisher != NULL;
 }
 
+bool fleet_node(const struct fleet *f, const struct member *m,
+                struct publisher_node *out)
+{
+    if (f->publisher == NULL)
+        return false;
+    publisher_node(f->publisher, entry_of_const(m)->status_slot, out);
+    return true;
+}
+
+size_t fleet_node_document(const struct fleet *f, const struct member *m,
+                           char *out, size_t size)
+{
+    if (f->publisher == NULL)
+        return 0;
+    return publisher_node_document(f->publisher, entry_of_const(m)->status_slot,
+                                   out, size);
+}
+
+const char *fleet_presence(const struct fleet *f, const struct member *m)
+{
+    const struct entry *n = entry_of_const(m);
+    if (f->publisher == NULL || n->presence_slot == NO_SLOT)
+        return NULL;
+    switch (n->presence) {
+    case PRESENCE_HERE:
+        return "here";
+    case PRESENCE_GONE:
+        return "gone";
+    case PRESENCE_AS_IT_IS:
+        break;
+    }
+    return "as it is";
+}
+
 bool fleet_conflict(const struct fleet *f, const struct member *m,
                     struct publisher_holder *out)
 {

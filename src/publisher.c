@@ -371,6 +371,7 @@ static struct publisher *publisher_new(const struct publisher_options *o)
     p->wake_loop = o->wake;
     p->wake_arg = o->arg;
     p->footing = FOOTING_FIRM;
+    histogram_init(&p->publish, &HISTOGRAM_PUBLISH);
     p->refused_ms = o->refused_ms > 0 ? o->refused_ms : REFUSED_MS;
     p->recheck_ms = o->recheck_ms > 0 ? o->recheck_ms : RECHECK_MS;
     p->refresh_ms = o->refresh_ms;

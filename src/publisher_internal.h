@@ -243,6 +243,7 @@ struct publisher {
     size_t rereading; /* of those, what nobody waits for */
     unsigned conflicts;
     uint64_t drifts;
+    struct histogram publish;
     struct slot *heartbeat; /* or NULL */
     enum footing footing;
     struct publisher_holder contender; /* while it is contested */

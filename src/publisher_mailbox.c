@@ -338,6 +338,7 @@ void publisher_info(struct publisher *p, struct publisher_info *out)
         .seeking =
             p->orphans.step != ORPHANS_IDLE && p->orphans.step != ORPHANS_DONE,
         .drifts = p->drifts,
+        .publish = p->publish,
     };
     memcpy(out->trouble, p->trouble, sizeof out->trouble);
     pthread_mutex_unlock(&p->lock);

@@ -167,6 +167,9 @@ void slot_count(struct publisher *p, struct slot *s)
         TAILQ_INSERT_TAIL(&p->pending, s, at_pending);
     } else if (outstanding(before) && !outstanding(now)) {
         TAILQ_REMOVE(&p->pending, s, at_pending);
+        if (now == STANDING_CLEAN)
+            histogram_observe(&p->publish,
+                              (clock_mono_ms() - s->pending_mono_ms) * 1000);
         if (TAILQ_EMPTY(&p->pending))
             p->tell = true;
     }

@@ -24,6 +24,7 @@
 #include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/log.h"
+#include "agent/process.h"
 #include "rounds_impl.h"
 
 #include "agent/rounds.h"
@@ -69,10 +70,23 @@ void rounds_heartbeat(struct rounds *r)
     fleet_heartbeat(r->fleet, &d);
 }
 
+static void note_settled(struct rounds *r)
+{
+    if (r->settled == r->round)
+        return;
+    r->settled = r->round;
+    r->settled_mono_ms = clock_mono_ms();
+    r->settled_wall_ms = clock_wall_ms();
+    r->round_us = clock_mono_us() - r->round_began_us;
+    long threads = process_threads();
+    r->threads[r->nthreads++ % ROUNDS_COURSE] =
+        (uint16_t)(threads < 0 ? 0 : threads);
+}
+
 /* The results of the round are in, as far as they can be. */
 static void round_in(struct rounds *r)
 {
-    r->settled = r->round;
+    note_settled(r);
     if (!r->heartbeat_due || !r->heartbeat_found || r->inherited > 0)
         return;
     r->heartbeat_due = false;
@@ -175,6 +189,8 @@ static void on_result(void *arg, struct member *m, const struct result *res,
     bool voided = rounds_is_void(r, m, res);
 
     recent_add(&t->recent, res, reason, voided);
+    histogram_observe(&r->probes, (uint64_t)res->lookup_us + res->connect_us +
+                                      res->auth_us + res->reply_us);
     if (voided) {
         rounds_void(r, m, res);
         return;
@@ -348,7 +364,7 @@ static void end_round(struct rounds *r, uint64_t now)
     rounds_log_voids(r);
     if (owed == 0)
         round_in(r);
-    r->settled = r->round;
+    note_settled(r);
 }
 
 static void begin_round(struct rounds *r, uint64_t now)
@@ -356,6 +372,7 @@ static void begin_round(struct rounds *r, uint64_t now)
     end_round(r, now);
     uint64_t missed = (now - r->next_round_mono_ms) / r->interval_ms;
     r->round++;
+    r->round_began_us = clock_mono_us();
     r->round_mono_ms = r->next_round_mono_ms + missed * r->interval_ms;
     r->next_round_mono_ms = r->round_mono_ms + r->interval_ms;
     r->heartbeat_due = true;

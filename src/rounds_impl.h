@@ -12,6 +12,7 @@
 #include "agent/fleet.h"
 #include "agent/history.h"
 #include "agent/recent.h"
+#include "agent/rounds.h"
 #include "agent/schedule.h"
 
 /* The owner's part of a member. */
@@ -44,6 +45,13 @@ struct rounds {
     uint64_t round_mono_ms;      /* when it began */
     uint64_t next_round_mono_ms; /* 0: not begun at all */
     uint64_t settled;            /* see rounds_settled */
+    uint64_t settled_mono_ms;
+    int64_t settled_wall_ms;
+    uint64_t round_began_us; /* monotonic; the first probe may have waited */
+    uint64_t round_us;       /* of the last that settled */
+    struct histogram probes;
+    uint16_t threads[ROUNDS_COURSE]; /* a ring, one for each that settled */
+    size_t nthreads;                 /* so far */
     size_t awaited;
     uint64_t wanted_mono_ms; /* when to be called, as last said; 0: never */
     bool heartbeat_due;      /* not yet written for this round */

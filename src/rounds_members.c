@@ -167,6 +167,7 @@ struct rounds *rounds_start(const struct config *config, void (*wake)(void *),
     }
     take_paces(r, config);
     r->started_wall_ms = clock_wall_ms();
+    histogram_init(&r->probes, &HISTOGRAM_PROBE);
     r->history = history_new(e);
     if (r->history == NULL)
         goto free_rounds;
@@ -406,34 +407,4 @@ void rounds_dump(struct rounds *r, uint64_t now_mono_ms)
         if (m != NULL && m->busy)
             dump_job(m, now_mono_ms);
     }
-}
-
-/* ------------------------------------------------------------ for a manager */
-
-uint64_t rounds_settled(const struct rounds *r)
-{
-    return r->settled;
-}
-
-void rounds_describe(const struct rounds *r, char *out, size_t size)
-{
-    struct publisher_info info;
-    size_t by[STATUS_COUNT];
-    fleet_tally(r->fleet, by);
-    fleet_publisher_info(r->fleet, &info);
-    snprintf(
-        out, size, "%zu up, %zu degraded, %zu down, %zu unknown; ZooKeeper %s",
-        by[STATUS_UP], by[STATUS_DEGRADED], by[STATUS_DOWN], by[STATUS_UNKNOWN],
-        fleet_publishing(r->fleet) ? store_state_name(info.store.state)
-                                   : "off");
-}
-
-bool rounds_well(struct rounds *r, struct err *why)
-{
-    struct publisher_info info;
-    fleet_publisher_info(r->fleet, &info);
-    if (!fleet_publishing(r->fleet) || info.store.state != STORE_BROKEN)
-        return true;
-    err_set(why, "ZooKeeper's library hangs: %s", info.store.why);
-    return false;
 }

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/objects.h"
+
 #include "agent/words.h"
 
 #define FIRST_SIZE 64
@@ -94,6 +96,7 @@ static const char *add(uint32_t hash, const char *text)
     *w = (struct word){ .next = *at, .hash = hash, .references = 1 };
     memcpy(w->text, text, size);
     *at = w;
+    object_made(OBJECT_TEXT);
     table.count++;
     return w->text;
 }
@@ -128,6 +131,7 @@ void words_drop(const char *words)
         return;
     at = find(w->hash, w->text);
     *at = w->next;
+    object_gone(OBJECT_TEXT);
     free(w);
     if (--table.count > 0)
         return;

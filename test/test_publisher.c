@@ -28,6 +28,7 @@ static void missing_parents_are_made_and_the_status_is_sealed(void **state)
     AWAIT(&w, node_is(&w, "/r/s/instances/a", STATUS_B ",\"seq\":2}"));
     AWAIT(&w, info(&w).pending == 0);
     assert_int_equal(info(&w).writes_ok, 2);
+    assert_int_equal(info(&w).publish.count, 2);
     assert_int_equal(look(&w, "/r/s/instances/a").owner, 0);
     assert_int_equal(look(&w, "/r/s/alive").writes, 1);
     finish(&w);

@@ -125,6 +125,21 @@ void fleet_seek_orphans(struct fleet *f);
 bool fleet_conflict(const struct fleet *f, const struct member *m,
                     struct publisher_holder *out);
 
+/* What is known of the member's document in ZooKeeper; false without one. */
+bool fleet_node(const struct fleet *f, const struct member *m,
+                struct publisher_node *out);
+
+/* As publisher_node_document; 0 without ZooKeeper. */
+size_t fleet_node_document(const struct fleet *f, const struct member *m,
+                           char *out, size_t size);
+
+/* "here", "gone" or "as it is": what was last asked of its alive node; NULL
+ * without. */
+const char *fleet_presence(const struct fleet *f, const struct member *m);
+
+/* The worker with that INDEX hangs. */
+bool fleet_worker_wedged(const struct fleet *f, unsigned index);
+
 bool fleet_publishing(const struct fleet *f);
 /* All zero without ZooKeeper. */
 void fleet_publisher_info(const struct fleet *f, struct publisher_info *out);

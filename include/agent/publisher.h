@@ -3,6 +3,7 @@
 
 #include "agent/document.h"
 #include "agent/err.h"
+#include "agent/histogram.h"
 #include "agent/store.h"
 
 #include <stdbool.h>
@@ -168,6 +169,7 @@ struct publisher_info {
     bool seeking;               /* orphans, and not yet through */
     uint64_t drifts;            /* what others did to our nodes, so far */
     char trouble[256];          /* the last refusal, for people; "" */
+    struct histogram publish;   /* from a post until its node was as posted */
 };
 
 /* Thread: any. */
