@@ -1,0 +1,70 @@
+#ifndef AGENT_METRICS_H
+#define AGENT_METRICS_H
+
+#include "agent/histogram.h"
+#include "agent/process.h"
+#include "agent/publisher.h"
+#include "agent/reason.h"
+#include "agent/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * What a monitoring system reads: Prometheus' text format, version 0.0.4.
+ * Whoever calls gathers the figures, of one moment; here they get their
+ * names.  Pure, but for the counters of objects.h.
+ */
+struct metrics_instance {
+    const char *name;
+    const char *address;
+    enum status status;
+    bool maintenance;
+    int64_t since_wall_ms;      /* of the status */
+    int64_t last_probe_wall_ms; /* end of the last one; 0: none yet */
+    int64_t rtt_us;             /* of the last result; -1: no answer */
+    const uint32_t *by_reason;  /* results; REASON_COUNT; borrowed */
+    uint64_t status_changes;
+};
+
+struct metrics_source {
+    const char *version;
+
+    /* Rounds. */
+    uint64_t interval_ms;
+    uint64_t rounds;            /* begun */
+    uint64_t rounds_overrun;    /* results missing when the next began */
+    uint64_t round_us;          /* of the last one, to its last result */
+    int64_t last_round_wall_ms; /* when that was in; 0: not once */
+    uint64_t probes_skipped;    /* turns of instances still busy */
+    uint64_t results_void;      /* the agent was stalled */
+    const struct histogram *probe_time; /* borrowed */
+
+    /* Threads. */
+    uint64_t workers;
+    uint64_t jobs_active; /* those queued with them */
+    uint64_t jobs_queued;
+    uint64_t wedged_threads;
+    bool healthy; /* what /healthz says */
+    uint64_t log_dropped;
+
+    /* Without a [zookeeper] there are no metrics of it. */
+    bool zookeeper_configured;
+    struct publisher_info zookeeper;
+    int64_t heartbeat_wall_ms; /* when ZooKeeper had the last one; 0: never */
+
+    struct process_figures process;
+    int64_t process_started_wall_ms;
+
+    /* Fills OUT with the instance of that INDEX below `slots`; false: there
+     * is none.  Called several times for each. */
+    bool (*instance)(void *arg, size_t index, struct metrics_instance *out);
+    void *arg;
+    size_t slots;
+};
+
+/* Appends all of it to OUT; out->failed says whether memory ran out. */
+void metrics_render(const struct metrics_source *s, struct text *out);
+
+#endif
