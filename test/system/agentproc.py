@@ -37,11 +37,14 @@ def render(sections):
     return text
 
 
-def config_text(instances, agent=None, zookeeper=None, defaults=None):
+def config_text(instances, agent=None, zookeeper=None, defaults=None,
+                http=None):
     """INSTANCES maps a NAME to its address, or to a dict of keys."""
     sections = {"agent": {**AGENT_DEFAULTS, **(agent or {})}}
     if zookeeper is not None:
         sections["zookeeper"] = zookeeper
+    if http is not None:
+        sections["http"] = {"listen": http}
     if defaults is not None:
         sections["defaults"] = defaults
     for name, keys in instances.items():

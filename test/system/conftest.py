@@ -146,16 +146,17 @@ def any_own_tree(request):
 def make_agent(tmp_path, request, numbers):
     """An agent on INSTANCES, publishing to TREE if given; started.
 
-    `agent`, `zookeeper` and `defaults` override keys of these sections.
+    `agent`, `zookeeper` and `defaults` override keys of these sections;
+    `http` is what to listen on, as 127.0.0.1:PORT.
     """
     def make(instances, tree=None, start=True, agent=None, zookeeper=None,
-             defaults=None, **options):
+             defaults=None, http=None, **options):
         keys = None
         if tree is not None:
             keys = zookeeper_keys(tree, **(zookeeper or {}))
         directory = tmp_path / f"agent-{next(numbers)}"
         agent = {"pid_file": directory / "pid", **(agent or {})}
-        text = config_text(instances, agent, keys, defaults)
+        text = config_text(instances, agent, keys, defaults, http)
         a = Agent(directory, text, **options)
         request.addfinalizer(a.finish)
         return a.start() if start else a
