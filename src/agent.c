@@ -20,8 +20,10 @@
 #include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/daemon.h"
+#include "agent/httpd.h"
 #include "agent/log.h"
 #include "agent/notify.h"
+#include "agent/pages.h"
 #include "agent/rounds.h"
 #include "log_options.h"
 
@@ -46,6 +48,8 @@ struct agent {
     bool background;
     bool log_open;
     struct rounds *rounds;
+    struct pages *pages; /* NULL without [http] */
+    struct httpd *httpd; /* the same */
     uv_loop_t loop;
     uv_timer_t timer;
     uv_async_t async;
@@ -59,7 +63,9 @@ static const struct agent_hooks NO_HOOKS = { 0 };
 
 int agent_need_fds(const struct config *c, struct err *e)
 {
-    return daemon_need_fds(2 * (unsigned long)c->ninstances + FDS_BESIDES, e);
+    unsigned long besides =
+        FDS_BESIDES + (c->http.enabled ? HTTPD_CONNECTIONS : 0);
+    return daemon_need_fds(2 * (unsigned long)c->ninstances + besides, e);
 }
 
 /* Thread: any. */
@@ -105,6 +111,8 @@ static void go_on(struct agent *a)
     if (!rounds_well(a->rounds, &why))
         stop(a, why.text, AGENT_EXIT_FAILURE);
     tell_status(a);
+    if (a->pages != NULL)
+        pages_rest(a->pages, now);
     int rc =
         uv_timer_start(&a->timer, on_timer, next > now ? next - now : 0, 0);
     assert(rc == 0);
@@ -340,7 +348,8 @@ static void log_started(const struct config *c)
               LOG_UINT("interval_ms", c->agent.interval_ms),
               LOG_STR("zookeeper",
                       c->zookeeper.enabled ? c->zookeeper.servers_text : "off"),
-              LOG_STR("root", c->zookeeper.enabled ? c->zookeeper.root : NULL));
+              LOG_STR("root", c->zookeeper.enabled ? c->zookeeper.root : NULL),
+              LOG_STR("http", c->http.enabled ? c->http.listen : "off"));
 }
 
 static const char *session_end(const struct config *c, enum store_end end)
@@ -373,6 +382,9 @@ static enum store_end shut_down(struct agent *a)
     arm_last_resort(budget, a->exit_code);
     unsigned reserve =
         budget > 2 * STOP_RESERVE_MS ? STOP_RESERVE_MS : budget / 2;
+    /* What the pages show is about to go. */
+    httpd_stop(a->httpd);
+    pages_free(a->pages);
     enum store_end end = rounds_stop(a->rounds, budget - reserve);
     LOG_EVENT(LOG_LEVEL_INFO, "stopped",
               LOG_UINT("after_ms", clock_mono_ms() - began),
@@ -381,6 +393,21 @@ static enum store_end shut_down(struct agent *a)
               LOG_INT("exit", a->exit_code));
     log_close(reserve < LOG_CLOSE_MS ? reserve : LOG_CLOSE_MS);
     return end;
+}
+
+static int start_http(struct agent *a, struct err *e)
+{
+    a->pages = pages_new(a->config, a->config_file, a->rounds, e);
+    if (a->pages == NULL)
+        return -1;
+    const struct httpd_options o = {
+        .config = a->config,
+        .loop = &a->loop,
+        .answer = pages_answer,
+        .arg = a->pages,
+    };
+    a->httpd = httpd_start(&o, e);
+    return a->httpd == NULL ? -1 : 0;
 }
 
 static int start(struct agent *a, struct err *e)
@@ -396,7 +423,9 @@ static int start(struct agent *a, struct err *e)
     if (start_loop(a, e) != 0)
         return -1;
     a->rounds = rounds_start(a->config, wake, a, e);
-    return a->rounds == NULL ? -1 : 0;
+    if (a->rounds == NULL)
+        return -1;
+    return a->config->http.enabled ? start_http(a, e) : 0;
 }
 
 /* Threads may already run: the process can only _exit. */
@@ -446,8 +475,10 @@ int agent_run(const struct agent_options *o, bool *must_exit)
 
     *must_exit = shut_down(&a) != STORE_CLOSED;
     block_our_signals();
-    if (!*must_exit)
+    if (!*must_exit) {
         close_loop(&a);
+        httpd_free(a.httpd);
+    }
     free_configs(&a);
     return a.exit_code;
 }

@@ -375,9 +375,10 @@ bool fleet_wedged(const struct fleet *f, const struct member *m)
     return worker_wedged(f->workers[m->worker]);
 }
 
-bool fleet_worker_wedged(const struct fleet *f, unsigned index)
+size_t fleet_wedged_threads(const struct fleet *f, const char **names,
+                            size_t max)
 {
-    return worker_wedged(f->workers[index]);
+    return f->watchdog == NULL ? 0 : watchdog_wedged(f->watchdog, names, max);
 }
 
 size_t fleet_jobs(const struct fleet *f)

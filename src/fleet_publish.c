@@ -293,6 +293,20 @@ bool fleet_node(const struct fleet *f, const struct member *m,
     return true;
 }
 
+bool fleet_heartbeat_node(const struct fleet *f, struct publisher_node *out)
+{
+    if (f->publisher == NULL)
+        return false;
+    publisher_node(f->publisher, f->heartbeat_slot, out);
+    return true;
+}
+
+bool fleet_contested(const struct fleet *f, struct publisher_holder *out)
+{
+    return f->publisher != NULL &&
+           publisher_conflict(f->publisher, f->heartbeat_slot, out);
+}
+
 size_t fleet_node_document(const struct fleet *f, const struct member *m,
                            char *out, size_t size)
 {

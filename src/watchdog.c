@@ -379,6 +379,18 @@ void watchdog_stop(struct watchdog *w)
     free(w);
 }
 
+size_t watchdog_wedged(const struct watchdog *w, const char **names, size_t max)
+{
+    size_t n = 0;
+
+    /* All are there before it starts, and none goes. */
+    for (size_t i = 0; i < w->nwatched && n < max; i++) {
+        if (pulse_wedged(w->watched[i].watch.pulse))
+            names[n++] = w->watched[i].watch.thread;
+    }
+    return n;
+}
+
 bool watchdog_well(const struct watchdog *w)
 {
     return atomic_load(&w->nwedged) == 0;

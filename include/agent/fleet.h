@@ -137,8 +137,14 @@ size_t fleet_node_document(const struct fleet *f, const struct member *m,
  * without. */
 const char *fleet_presence(const struct fleet *f, const struct member *m);
 
-/* The worker with that INDEX hangs. */
-bool fleet_worker_wedged(const struct fleet *f, unsigned index);
+/* The same of our heartbeat. */
+bool fleet_heartbeat_node(const struct fleet *f, struct publisher_node *out);
+/* True while another agent has our id; OUT says which. */
+bool fleet_contested(const struct fleet *f, struct publisher_holder *out);
+
+/* The names of the threads that hang, as watchdog_wedged. */
+size_t fleet_wedged_threads(const struct fleet *f, const char **names,
+                            size_t max);
 
 bool fleet_publishing(const struct fleet *f);
 /* All zero without ZooKeeper. */

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 /*
  * Watches the threads of this process for a sign of life, names the one that
@@ -86,6 +87,11 @@ int watchdog_start(struct watchdog *w, struct err *e) MUST_USE;
  * thread ends.  NULL is a no-op.  Thread: the one that started it.
  */
 void watchdog_stop(struct watchdog *w);
+
+/* The names of the wedged threads, at most MAX of them, into NAMES (borrowed);
+ * returns how many.  Thread: any. */
+size_t watchdog_wedged(const struct watchdog *w, const char **names,
+                       size_t max);
 
 /* No watched thread is wedged.  Thread: any. */
 bool watchdog_well(const struct watchdog *w);

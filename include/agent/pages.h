@@ -1,0 +1,33 @@
+#ifndef AGENT_PAGES_H
+#define AGENT_PAGES_H
+
+#include "agent/err.h"
+#include "agent/httpd.h"
+
+#include <stdint.h>
+
+/*
+ * What the HTTP server answers: the running state, read only and in one
+ * moment.  The big pages are rendered at most every PAGES_FRESH_MS, however
+ * many ask.  Thread: loop.
+ */
+struct config;
+struct pages;
+struct rounds;
+
+#define PAGES_FRESH_MS 100
+
+/* Borrows both as long as it lives; CONFIG is what the agent was started
+ * with.  NULL and E on lack of memory. */
+struct pages *pages_new(const struct config *config, const char *config_file,
+                        struct rounds *rounds, struct err *e) MUST_USE;
+void pages_free(struct pages *p); /* NULL is a no-op */
+
+/* See struct httpd_options; ARG is the struct pages. */
+void pages_answer(void *arg, const struct httpd_request *r,
+                  struct httpd_answer *out);
+
+/* To be called now and then: lets go of what nobody asked for lately. */
+void pages_rest(struct pages *p, uint64_t now_mono_ms);
+
+#endif

@@ -1,0 +1,28 @@
+#ifndef SRC_HTTPD_LISTEN_H
+#define SRC_HTTPD_LISTEN_H
+
+/*
+ * The socket of the HTTP server, for httpd.c.  Thread: loop.
+ */
+#include <sys/types.h>
+
+#include "agent/err.h"
+
+struct config;
+
+struct httpd_listener {
+    int fd;
+    char *path; /* owned; of the UNIX socket that is ours to remove, or NULL */
+    dev_t dev;
+    ino_t ino;
+};
+
+/* Listens on what [http] says, without blocking and CLOEXEC.  -1 and E. */
+int httpd_listen(struct httpd_listener *l, const struct config *c,
+                 struct err *e) MUST_USE;
+
+/* Removes the UNIX socket's file, unless it is another's by now; the
+ * descriptor is closed by whoever it was given to. */
+void httpd_unlisten(struct httpd_listener *l);
+
+#endif

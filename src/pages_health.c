@@ -1,0 +1,84 @@
+/*
+ * Is the agent itself well?  It is not when a thread of it hangs, when rounds
+ * do not come to their end, or when what it knows does not reach ZooKeeper:
+ * each for as long as its surroundings are given to be slow, and no longer.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "agent/config.h"
+#include "agent/watchdog.h"
+#include "pages_impl.h"
+
+/* As readers: a heartbeat is good for so many intervals. */
+#define INTERVALS_BORNE 3
+
+static void __attribute__((format(printf, 2, 3)))
+add(struct troubles *t, const char *format, ...)
+{
+    va_list ap;
+
+    if (t->count == TROUBLES_MAX)
+        return;
+    va_start(ap, format);
+    vsnprintf(t->text[t->count++], sizeof t->text[0], format, ap);
+    va_end(ap);
+}
+
+static void threads(const struct pages *p, struct troubles *out)
+{
+    const char *names[WATCHDOG_THREADS];
+    size_t n = fleet_wedged_threads(p->fleet, names, WATCHDOG_THREADS);
+
+    for (size_t i = 0; i < n; i++)
+        add(out, "thread %s hangs", names[i]);
+}
+
+static void rounds(const struct pages *p, const struct page_time *now,
+                   struct troubles *out)
+{
+    struct rounds_info info;
+    uint64_t since;
+
+    rounds_info(p->rounds, &info);
+    since = info.settled > 0 ? now->mono_ms - info.settled_mono_ms
+                             : (uint64_t)(now->wall_ms - info.started_wall_ms);
+    if (since > (uint64_t)INTERVALS_BORNE * info.interval_ms)
+        add(out, "no round came to its end for %" PRIu64 " ms", since);
+}
+
+static void zookeeper(const struct pages *p, const struct page_time *now,
+                      struct troubles *out)
+{
+    const unsigned patience_ms = p->config->zookeeper.session_timeout_ms;
+    struct publisher_holder holder;
+    struct publisher_info info;
+    uint64_t since;
+
+    if (!fleet_publishing(p->fleet))
+        return;
+    fleet_publisher_info(p->fleet, &info);
+    since = now->mono_ms - info.store.since_mono_ms;
+    if (info.store.state != STORE_CONNECTED && since > patience_ms)
+        add(out, "ZooKeeper is %s for %" PRIu64 " ms%s%s",
+            store_state_name(info.store.state), since,
+            info.store.why[0] != '\0' ? ": " : "", info.store.why);
+    else if (info.oldest_pending_ms > 2ULL * patience_ms)
+        add(out, "%zu nodes wait to be written, the oldest for %" PRIu64 " ms",
+            info.pending, info.oldest_pending_ms);
+    if (info.refused > 0)
+        add(out, "ZooKeeper refuses %u nodes: %s", info.refused, info.trouble);
+    if (fleet_contested(p->fleet, &holder))
+        add(out, "another agent has the id %s: on host %s", fleet_id(p->fleet),
+            holder.host[0] != '\0' ? holder.host : "(not said)");
+}
+
+void pages_troubles(const struct pages *p, const struct page_time *now,
+                    struct troubles *out)
+{
+    out->count = 0;
+    threads(p, out);
+    rounds(p, now, out);
+    zookeeper(p, now, out);
+}
