@@ -121,6 +121,7 @@ static void probe_due(struct once *o, uint64_t now)
         c->retry_mono_ms = 0;
         fleet_probe(o->fleet, c->member, 1, true, now);
     }
+    fleet_begin(o->fleet);
 }
 
 static void on_timer(uv_timer_t *timer);

@@ -301,6 +301,12 @@ void fleet_probe(struct fleet *f, struct member *m, uint64_t round,
     worker_post(f->workers[m->worker], n->target, &job);
 }
 
+void fleet_begin(struct fleet *f)
+{
+    for (unsigned i = 0; i < f->nworkers; i++)
+        worker_wake(f->workers[i]);
+}
+
 static struct member *member_by_id(const struct fleet *f, uint64_t id)
 {
     struct member *m = fleet_member(f, (size_t)(id & UINT32_MAX));

@@ -37,13 +37,16 @@ struct worker {
     uv_async_t async;     /* its send: any thread */
     atomic_bool resolved; /* something new is known of a name */
     struct pulse pulse;
+    bool posted; /* loop thread: jobs, since the last wake */
 
     /* Worker thread. */
     uv_loop_t loop;
     uv_prepare_t prepare;
     struct probe_env env;
     LIST_HEAD(, worker_target) targets;
-    bool wake_due;
+    bool results;        /* wait, and the loop was not woken for them */
+    bool urgent;         /* one of them is bad */
+    uint64_t results_ms; /* the first of them came; by uv_now */
 
     struct mailbox mailbox;
 
@@ -59,21 +62,33 @@ static void push_result(void *arg, const struct result *r)
     /* First: who has a result of this thread must not think that it hangs. */
     pulse_beat(&w->pulse);
     mailbox_push(&w->mailbox, r);
-    w->wake_due = true;
+    if (!w->results)
+        w->results_ms = uv_now(&w->loop);
+    w->results = true;
+    w->urgent = w->urgent || r->reason != REASON_OK;
 }
 
 /*
- * libuv prepares once before each wait for sockets, so a burst of results
- * costs one wake, and none is held back while this thread sleeps.
+ * A good result waits for the others of its burst, so that all of them cost
+ * one wake: until no probe is under way, or for one tick of the watch, which
+ * turns this loop as long as one is.  A bad one waits for nobody.
  */
+static bool wake_due(struct worker *w)
+{
+    return w->results && (w->urgent || w->env.watch.probes == 0 ||
+                          uv_now(&w->loop) - w->results_ms >= STALL_TICK_MS);
+}
+
+/* libuv prepares once before each wait for sockets. */
 static void before_waiting(uv_prepare_t *prepare)
 {
     struct worker *w = prepare->data;
 
     pulse_beat(&w->pulse);
-    if (!w->wake_due)
+    if (!wake_due(w))
         return;
-    w->wake_due = false;
+    w->results = false;
+    w->urgent = false;
     w->options.wake(w->options.arg);
 }
 
@@ -323,8 +338,16 @@ void worker_post(struct worker *w, struct worker_target *t,
 {
     assert(job->id == t->id);
     atomic_store_explicit(&t->queued, true, memory_order_relaxed);
-    if (mailbox_post(&w->mailbox, t, job))
-        uv_async_send(&w->async);
+    mailbox_post(&w->mailbox, t, job);
+    w->posted = true;
+}
+
+void worker_wake(struct worker *w)
+{
+    if (!w->posted)
+        return;
+    w->posted = false;
+    uv_async_send(&w->async);
 }
 
 static void nudge(void *arg)

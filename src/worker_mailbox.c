@@ -90,19 +90,16 @@ bool mailbox_remove(struct mailbox *m, struct worker_target *t)
     return tell;
 }
 
-bool mailbox_post(struct mailbox *m, struct worker_target *t,
+void mailbox_post(struct mailbox *m, struct worker_target *t,
                   const struct job *job)
 {
-    bool tell;
-
     pthread_mutex_lock(&m->mutex);
     assert(!t->want_job);
     t->want_job = true;
     t->job = *job;
     m->queued++;
-    tell = enqueue(m, t);
+    enqueue(m, t);
     pthread_mutex_unlock(&m->mutex);
-    return tell;
 }
 
 size_t mailbox_take(struct mailbox *m, struct result *out, size_t max)

@@ -60,8 +60,8 @@ int mailbox_reserve(struct mailbox *m);
 /* True if the worker must be woken: the inbox was empty. */
 bool mailbox_add(struct mailbox *m, struct worker_target *t); /* reserved */
 bool mailbox_remove(struct mailbox *m, struct worker_target *t);
-bool mailbox_post(struct mailbox *m, struct worker_target *t,
-                  const struct job *job);
+void mailbox_post(struct mailbox *m, struct worker_target *t,
+                  const struct job *job); /* wakes nobody */
 
 size_t mailbox_take(struct mailbox *m, struct result *out, size_t max);
 size_t mailbox_queued(struct mailbox *m);

@@ -97,6 +97,7 @@ static struct worker_target *add(uint64_t id, struct config_instance *c)
 static void post(struct worker_target *t, uint64_t id, uint64_t round)
 {
     worker_post(worker, t, &(struct job){ .id = id, .round = round });
+    worker_wake(worker);
 }
 
 /* Waits ten seconds at most for a result. */
@@ -241,6 +242,7 @@ static void the_wait_for_a_wedged_worker_is_bounded(void **state)
     t = worker_add(wedged, 1, instance_at(address, ""), &e);
     assert_non_null(t);
     worker_post(wedged, t, &(struct job){ .id = 1 });
+    worker_wake(wedged);
     while (sem_wait(&woken) != 0)
         ;
     assert_false(worker_stop(wedged, 50));

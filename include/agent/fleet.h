@@ -87,9 +87,12 @@ size_t fleet_slots(const struct fleet *f);
 size_t fleet_count(const struct fleet *f);
 struct member *fleet_member(const struct fleet *f, size_t index);
 
-/* Queues a probe of an idle member. */
+/* Queues a probe of an idle member; it begins after fleet_begin. */
 void fleet_probe(struct fleet *f, struct member *m, uint64_t round,
                  bool want_info, uint64_t now_mono_ms);
+
+/* Lets the workers begin what was queued: one wake-up of each for all. */
+void fleet_begin(struct fleet *f);
 
 /* Takes in results and what was found in ZooKeeper, calling the hooks; the
  * loop's sign of life. */

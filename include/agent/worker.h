@@ -53,11 +53,14 @@ void worker_remove(struct worker *w, struct worker_target *t);
 
 /*
  * Queues a job; the target's last one must have come back.  Cannot fail and
- * never waits.  Jobs posted one after another start in one wake-up.
- * Thread: loop.
+ * never waits.  Begun after worker_wake.  Thread: loop.
  */
 void worker_post(struct worker *w, struct worker_target *t,
                  const struct job *job);
+
+/* Lets the worker begin what was posted, however much, with one wake-up;
+ * no-op when nothing was.  Thread: loop. */
+void worker_wake(struct worker *w);
 
 /* Puts its thread under watch; before the watchdog starts.  Thread: loop. */
 void worker_watch(struct worker *w, struct watchdog *watchdog);

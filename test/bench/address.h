@@ -14,9 +14,8 @@ static inline struct sockaddr_in farm_address(unsigned i, uint16_t port)
 {
     struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port) };
 
-    a.sin_addr.s_addr =
-        htonl(127U << 24 | (1 + i / 250 / 250) << 16 | i / 250 % 250 << 8 |
-              (1 + i % 250));
+    a.sin_addr.s_addr = htonl(127U << 24 | (1 + i / 250 / 250) << 16 |
+                              i / 250 % 250 << 8 | (1 + i % 250));
     return a;
 }
 

@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("BENCH_BUILD", ROOT / "build-bench"))
+os.environ["AGENT_BIN"] = str(BUILD / "sentinel-agent")
 sys.path.insert(0, str(ROOT / "test" / "system"))
 
 from agentproc import Agent, render  # noqa: E402
@@ -21,7 +23,6 @@ from process import Process  # noqa: E402
 from waiting import wait_until  # noqa: E402
 from zookeeper import ZooKeeper  # noqa: E402
 
-BUILD = Path(os.environ.get("BENCH_BUILD", ROOT / "build-bench"))
 CORES = sorted(os.sched_getaffinity(0))
 MEASURED, BESIDE = CORES[-1], CORES[0]
 
