@@ -44,10 +44,9 @@ enum probe_phase probe_phase(const struct probe *p)
     return atomic_load_explicit(&p->phase, memory_order_relaxed);
 }
 
-void probe_enter(struct probe *p, enum probe_phase phase)
+void probe_enter(struct probe *p, enum probe_phase phase, uint64_t now_us)
 {
     enum probe_phase old = probe_phase(p);
-    uint64_t now_us = clock_mono_us();
 
     if (old == PROBE_LOOKUP)
         LIST_REMOVE(p, waiting);
@@ -58,10 +57,8 @@ void probe_enter(struct probe *p, enum probe_phase phase)
     atomic_store_explicit(&p->phase, phase, memory_order_relaxed);
 }
 
-uint64_t probe_left_ms(const struct probe *p)
+uint64_t probe_left_ms(const struct probe *p, uint64_t now_us)
 {
-    uint64_t now_us = clock_mono_us();
-
     if (now_us + 1000 >= p->deadline_us)
         return 1;
     return (p->deadline_us - now_us + 999) / 1000;
@@ -70,28 +67,26 @@ uint64_t probe_left_ms(const struct probe *p)
 /*
  * libuv runs timers before it looks at sockets: after a stall of this process
  * (or machine) the reply may already be here when the deadline is found to
- * have passed.  So a timer that fires gives the sockets one more turn.
+ * have passed.  So a deadline that passes gives the sockets one more turn.
  */
-static void on_timer(uv_timer_t *timer)
+void probe_expired(struct deadline *d)
 {
-    struct probe *p = timer->data;
+    struct probe *p =
+        (struct probe *)((char *)d - offsetof(struct probe, deadline));
 
     if (!p->expired) {
         p->expired = true;
-        uv_update_time(p->env->loop);
-        uv_timer_start(&p->timer, on_timer, 1, 0);
+        deadline_set(&p->env->deadlines, d, clock_mono_ms(), 1);
         return;
     }
     p->ran_out = true;
     PHASES[probe_phase(p)].on_expired(p);
 }
 
-void probe_arm(struct probe *p, uint64_t ms)
+void probe_arm(struct probe *p, uint64_t now_us, uint64_t ms)
 {
     p->expired = false;
-    /* The loop's idea of now is as old as this turn of it. */
-    uv_update_time(p->env->loop);
-    uv_timer_start(&p->timer, on_timer, ms, 0);
+    deadline_set(&p->env->deadlines, &p->deadline, now_us / 1000, ms);
 }
 
 static void lookup_expired(struct probe *p)
@@ -140,31 +135,34 @@ static bool timed(const struct probe *p, enum reason r)
 
 void probe_finish(struct probe *p, const struct verdict *v, bool keep)
 {
-    struct result r = { .id = p->job.id, .round = p->job.round };
+    uint64_t now_us = clock_mono_us();
+    struct result r;
 
-    uv_timer_stop(&p->timer);
-    probe_enter(p, PROBE_IDLE);
+    deadline_clear(&p->env->deadlines, &p->deadline);
+    probe_enter(p, PROBE_IDLE, now_us);
     if (!keep)
         probe_hang_up(p);
+    r.id = p->job.id;
+    r.round = p->job.round;
     r.reason = v->reason;
-    memcpy(r.detail, v->detail, sizeof r.detail);
     r.started_mono_us = p->started_us;
     r.timed = timed(p, v->reason);
-    r.stalled_ms = probe_watch_end(&p->env->watch, p->watch_begun);
+    r.stalled_ms =
+        probe_watch_end(&p->env->watch, p->watch_begun, now_us / 1000);
     r.ended_wall_ms = clock_wall_ms();
     r.lookup_us = spent(p, PROBE_LOOKUP);
     r.connect_us = spent(p, PROBE_CONNECT);
     r.auth_us = spent(p, PROBE_AUTH);
     r.reply_us = spent(p, PROBE_REPLY);
-    r.rtt_us = p->rtt_us;
+    r.rtt_us = p->answered ? (int64_t)(now_us - p->sent_us) : -1;
     r.role = p->role;
     memcpy(r.version, p->version, sizeof r.version);
     r.fresh_info = p->fresh_info;
-    r.offset = -1;
-    if (p->fresh_info) {
+    r.offset = p->fresh_info ? p->offset : -1;
+    r.replid[0] = '\0';
+    if (p->fresh_info)
         memcpy(r.replid, p->replid, sizeof r.replid);
-        r.offset = p->offset;
-    }
+    strcpy(r.detail, v->detail);
     p->env->ended(p->env->arg, &r);
 }
 
@@ -202,7 +200,7 @@ static void on_broken(struct probe_net *n, int error)
 
 static void free_if_closed(struct probe *p)
 {
-    if (p->closing && !p->timer_open && p->net.state == NET_CLOSED)
+    if (p->closing && p->net.state == NET_CLOSED)
         probe_free(p);
 }
 
@@ -214,14 +212,6 @@ static void on_closed(struct probe_net *n)
         dial_next(p);
     else
         free_if_closed(p);
-}
-
-static void on_timer_closed(uv_handle_t *h)
-{
-    struct probe *p = h->data;
-
-    p->timer_open = false;
-    free_if_closed(p);
 }
 
 static const struct probe_net_events EVENTS = {
@@ -288,21 +278,20 @@ void probe_attach(struct probe *p, struct probe_env *env)
     assert(p->env == NULL);
     p->env = env;
     p->net.buffer = uv_buf_init(env->buffer, REPLY_MAX);
-    uv_timer_init(env->loop, &p->timer);
-    p->timer.data = p;
-    p->timer_open = true;
 }
 
 void probe_start(struct probe *p, const struct job *job)
 {
+    uint64_t now_us = clock_mono_us();
+
     assert(probe_phase(p) == PROBE_IDLE && !p->closing);
     p->job = *job;
-    p->watch_begun = probe_watch_begin(&p->env->watch);
-    p->started_us = clock_mono_us();
-    p->deadline_us = p->started_us + (uint64_t)p->config->timeout_ms * 1000;
-    p->entered_us = p->started_us;
+    p->watch_begun = probe_watch_begin(&p->env->watch, now_us / 1000);
+    p->started_us = now_us;
+    p->deadline_us = now_us + (uint64_t)p->config->timeout_ms * 1000;
+    p->entered_us = now_us;
     memset(p->spent_us, 0, sizeof p->spent_us);
-    p->rtt_us = -1;
+    p->answered = false;
     p->received = 0;
     p->ran_out = false;
     p->fresh_info = false;
@@ -311,8 +300,8 @@ void probe_start(struct probe *p, const struct job *job)
         dial_start(p);
         return;
     }
-    probe_arm(p, probe_left_ms(p));
-    talk_start(p, false);
+    probe_arm(p, now_us, p->config->timeout_ms);
+    talk_start(p, false, now_us);
 }
 
 void probe_resolved(struct probe *p)
@@ -333,11 +322,14 @@ void probe_env_resolved(struct probe_env *env)
 
 void probe_close(struct probe *p)
 {
+    uint64_t now_us = clock_mono_us();
+
     assert(!p->closing);
     if (probe_phase(p) != PROBE_IDLE)
-        probe_watch_end(&p->env->watch, p->watch_begun);
-    probe_enter(p, PROBE_IDLE);
+        probe_watch_end(&p->env->watch, p->watch_begun, now_us / 1000);
+    deadline_clear(&p->env->deadlines, &p->deadline);
+    probe_enter(p, PROBE_IDLE, now_us);
     p->closing = true;
     probe_hang_up(p);
-    uv_close((uv_handle_t *)&p->timer, on_timer_closed);
+    free_if_closed(p);
 }

@@ -11,6 +11,7 @@
 
 #include <uv.h>
 
+#include "agent/clock.h"
 #include "agent/resolver.h"
 
 #include "probe_private.h"
@@ -30,7 +31,7 @@ static void good_one_first(struct probe *p)
 
 static void connect_first(struct probe *p)
 {
-    probe_enter(p, PROBE_CONNECT);
+    probe_enter(p, PROBE_CONNECT, clock_mono_us());
     p->next_addr = 0;
     p->failed = false;
     dial_next(p);
@@ -61,25 +62,28 @@ void dial_resolved(struct probe *p)
 
 void dial_start(struct probe *p)
 {
-    probe_arm(p, probe_left_ms(p));
+    uint64_t now_us = clock_mono_us();
+
+    probe_arm(p, now_us, probe_left_ms(p, now_us));
     if (p->name == NULL) {
         connect_first(p);
         return;
     }
-    probe_enter(p, PROBE_LOOKUP);
+    probe_enter(p, PROBE_LOOKUP, now_us);
     dial_resolved(p);
 }
 
 void dial_next(struct probe *p)
 {
     const struct net_addr *a = &p->addrs[p->next_addr];
+    uint64_t now_us = clock_mono_us();
     uint64_t share_ms;
     int r = 0;
 
     if (p->net.state != NET_CLOSED)
         return; /* its closed event calls again */
-    share_ms = probe_left_ms(p) / (unsigned)(p->naddrs - p->next_addr);
-    probe_arm(p, share_ms > 0 ? share_ms : 1);
+    share_ms = probe_left_ms(p, now_us) / (unsigned)(p->naddrs - p->next_addr);
+    probe_arm(p, now_us, share_ms > 0 ? share_ms : 1);
     p->next_addr++;
     if (p->config->path != NULL)
         probe_net_open_unix(&p->net, p->env->loop, p->config->path);
@@ -137,7 +141,9 @@ void dial_expired(struct probe *p)
 
 void dial_succeeded(struct probe *p)
 {
+    uint64_t now_us = clock_mono_us();
+
     p->good = p->addrs[p->next_addr - 1];
-    probe_arm(p, probe_left_ms(p));
-    talk_start(p, true);
+    probe_arm(p, now_us, probe_left_ms(p, now_us));
+    talk_start(p, true, now_us);
 }

@@ -69,6 +69,19 @@ no_memory:
     return -1;
 }
 
+void probe_env_open(struct probe_env *env, uv_loop_t *loop)
+{
+    env->loop = loop;
+    probe_watch_open(&env->watch, loop);
+    deadlines_open(&env->deadlines, loop, probe_expired);
+}
+
+void probe_env_close(struct probe_env *env)
+{
+    probe_watch_close(&env->watch);
+    deadlines_close(&env->deadlines);
+}
+
 void probe_env_clear(struct probe_env *env)
 {
     for (int i = 0; i < PROBE_ASKS; i++)

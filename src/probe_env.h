@@ -5,6 +5,7 @@
 #include "agent/probe.h"
 #include "agent/reply.h"
 
+#include "probe_deadlines.h"
 #include "probe_watch.h"
 
 #include <stddef.h>
@@ -40,7 +41,9 @@ struct probe_env {
     /* Called at the end of each probe; must not call into the probe. */
     void (*ended)(void *arg, const struct result *r);
     void *arg;
-    struct probe_watch watch; /* opened and closed with the loop */
+    /* Opened and closed with the loop: probe_env_open, probe_env_close. */
+    struct probe_watch watch;
+    struct deadlines deadlines;
     /* The rest is filled by probe_env_init. */
     struct probe_request requests[PROBE_ASKS]; /* ASK_AUTH: the probe's */
     LIST_HEAD(probe_list, probe) waiting;      /* for a name */
@@ -49,8 +52,17 @@ struct probe_env {
     size_t nspare;
 };
 
-/* loop, watch, ended and arg are the caller's to set.  Thread: any. */
+/* ended and arg are the caller's to set.  Thread: any. */
 int probe_env_init(struct probe_env *env, struct err *e) MUST_USE;
+
+/* Takes LOOP, and puts its own timers there. */
+void probe_env_open(struct probe_env *env, uv_loop_t *loop);
+/* Their memory must last until the close callbacks have run.  All probes must
+ * be closed. */
+void probe_env_close(struct probe_env *env);
+
+/* For env->deadlines, by probe.c: a probe's deadline has passed. */
+void probe_expired(struct deadline *d);
 
 /* All probes must be gone.  Good after a failed init, too. */
 void probe_env_clear(struct probe_env *env);

@@ -20,6 +20,12 @@ void verdict_set(struct verdict *v, enum reason reason, const char *fmt, ...)
     va_end(ap);
 }
 
+void verdict_ok(struct verdict *v)
+{
+    v->reason = REASON_OK;
+    v->detail[0] = '\0';
+}
+
 static void judge_error(const struct reply *r, struct verdict *v)
 {
     verdict_set(v, reply_error_reason(r->text), "%s", r->text);
@@ -28,7 +34,7 @@ static void judge_error(const struct reply *r, struct verdict *v)
 void judge_ping(const struct reply *r, struct verdict *v)
 {
     if (r->pong)
-        verdict_set(v, REASON_OK, "%s", "");
+        verdict_ok(v);
     else
         judge_error(r, v);
 }
@@ -36,7 +42,7 @@ void judge_ping(const struct reply *r, struct verdict *v)
 void judge_auth(const struct reply *r, struct verdict *v)
 {
     if (r->ok || reply_error_reason(r->text) == REASON_PROTOCOL)
-        verdict_set(v, REASON_OK, "%s", "");
+        verdict_ok(v);
     else
         judge_error(r, v);
 }
@@ -118,7 +124,7 @@ void judge_info(const struct reply *r, const struct config_instance *config,
 {
     const struct reply_info *i = &r->info;
 
-    verdict_set(v, REASON_OK, "%s", "");
+    verdict_ok(v);
     if (r->kind != REPLY_BULK) {
         judge_error(r, v);
     } else if (config->expect_role != ROLE_ANY &&

@@ -18,6 +18,9 @@ struct verdict {
 void verdict_set(struct verdict *v, enum reason reason, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Without words. */
+void verdict_ok(struct verdict *v);
+
 /* The reply to PING. */
 void judge_ping(const struct reply *r, struct verdict *v);
 

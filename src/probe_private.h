@@ -24,14 +24,13 @@ struct probe {
     struct resolver_name *name;     /* a reference; NULL: no name */
     struct probe_request auth;      /* bytes NULL: no password */
     struct probe_net net;
-    uv_timer_t timer; /* the deadline, or one address's share of it */
+    struct deadline deadline;    /* or one address's share of it */
     struct reply_reader *reader; /* lent by env; NULL between replies */
 
     struct probe_env *env;     /* borrowed; NULL before probe_attach */
     LIST_ENTRY(probe) waiting; /* in env's list while in PROBE_LOOKUP */
     _Atomic enum probe_phase phase;
     bool closing; /* probe_close was called */
-    bool timer_open;
 
     /* This probe. */
     struct job job;
@@ -41,11 +40,11 @@ struct probe {
     uint64_t spent_us[PROBE_REPLY + 1];
     uint64_t sent_us;
     uint64_t watch_begun; /* of env's watch */
-    int64_t rtt_us;
-    size_t received; /* bytes */
-    bool may_reopen; /* kept connection, nothing received on it yet */
-    bool expired;    /* the timer fired: this is the turn of grace */
-    bool ran_out;    /* of time, or of an address's share of it */
+    size_t received;      /* bytes */
+    bool answered;        /* the last reply is in */
+    bool may_reopen;      /* kept connection, nothing received on it yet */
+    bool expired;         /* the deadline passed: this is the turn of grace */
+    bool ran_out;         /* of time, or of an address's share of it */
     bool fresh_info;
 
     /* Dial. */
@@ -75,13 +74,13 @@ struct probe {
 _Static_assert(sizeof(struct probe) <= 2048, "a probe has grown fat");
 
 /* The only place that assigns the phase. */
-void probe_enter(struct probe *p, enum probe_phase phase);
+void probe_enter(struct probe *p, enum probe_phase phase, uint64_t now_us);
 
-/* (Re)starts the timer: MS from now. */
-void probe_arm(struct probe *p, uint64_t ms);
+/* Sets the deadline to MS from now, or sets it anew. */
+void probe_arm(struct probe *p, uint64_t now_us, uint64_t ms);
 
-/* Milliseconds to the deadline, at least 1. */
-uint64_t probe_left_ms(const struct probe *p);
+/* Milliseconds to the end of all, at least 1. */
+uint64_t probe_left_ms(const struct probe *p, uint64_t now_us);
 
 /* Ends the probe with V; the connection is closed unless KEEP. */
 void probe_finish(struct probe *p, const struct verdict *v, bool keep);
@@ -100,7 +99,7 @@ void dial_expired(struct probe *p);
 void dial_succeeded(struct probe *p);
 
 /* Asks; FRESH: the first time on this connection. */
-void talk_start(struct probe *p, bool fresh);
+void talk_start(struct probe *p, bool fresh, uint64_t now_us);
 void talk_bytes(struct probe *p, const char *bytes, size_t len);
 void talk_broken(struct probe *p, int error);
 void talk_expired(struct probe *p);

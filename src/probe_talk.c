@@ -53,7 +53,7 @@ static bool info_due(const struct probe *p)
                                   (uint64_t)p->config->info_interval_ms * 1000;
 }
 
-void talk_start(struct probe *p, bool fresh)
+void talk_start(struct probe *p, bool fresh, uint64_t now_us)
 {
     uv_buf_t bufs[PROBE_ASKS];
 
@@ -68,8 +68,8 @@ void talk_start(struct probe *p, bool fresh)
     ask(p, ASK_PING, bufs);
     if (fresh || p->job.want_info || info_due(p))
         ask(p, ASK_INFO, bufs);
-    probe_enter(p, fresh ? PROBE_AUTH : PROBE_REPLY);
-    p->sent_us = p->entered_us;
+    probe_enter(p, fresh ? PROBE_AUTH : PROBE_REPLY, now_us);
+    p->sent_us = now_us;
     probe_net_write(&p->net, bufs, p->nasks);
 }
 
@@ -82,11 +82,15 @@ static const char *asking(const struct probe *p)
 /* The server answered, for good or ill. */
 static void settle(struct probe *p, const struct verdict *v, bool keep)
 {
-    struct verdict shown = *v;
+    struct verdict shown;
 
-    judge_discreetly(p->config->password, shown.detail);
-    p->rtt_us = (int64_t)(clock_mono_us() - p->sent_us);
-    probe_finish(p, &shown, keep);
+    p->answered = true;
+    if (p->config->password != NULL) {
+        shown = *v;
+        judge_discreetly(p->config->password, shown.detail);
+        v = &shown;
+    }
+    probe_finish(p, v, keep);
 }
 
 static void protocol(struct probe *p, const char *text)
@@ -113,7 +117,7 @@ static bool auth_reply(struct probe *p, const struct reply *r)
 static bool setname_reply(struct probe *p, const struct reply *r)
 {
     (void)r;
-    probe_enter(p, PROBE_REPLY);
+    probe_enter(p, PROBE_REPLY, clock_mono_us());
     return true;
 }
 

@@ -14,9 +14,9 @@
 
 #include "probe_watch.h"
 
-static void look(struct probe_watch *w)
+static void look(struct probe_watch *w, uint64_t now_ms)
 {
-    uint64_t lost_ms = stall_look(&w->stall, clock_mono_ms());
+    uint64_t lost_ms = stall_look(&w->stall, now_ms);
 
     if (lost_ms > STALL_EVENT_MS)
         LOG_EVENT(LOG_LEVEL_WARN, "stalled", LOG_UINT("late_ms", lost_ms),
@@ -25,7 +25,7 @@ static void look(struct probe_watch *w)
 
 static void on_tick(uv_timer_t *tick)
 {
-    look(tick->data);
+    look(tick->data, clock_mono_ms());
 }
 
 void probe_watch_open(struct probe_watch *w, uv_loop_t *loop)
@@ -41,25 +41,23 @@ void probe_watch_close(struct probe_watch *w)
     uv_close((uv_handle_t *)&w->tick, NULL);
 }
 
-uint64_t probe_watch_begin(struct probe_watch *w)
+uint64_t probe_watch_begin(struct probe_watch *w, uint64_t now_ms)
 {
-    uint64_t now = clock_mono_ms();
-
     if (w->probes == 0) {
-        stall_begin(&w->stall, now);
+        stall_begin(&w->stall, now_ms);
         uv_timer_start(&w->tick, on_tick, STALL_TICK_MS, STALL_TICK_MS);
     }
     w->probes++;
-    return stall_before(&w->stall, now);
+    return stall_before(&w->stall, now_ms);
 }
 
-uint64_t probe_watch_end(struct probe_watch *w, uint64_t begun)
+uint64_t probe_watch_end(struct probe_watch *w, uint64_t begun, uint64_t now_ms)
 {
-    uint64_t lost = stall_until(&w->stall, clock_mono_ms());
+    uint64_t lost = stall_until(&w->stall, now_ms);
 
     assert(w->probes > 0);
     if (w->probes == 1) {
-        look(w);
+        look(w, now_ms);
         uv_timer_stop(&w->tick);
     }
     w->probes--;

@@ -30,6 +30,9 @@
 #include "worker_mailbox.h"
 #include "agent/worker.h"
 
+/* Taken out of the inbox at one time. */
+#define ORDERS 32
+
 struct worker {
     struct worker_options options;
     char name[16];
@@ -120,7 +123,7 @@ static void close_all(struct worker *w)
 {
     while (!LIST_EMPTY(&w->targets))
         drop_target(LIST_FIRST(&w->targets));
-    probe_watch_close(&w->env.watch);
+    probe_env_close(&w->env);
     uv_close((uv_handle_t *)&w->prepare, NULL);
     uv_close((uv_handle_t *)&w->async, NULL);
 }
@@ -128,12 +131,14 @@ static void close_all(struct worker *w)
 static void on_async(uv_async_t *async)
 {
     struct worker *w = async->data;
-    struct order o;
+    struct order orders[ORDERS];
+    size_t n;
 
     if (atomic_exchange(&w->resolved, false))
         probe_env_resolved(&w->env);
-    while (mailbox_next(&w->mailbox, &o))
-        follow(w, &o);
+    while ((n = mailbox_next(&w->mailbox, orders, ORDERS)) > 0)
+        for (size_t i = 0; i < n; i++)
+            follow(w, &orders[i]);
     if (mailbox_stopping(&w->mailbox))
         close_all(w);
 }
@@ -185,7 +190,7 @@ static int init_loop(struct worker *w, struct err *e)
         uv_loop_close(&w->loop);
         return -1;
     }
-    probe_watch_open(&w->env.watch, &w->loop);
+    probe_env_open(&w->env, &w->loop);
     uv_prepare_init(&w->loop, &w->prepare);
     uv_prepare_start(&w->prepare, before_waiting);
     w->async.data = w;
@@ -242,7 +247,6 @@ struct worker *worker_start(const struct worker_options *o, struct err *e)
     LIST_INIT(&w->targets);
     mailbox_init(&w->mailbox);
     init_ended(w);
-    w->env.loop = &w->loop;
     w->env.ended = push_result;
     w->env.arg = w;
     if (probe_env_init(&w->env, e) < 0)

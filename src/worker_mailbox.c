@@ -5,7 +5,9 @@
  * result always finds a place.
  */
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "worker_mailbox.h"
 
@@ -33,6 +35,18 @@ static bool enqueue(struct mailbox *m, struct worker_target *t)
     return first;
 }
 
+static size_t wrap(const struct mailbox *m, size_t i)
+{
+    return i < m->capacity ? i : i - m->capacity;
+}
+
+static void copy_result(struct result *to, const struct result *from)
+{
+    size_t words = strnlen(from->detail, sizeof from->detail - 1) + 1;
+
+    memcpy(to, from, offsetof(struct result, detail) + words);
+}
+
 /* Makes the ring NEED long at least; the mutex is held. */
 static int grow(struct mailbox *m, size_t need)
 {
@@ -47,7 +61,7 @@ static int grow(struct mailbox *m, size_t need)
     if (ring == NULL)
         return -1;
     for (size_t i = 0; i < m->count; i++)
-        ring[i] = m->ring[(m->first + i) % m->capacity];
+        copy_result(&ring[i], &m->ring[wrap(m, m->first + i)]);
     free(m->ring);
     m->ring = ring;
     m->capacity = capacity;
@@ -108,9 +122,12 @@ size_t mailbox_take(struct mailbox *m, struct result *out, size_t max)
 
     pthread_mutex_lock(&m->mutex);
     for (; n < max && m->count > 0; n++, m->count--) {
-        out[n] = m->ring[m->first];
-        m->first = (m->first + 1) % m->capacity;
+        copy_result(&out[n], &m->ring[m->first]);
+        m->first = wrap(m, m->first + 1);
     }
+    /* What was never used costs no memory, and what was is warm. */
+    if (m->count == 0)
+        m->first = 0;
     pthread_mutex_unlock(&m->mutex);
     return n;
 }
@@ -132,17 +149,17 @@ void mailbox_stop(struct mailbox *m)
     pthread_mutex_unlock(&m->mutex);
 }
 
-bool mailbox_next(struct mailbox *m, struct order *o)
+size_t mailbox_next(struct mailbox *m, struct order *out, size_t max)
 {
     struct worker_target *t;
+    size_t n = 0;
 
     pthread_mutex_lock(&m->mutex);
-    t = STAILQ_FIRST(&m->inbox);
-    if (t != NULL) {
+    for (; n < max && (t = STAILQ_FIRST(&m->inbox)) != NULL; n++) {
         STAILQ_REMOVE_HEAD(&m->inbox, inbox);
-        *o = (struct order){ t, t->want_add, t->want_remove,
-                             t->want_job && !t->want_remove && !m->stopping,
-                             t->job };
+        out[n] = (struct order){ t, t->want_add, t->want_remove,
+                                 t->want_job && !t->want_remove && !m->stopping,
+                                 t->job };
         m->queued -= t->want_job;
         m->ntargets -= t->want_remove;
         t->in_inbox = false;
@@ -150,14 +167,14 @@ bool mailbox_next(struct mailbox *m, struct order *o)
         t->want_job = false;
     }
     pthread_mutex_unlock(&m->mutex);
-    return t != NULL;
+    return n;
 }
 
 void mailbox_push(struct mailbox *m, const struct result *r)
 {
     pthread_mutex_lock(&m->mutex);
     assert(m->count < m->capacity);
-    m->ring[(m->first + m->count) % m->capacity] = *r;
+    copy_result(&m->ring[wrap(m, m->first + m->count)], r);
     m->count++;
     pthread_mutex_unlock(&m->mutex);
 }

@@ -70,8 +70,8 @@ void mailbox_stop(struct mailbox *m);
 
 /* For the worker thread. */
 
-/* The next thing that the loop wants; false if there is none. */
-bool mailbox_next(struct mailbox *m, struct order *o);
+/* What the loop wants next, at most MAX of it; returns how much. */
+size_t mailbox_next(struct mailbox *m, struct order *out, size_t max);
 void mailbox_push(struct mailbox *m, const struct result *r);
 
 bool mailbox_stopping(struct mailbox *m); /* for both */

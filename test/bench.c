@@ -71,8 +71,7 @@ struct bench *bench_open(const char *address, const char *keys)
     b->resolver = resolver_start(&e);
     MUST(b->resolver != NULL);
     MUST(uv_loop_init(&b->loop) == 0);
-    probe_watch_open(&b->env.watch, &b->loop);
-    b->env.loop = &b->loop;
+    probe_env_open(&b->env, &b->loop);
     b->env.ended = on_ended;
     b->env.arg = b;
     MUST(probe_env_init(&b->env, &e) == 0);
@@ -135,7 +134,7 @@ enum probe_phase bench_phase(const struct bench *b)
 void bench_close(struct bench *b)
 {
     probe_close(b->probe);
-    probe_watch_close(&b->env.watch);
+    probe_env_close(&b->env);
     uv_run(&b->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&b->loop), 0);
     probe_env_clear(&b->env);

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "agent/clock.h"
 #include "agent/stall.h"
 
 #include "bench.h"
@@ -112,12 +113,13 @@ static void to_be_busy_with_other_probes_is_a_stall(void **state)
     (void)state;
     assert_int_equal(uv_loop_init(&loop), 0);
     probe_watch_open(&w, &loop);
-    uint64_t begun = probe_watch_begin(&w);
+    uint64_t begun = probe_watch_begin(&w, clock_mono_ms());
     for (int i = 0; i < STALL_MS / STALL_TICK_MS; i++) {
         poll(NULL, 0, STALL_TICK_MS);
-        probe_watch_end(&w, probe_watch_begin(&w));
+        probe_watch_end(&w, probe_watch_begin(&w, clock_mono_ms()),
+                        clock_mono_ms());
     }
-    assert_true(probe_watch_end(&w, begun) >= NOTICED_MS);
+    assert_true(probe_watch_end(&w, begun, clock_mono_ms()) >= NOTICED_MS);
     probe_watch_close(&w);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);

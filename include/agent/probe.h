@@ -30,7 +30,6 @@ struct result {
     uint64_t id;
     uint64_t round;
     enum reason reason;
-    char detail[REPLY_TEXT]; /* the server's words or the failed call; "" */
     uint64_t started_mono_us;
     /* Whether a bad result may be due to our not having listened: an answer
      * that was missing or came too late for the server; and for how much of
@@ -49,9 +48,11 @@ struct result {
     char version[REPLY_VERSION];
     /* From INFO of this very probe, if fresh_info; offsets -1: not said. */
     bool fresh_info;
-    char replid[REPLY_REPLID];
     int64_t offset; /* replication offset: a master's, or how far a
                        replica has applied */
+    char replid[REPLY_REPLID];
+    /* Last: what follows its NUL is not copied on the way. */
+    char detail[REPLY_TEXT]; /* the server's words or the failed call; "" */
 };
 
 /* Idle first; the names are what `phase` in dump_job says. */
