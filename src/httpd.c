@@ -33,8 +33,10 @@
 
 #include "agent/httpd.h"
 
-/* To send a request, or to rest between two. */
+/* To send a request. */
 #define REQUEST_MS 10000
+/* To rest between two: more than a page waits that asks now and then. */
+#define REST_MS 30000
 /* To take the answer. */
 #define ANSWER_MS 30000
 #define SWEEP_MS  1000
@@ -63,11 +65,11 @@ struct httpd {
     struct httpd_listener listener;
     struct MHD_Daemon *daemon;
     uv_poll_t poll;
-    uv_timer_t timer; /* what the library wants */
-    uv_timer_t sweep; /* runs while there are connections */
-    /* Those that wait for a request, and those that take an answer. */
-    struct connection_list asking;
-    struct connection_list taking;
+    uv_timer_t timer;               /* what the library wants */
+    uv_timer_t sweep;               /* runs while there are connections */
+    struct connection_list resting; /* between two requests */
+    struct connection_list asking;  /* the first one is not here yet */
+    struct connection_list taking;  /* an answer */
     size_t nconnections;
     bool stopping;
 };
@@ -184,17 +186,18 @@ static void on_sweep(uv_timer_t *sweep)
     struct httpd *h = sweep->data;
     uint64_t now = clock_mono_ms();
 
+    cut_overdue(&h->resting, now);
     cut_overdue(&h->asking, now);
     cut_overdue(&h->taking, now);
 }
 
-/* Who has waited longest without being cut makes room. */
+/* Who has rested longest makes room, or waited longest. */
 static void make_room(struct httpd *h)
 {
-    struct connection_list *lists[] = { &h->asking, &h->taking };
+    struct connection_list *lists[] = { &h->resting, &h->asking, &h->taking };
     struct connection *c;
 
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         TAILQ_FOREACH(c, lists[i], in_list)
         {
             if (c->cut)
@@ -257,7 +260,7 @@ static void on_completed(void *arg, struct MHD_Connection *mc, void **context,
     (void)code;
     if (c != NULL) {
         TAILQ_REMOVE(c->list, c, in_list);
-        stand_in(c, &h->asking, REQUEST_MS);
+        stand_in(c, &h->resting, REST_MS);
     }
 }
 
@@ -414,6 +417,7 @@ struct httpd *httpd_start(const struct httpd_options *o, struct err *e)
     }
     h->answer = o->answer;
     h->arg = o->arg;
+    TAILQ_INIT(&h->resting);
     TAILQ_INIT(&h->asking);
     TAILQ_INIT(&h->taking);
     if (httpd_listen(&h->listener, o->config, e) != 0)

@@ -7,7 +7,7 @@
 #include "agent/objects.h"
 #include "agent/process.h"
 #include "agent/watchdog.h"
-#include "json_write.h"
+#include "emit.h"
 #include "pages_impl.h"
 
 static bool instance_figures(void *arg, size_t index,
@@ -86,29 +86,29 @@ void pages_memory(const struct pages *p, const struct page_key *k,
     (void)p;
     (void)k;
     process_memory(&m);
-    json_open(out, NULL, '{');
-    json_uint(out, "schema", 1);
-    json_time(out, "time", page_now().wall_ms);
-    json_open(out, "heap", '{');
-    json_uint(out, "in_use", m.heap_in_use);
-    json_uint(out, "free", m.heap_free);
-    json_uint(out, "mapped", m.heap_mapped);
-    json_uint(out, "arena", m.heap_arena);
-    json_close(out, '}');
-    json_uint(out, "rss_kb", m.resident / 1024);
-    json_uint(out, "rss_bytes", m.resident);
-    json_open(out, "objects", '{');
+    emit_open(out, NULL, '{');
+    emit_uint(out, "schema", 1);
+    emit_time(out, "time", page_now().wall_ms);
+    emit_open(out, "heap", '{');
+    emit_uint(out, "in_use", m.heap_in_use);
+    emit_uint(out, "free", m.heap_free);
+    emit_uint(out, "mapped", m.heap_mapped);
+    emit_uint(out, "arena", m.heap_arena);
+    emit_close(out, '}');
+    emit_uint(out, "rss_kb", m.resident / 1024);
+    emit_uint(out, "rss_bytes", m.resident);
+    emit_open(out, "objects", '{');
     for (size_t i = 0; i < OBJECT_KINDS; i++) {
         struct object_count count;
 
         objects_read((enum object_kind)i, &count);
-        json_open(out, object_kind_name((enum object_kind)i), '{');
-        json_uint(out, "allocated", count.allocated);
-        json_uint(out, "freed", count.freed);
-        json_uint(out, "live", count.live);
-        json_close(out, '}');
+        emit_open(out, object_kind_name((enum object_kind)i), '{');
+        emit_uint(out, "allocated", count.allocated);
+        emit_uint(out, "freed", count.freed);
+        emit_uint(out, "live", count.live);
+        emit_close(out, '}');
     }
-    json_close(out, '}');
-    json_close(out, '}');
+    emit_close(out, '}');
+    emit_close(out, '}');
     text_add_char(out, '\n');
 }

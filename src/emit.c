@@ -2,7 +2,7 @@
  * A comma is due unless something was just opened or named, which the last
  * byte tells: no state is kept beside the text.
  */
-#include "json_write.h"
+#include "emit.h"
 
 static void begin(struct text *t, const char *key)
 {
@@ -17,47 +17,47 @@ static void begin(struct text *t, const char *key)
     text_add_bytes(t, "\":", 2);
 }
 
-void json_open(struct text *t, const char *key, char bracket)
+void emit_open(struct text *t, const char *key, char bracket)
 {
     begin(t, key);
     text_add_char(t, bracket);
 }
 
-void json_close(struct text *t, char bracket)
+void emit_close(struct text *t, char bracket)
 {
     text_add_char(t, bracket);
 }
 
-void json_string(struct text *t, const char *key, const char *s)
+void emit_string(struct text *t, const char *key, const char *s)
 {
     begin(t, key);
     text_add_json_string(t, s);
 }
 
-void json_uint(struct text *t, const char *key, uint64_t n)
+void emit_uint(struct text *t, const char *key, uint64_t n)
 {
     begin(t, key);
     text_add_uint(t, n);
 }
 
-void json_int(struct text *t, const char *key, int64_t n)
+void emit_int(struct text *t, const char *key, int64_t n)
 {
     begin(t, key);
     text_add_int(t, n);
 }
 
-void json_natural(struct text *t, const char *key, int64_t n)
+void emit_natural(struct text *t, const char *key, int64_t n)
 {
     if (n < 0)
-        json_null(t, key);
+        emit_null(t, key);
     else
-        json_int(t, key, n);
+        emit_int(t, key, n);
 }
 
-void json_time(struct text *t, const char *key, int64_t wall_ms)
+void emit_time(struct text *t, const char *key, int64_t wall_ms)
 {
     if (wall_ms == 0) {
-        json_null(t, key);
+        emit_null(t, key);
         return;
     }
     begin(t, key);
@@ -66,19 +66,19 @@ void json_time(struct text *t, const char *key, int64_t wall_ms)
     text_add_char(t, '"');
 }
 
-void json_bool(struct text *t, const char *key, bool b)
+void emit_bool(struct text *t, const char *key, bool b)
 {
     begin(t, key);
     text_add(t, b ? "true" : "false");
 }
 
-void json_null(struct text *t, const char *key)
+void emit_null(struct text *t, const char *key)
 {
     begin(t, key);
     text_add(t, "null");
 }
 
-void json_raw(struct text *t, const char *key, const char *bytes, size_t len)
+void emit_raw(struct text *t, const char *key, const char *bytes, size_t len)
 {
     begin(t, key);
     text_add_bytes(t, bytes, len);
