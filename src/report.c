@@ -11,13 +11,12 @@
 
 #include "agent/clock.h"
 #include "agent/document.h"
+#include "agent/table.h"
 
 #include "agent/report.h"
 
 /* Instances that the Nagios line names for each status. */
 #define NAMED_MAX 10
-
-#define CELL_MAX 384
 
 enum column {
     COL_INSTANCE,
@@ -28,13 +27,14 @@ enum column {
     COL_VERSION,
     COL_WHY
 };
-#define COLUMNS 7
-
-static const char *const TITLES[COLUMNS] = {
-    [COL_INSTANCE] = "INSTANCE", [COL_ADDRESS] = "ADDRESS",
-    [COL_STATUS] = "STATUS",     [COL_RTT] = "RTT",
-    [COL_ROLE] = "ROLE",         [COL_VERSION] = "VERSION",
-    [COL_WHY] = "WHY",
+static const struct table_column COLUMNS[] = {
+    [COL_INSTANCE] = { .title = "INSTANCE" },
+    [COL_ADDRESS] = { .title = "ADDRESS" },
+    [COL_STATUS] = { .title = "STATUS" },
+    [COL_RTT] = { .title = "RTT" },
+    [COL_ROLE] = { .title = "ROLE" },
+    [COL_VERSION] = { .title = "VERSION" },
+    [COL_WHY] = { .title = "WHY" },
 };
 
 static const char *const FORMATS[] = {
@@ -53,63 +53,47 @@ static void count(const struct report *r, size_t by_status[STATUS_COUNT])
         by_status[r->rows[i].status]++;
 }
 
-/* S without what a terminal or a line-based reader would stumble over. */
-static const char *plain(const char *s, char out[CELL_MAX])
+static void format_why(const struct report_row *row, char out[TABLE_CELL])
 {
-    out[0] = '\0';
-    reply_escape(out, CELL_MAX, s, strlen(s));
-    return out;
-}
-
-static void format_rtt(int64_t us, char out[CELL_MAX])
-{
-    if (us < 0)
-        strcpy(out, "-");
-    else if (us < 1000)
-        snprintf(out, CELL_MAX, "%" PRId64 " us", us);
-    else if (us < 1000000)
-        snprintf(out, CELL_MAX, "%.2f ms", (double)us / 1e3);
-    else
-        snprintf(out, CELL_MAX, "%.2f s", (double)us / 1e6);
-}
-
-static void format_why(const struct report_row *row, char out[CELL_MAX])
-{
-    char detail[CELL_MAX];
+    char detail[TABLE_CELL];
 
     out[0] = '\0';
     if (row->reason == REASON_OK)
         return;
     if (row->detail[0])
-        snprintf(out, CELL_MAX, "%s: %.120s (%.200s)", reason_name(row->reason),
-                 reason_sentence(row->reason), plain(row->detail, detail));
+        snprintf(out, TABLE_CELL, "%s: %.120s (%.200s)",
+                 reason_name(row->reason), reason_sentence(row->reason),
+                 table_text(row->detail, detail));
     else
-        snprintf(out, CELL_MAX, "%s: %.120s", reason_name(row->reason),
+        snprintf(out, TABLE_CELL, "%s: %.120s", reason_name(row->reason),
                  reason_sentence(row->reason));
 }
 
-static void format_cell(const struct report_row *row, enum column c,
-                        char out[CELL_MAX])
+static void format_cell(const void *arg, size_t at, size_t column,
+                        char out[TABLE_CELL])
 {
-    switch (c) {
+    const struct report *r = arg;
+    const struct report_row *row = &r->rows[at];
+
+    switch ((enum column)column) {
     case COL_INSTANCE:
-        plain(row->instance, out);
+        table_text(row->instance, out);
         break;
     case COL_ADDRESS:
-        plain(row->address, out);
+        table_text(row->address, out);
         break;
     case COL_STATUS:
-        snprintf(out, CELL_MAX, "%s%s", status_name(row->status),
+        snprintf(out, TABLE_CELL, "%s%s", status_name(row->status),
                  row->maintenance ? " (maintenance)" : "");
         break;
     case COL_RTT:
-        format_rtt(row->rtt_us, out);
+        table_rtt(row->rtt_us, out);
         break;
     case COL_ROLE:
         strcpy(out, row->role == ROLE_ANY ? "-" : role_name(row->role));
         break;
     case COL_VERSION:
-        plain(row->version[0] ? row->version : "-", out);
+        table_text(row->version[0] ? row->version : "-", out);
         break;
     case COL_WHY:
         format_why(row, out);
@@ -117,62 +101,27 @@ static void format_cell(const struct report_row *row, enum column c,
     }
 }
 
-static void measure(const struct report *r, int width[COLUMNS])
-{
-    char cell[CELL_MAX];
-
-    for (enum column c = COL_INSTANCE; c < COL_WHY; c++) {
-        size_t most = strlen(TITLES[c]);
-
-        for (size_t i = 0; i < r->nrows; i++) {
-            format_cell(&r->rows[i], c, cell);
-            if (strlen(cell) > most)
-                most = strlen(cell);
-        }
-        width[c] = (int)most;
-    }
-}
-
-/* ROW NULL: the titles.  No spaces at the end of a line. */
-static void print_row(const struct report_row *row, const int width[COLUMNS],
-                      FILE *out)
-{
-    char cell[CELL_MAX], why[CELL_MAX];
-    int gap = 0;
-
-    strcpy(why, TITLES[COL_WHY]);
-    if (row)
-        format_cell(row, COL_WHY, why);
-    for (enum column c = COL_INSTANCE; c < COL_WHY; c++) {
-        strcpy(cell, TITLES[c]);
-        if (row)
-            format_cell(row, c, cell);
-        fprintf(out, "%*s%s", gap, "", cell);
-        gap = width[c] - (int)strlen(cell) + 2;
-    }
-    if (why[0])
-        fprintf(out, "%*s%s", gap, "", why);
-    fputc('\n', out);
-}
-
 static void print_text(const struct report *r, FILE *out)
 {
     size_t by_status[STATUS_COUNT];
-    char time[CLOCK_RFC3339_SIZE], agent[CELL_MAX], publishing[CELL_MAX];
-    int width[COLUMNS];
+    char time[CLOCK_RFC3339_SIZE], agent[TABLE_CELL], publishing[TABLE_CELL];
+    const struct table table = {
+        .columns = COLUMNS,
+        .ncolumns = sizeof COLUMNS / sizeof *COLUMNS,
+        .nrows = r->nrows,
+        .cell = format_cell,
+        .arg = r,
+    };
 
     count(r, by_status);
-    measure(r, width);
-    print_row(NULL, width, out);
-    for (size_t i = 0; i < r->nrows; i++)
-        print_row(&r->rows[i], width, out);
+    table_print(&table, out);
     fprintf(out,
             "\n%s at %s: %zu up, %zu degraded, %zu down, %zu unknown\n"
             "ZooKeeper: %s\n",
-            plain(r->agent, agent), clock_rfc3339(r->time_wall_ms, time),
+            table_text(r->agent, agent), clock_rfc3339(r->time_wall_ms, time),
             by_status[STATUS_UP], by_status[STATUS_DEGRADED],
             by_status[STATUS_DOWN], by_status[STATUS_UNKNOWN],
-            plain(r->publishing, publishing));
+            table_text(r->publishing, publishing));
 }
 
 static void json_text(const char *key, const char *value, FILE *out)
@@ -223,9 +172,9 @@ static void print_json(const struct report *r, FILE *out)
 /* A bar would begin the perfdata. */
 static void nagios_text(const char *s, FILE *out)
 {
-    char text[CELL_MAX];
+    char text[TABLE_CELL];
 
-    for (const char *p = plain(s, text); *p; p++)
+    for (const char *p = table_text(s, text); *p; p++)
         fputc(*p == '|' ? '/' : *p, out);
 }
 
@@ -258,14 +207,14 @@ static void nagios_names(const struct report *r, enum status s, FILE *out)
 static void nagios_perfdata(const struct report *r,
                             const size_t by_status[STATUS_COUNT], FILE *out)
 {
-    char name[CELL_MAX];
+    char name[TABLE_CELL];
 
     for (enum status s = STATUS_UP; s <= STATUS_UNKNOWN; s++)
         fprintf(out, " %s=%zu;;;0;%zu", status_name(s), by_status[s], r->nrows);
     for (size_t i = 0; i < r->nrows; i++) {
         const struct report_row *row = &r->rows[i];
 
-        fprintf(out, " %s_rtt=", plain(row->instance, name));
+        fprintf(out, " %s_rtt=", table_text(row->instance, name));
         if (row->rtt_us < 0)
             fputc('U', out);
         else
