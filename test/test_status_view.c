@@ -1,0 +1,630 @@
+/* What a terminal shows: of one agent's status page, and of ZooKeeper. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include <cmocka.h>
+
+#include "agent/clock.h"
+#include "agent/config.h"
+#include "agent/status_view.h"
+
+#define NOW "2026-11-25T18:20:00.000Z"
+
+static int64_t wall_ms(const char *text)
+{
+    int64_t ms;
+
+    assert_int_equal(clock_parse_rfc3339(text, &ms), 0);
+    return ms;
+}
+
+static char *print(const struct status_view *v, const struct status_style *s)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    assert_non_null(out);
+    status_view_print(v, s, out);
+    assert_int_equal(fclose(out), 0);
+    return text;
+}
+
+static void shows(const struct status_view *v, const struct status_style *s,
+                  const char *wanted)
+{
+    char *text = print(v, s);
+
+    if (strstr(text, wanted) == NULL)
+        fail_msg("no\n%s\nin\n%s", wanted, text);
+    free(text);
+}
+
+static void hides(const struct status_view *v, const struct status_style *s,
+                  const char *unwanted)
+{
+    char *text = print(v, s);
+
+    if (strstr(text, unwanted) != NULL)
+        fail_msg("there is\n%s\nin\n%s", unwanted, text);
+    free(text);
+}
+
+/* ------------------------------------------------------------ status page */
+
+#define DOWN                                                                \
+    "{\"schema\":1,\"instance\":\"cache-1\",\"address\":\"h:6379\","        \
+    "\"status\":\"down\",\"reason\":\"refused\",\"detail\":\"connect: x\"," \
+    "\"since\":\"2026-11-25T18:16:48.000Z\",\"checked\":null,"              \
+    "\"rtt_us\":null,\"role\":null,\"version\":null,"                       \
+    "\"maintenance\":false,\"agent\":\"web-1\",\"round\":7,\"seq\":34,"     \
+    "\"published\":true,\"conflict\":null}"
+#define UP(name, more)                                                \
+    "{\"schema\":1,\"instance\":\"" name "\",\"address\":\"h:6380\"," \
+    "\"status\":\"up\",\"reason\":\"ok\",\"detail\":\"\","            \
+    "\"since\":\"2026-11-25T18:19:48.000Z\",\"rtt_us\":118,"          \
+    "\"role\":\"master\",\"version\":\"7.0.15\",\"agent\":\"web-1\"" more "}"
+#define PAGE_OF(agent, zookeeper, instances)                           \
+    "{\"schema\":1,\"time\":\"" NOW "\",\"agent\":{\"id\":\"web-1\","  \
+    "\"host\":\"box\",\"pid\":4711,\"version\":\"0.1.0\","             \
+    "\"started\":\"2026-11-25T17:20:00.000Z\",\"round\":7,"            \
+    "\"interval_ms\":10000," agent "},\"pool\":{\"workers\":2,"        \
+    "\"jobs_active\":1,\"threads\":10},\"zookeeper\":{" zookeeper "}," \
+    "\"instances\":[" instances "],\"new\":null}"
+#define WELL  "\"healthy\":true,\"trouble\":[]"
+#define ALONE "\"configured\":false"
+
+static struct status_view page(const char *body)
+{
+    struct status_view v;
+    struct err e = { "" };
+
+    if (status_view_of_page(&v, body, strlen(body), &e) != 0)
+        fail_msg("%s", e.text);
+    return v;
+}
+
+static void a_page_is_a_headline_and_a_table_with_the_worst_first(void **state)
+{
+    static const struct status_style PLAIN = { .expected_id = "web-1" };
+    struct status_view v =
+        page(PAGE_OF(WELL, ALONE, UP("b", "") "," UP("a", "") "," DOWN));
+    char *text = print(&v, &PLAIN);
+
+    (void)state;
+    assert_string_equal(
+        text,
+        "web-1 on box at " NOW ": 2 up, 0 degraded, 1 down, 0 unknown\n"
+        "agent is well: round 7 every 10s, threads 10, workers 2, jobs 1; "
+        "version 0.1.0, pid 4711, running for 1h 0m\n"
+        "ZooKeeper: not configured\n"
+        "\n"
+        "INSTANCE  ADDRESS  STATUS  REASON   SINCE   ROLE    VERSION  RTT     "
+        "DETAIL\n"
+        "cache-1   h:6379   down    refused  3m 12s  -       -        -       "
+        "connect: x\n"
+        "a         h:6380   up      ok       12s     master  7.0.15   118 us\n"
+        "b         h:6380   up      ok       12s     master  7.0.15   118 "
+        "us\n");
+    free(text);
+    status_view_free(&v);
+}
+
+static void an_agent_that_is_not_well_says_why(void **state)
+{
+    static const struct status_style PLAIN = { 0 };
+    struct status_view v = page(
+        PAGE_OF("\"healthy\":false,\"trouble\":[\"a worker hangs\",\"x\"]",
+                "\"configured\":true,\"state\":\"connecting\",\"pending\":3,"
+                "\"since\":\"2026-11-25T18:19:00.000Z\","
+                "\"trouble\":\"no server\",\"server\":null",
+                UP("a", "")));
+
+    (void)state;
+    shows(&v, &PLAIN, "\nagent is NOT WELL: a worker hangs; x; round 7");
+    shows(&v, &PLAIN,
+          "\nZooKeeper: connecting for 1m 0s (3 pending) no server\n");
+    status_view_free(&v);
+}
+
+static void what_is_odd_about_an_instance_is_said_in_words(void **state)
+{
+    static const struct status_style PLAIN = { 0 };
+    struct status_view v = page(PAGE_OF(
+        WELL, "\"configured\":true,\"state\":\"connected\"",
+        UP("a", ",\"maintenance\":true,\"published\":false") "," UP(
+            "b", ",\"published\":false,\"conflict\":{\"agent\":\"web-2\","
+                 "\"host\":\"h2\"}")));
+
+    (void)state;
+    shows(&v, &PLAIN, "(1 in maintenance)");
+    shows(&v, &PLAIN, "  maintenance, not yet published\n");
+    shows(&v, &PLAIN, "  conflict: held by web-2 on h2\n");
+    status_view_free(&v);
+}
+
+static void a_reason_without_a_detail_is_explained(void **state)
+{
+    static const struct status_style PLAIN = { 0 };
+    struct status_view v =
+        page(PAGE_OF(WELL, ALONE,
+                     "{\"schema\":1,\"instance\":\"a\",\"status\":\"degraded\","
+                     "\"reason\":\"loading\"},"
+                     "{\"schema\":1,\"instance\":\"b\",\"status\":\"weird\","
+                     "\"reason\":\"a-later-one\"},\"no object\""));
+
+    (void)state;
+    shows(&v, &PLAIN, reason_sentence(REASON_LOADING));
+    shows(&v, &PLAIN, "unknown   a-later-one");
+    shows(&v, &PLAIN, "0 up, 1 degraded, 0 down, 1 unknown");
+    status_view_free(&v);
+}
+
+static void another_agent_than_expected_is_pointed_out(void **state)
+{
+    static const struct status_style OTHER = { .expected_id = "web-9" };
+    struct status_view v = page(PAGE_OF(WELL, ALONE, UP("a", "")));
+
+    (void)state;
+    shows(&v, &OTHER, "(another agent than this config's, which is web-9)\n");
+    status_view_free(&v);
+}
+
+static void nothing_from_outside_reaches_the_terminal_as_it_is(void **state)
+{
+    static const struct status_style COLOURS = { .colours = true,
+                                                 .width = 300 };
+    struct status_view v = page(PAGE_OF(
+        "\"healthy\":false,\"trouble\":[\"\\u001b]0;pwned\\u0007\"]",
+        "\"configured\":true,\"state\":\"\\u001b[2J\",\"server\":\"\\u009b\","
+        "\"trouble\":\"\\n\"",
+        UP("\\u001bc", ",\"conflict\":{\"agent\":\"\\u001b\",\"host\":"
+                       "\"\\r\"}") ","
+                                   "{\"schema\":1,\"instance\":\"x\","
+                                   "\"status\":\"down\","
+                                   "\"reason\":\"\\u001b\",\"detail\":"
+                                   "\"\\u001b[1A\\u202e\","
+                                   "\"role\":\"\\u0007\",\"version\":"
+                                   "\"\\u0008\",\"address\":\"\\t\"}"));
+    char *text = print(&v, &COLOURS);
+
+    (void)state;
+    for (char *at = text; *at != '\0'; at++) {
+        if (*at == '\n')
+            continue;
+        /* Only colours of our own. */
+        if (*at == '\033')
+            assert_true(at[1] == '[' && strspn(at + 2, "0123456789;") > 0 &&
+                        at[2 + strspn(at + 2, "0123456789;")] == 'm');
+        else
+            assert_in_range(*at, ' ', '~');
+    }
+    assert_non_null(strstr(text, "\\x1b[1A\\xe2\\x80\\xae"));
+    free(text);
+    status_view_free(&v);
+}
+
+static void on_a_screen_no_line_is_wider_than_it(void **state)
+{
+    struct status_view v = page(
+        PAGE_OF("\"healthy\":false,\"trouble\":[\"a-very-long-word-that-no-"
+                "line-of-this-screen-can-hold-as-a-whole\"]",
+                ALONE, UP("b", ",\"published\":false") "," DOWN));
+
+    (void)state;
+    for (unsigned width = 1; width < 130; width++) {
+        struct status_style s = { .width = width };
+        char *text = print(&v, &s);
+
+        for (char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1)
+            assert_in_range(strcspn(line, "\n"), 0, width);
+        free(text);
+    }
+    status_view_free(&v);
+}
+
+static void below_a_table_higher_than_the_screen_the_headline_is_repeated(
+    void **state)
+{
+    struct status_style s = { .height = 8 };
+    struct status_view v =
+        page(PAGE_OF(WELL, ALONE, UP("a", "") "," UP("b", "") "," DOWN));
+
+    (void)state;
+    shows(&v, &s, "\n\nweb-1 on box at");
+    s.height = 9;
+    hides(&v, &s, "\n\nweb-1 on box at");
+    status_view_free(&v);
+}
+
+static void what_is_no_status_page_is_refused(void **state)
+{
+    static const char *const BODIES[] = {
+        "",
+        "ok\n",
+        "[]",
+        "{}",
+        "{\"schema\":1}",
+        "{\"schema\":2,\"agent\":{},\"instances\":[]}",
+        "{\"schema\":1,\"agent\":[],\"instances\":[]}",
+        "{\"schema\":1,\"agent\":{},\"instances\":{}}",
+        "{\"schema\":1,\"agent\":{},\"instances\":[]",
+        "{\"schema\":1,\"agent\":{\"id\":\"\xff\"},\"instances\":[]}",
+    };
+    struct status_view v;
+    struct err e;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof BODIES / sizeof *BODIES; i++) {
+        assert_int_equal(
+            status_view_of_page(&v, BODIES[i], strlen(BODIES[i]), &e), -1);
+        assert_string_equal(e.text,
+                            "what answers is no sentinel-agent's status page");
+    }
+    v = page("{\"schema\":1,\"agent\":{},\"instances\":[]}");
+    shows(&v, &(struct status_style){ 0 }, "no instances");
+    status_view_free(&v);
+}
+
+static void only_what_a_person_would_see_as_news_changes_the_digest(
+    void **state)
+{
+    static const struct {
+        const char *body;
+        bool news;
+    } CASES[] = {
+        { PAGE_OF(WELL, ALONE, DOWN), false },
+        { "{\"schema\":1,\"time\":null," /* another moment, another round */
+          "\"agent\":{\"id\":\"web-1\",\"pid\":4711,\"round\":8},"
+          "\"instances\":[" DOWN "]}",
+          false },
+        { PAGE_OF(WELL, ALONE, UP("cache-1", "")), true },
+        { PAGE_OF(WELL, ALONE, DOWN "," UP("b", "")), true },
+        { PAGE_OF("\"healthy\":false", ALONE, DOWN), true },
+        { PAGE_OF("\"trouble\":[\"x\"]", ALONE, DOWN), true },
+        { PAGE_OF(WELL, "\"configured\":true,\"state\":\"offline\"", DOWN),
+          true },
+    };
+    struct status_view v = page(PAGE_OF(WELL, ALONE, DOWN));
+    uint64_t before = status_view_digest(&v);
+
+    (void)state;
+    status_view_free(&v);
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        v = page(CASES[i].body);
+        if ((status_view_digest(&v) != before) != CASES[i].news)
+            fail_msg("case %zu", i);
+        status_view_free(&v);
+    }
+}
+
+/* -------------------------------------------------------------- ZooKeeper */
+
+struct node {
+    const char *name;
+    const char *data; /* NULL: unreadable */
+    int64_t owner;
+};
+
+static struct status_node *copy(const struct node *nodes, size_t n)
+{
+    struct status_node *out = calloc(n + 1, sizeof *out);
+
+    assert_non_null(out);
+    for (size_t i = 0; i < n; i++) {
+        out[i].name = strdup(nodes[i].name);
+        out[i].owner = nodes[i].owner;
+        if (nodes[i].data == NULL)
+            continue;
+        out[i].data = strdup(nodes[i].data);
+        out[i].len = strlen(nodes[i].data);
+    }
+    return out;
+}
+
+static struct status_view tree(const struct node *instances, size_t ninstances,
+                               const struct node *agents, size_t nagents)
+{
+    struct config_instance here = { .name = (char[]){ "a" } };
+    struct config_instance *list[] = { &here };
+    struct config c = { .agent.id = (char[]){ "web-1" },
+                        .instances = list,
+                        .ninstances = 1 };
+    struct status_tree t = { copy(instances, ninstances), ninstances,
+                             copy(agents, nagents), nagents };
+    struct status_view v;
+    struct err e;
+
+    assert_int_equal(status_view_of_tree(&v, &t, &c, wall_ms(NOW), &e), 0);
+    assert_null(t.instances);
+    return v;
+}
+
+#define HEARTBEAT(id, until)                                               \
+    "{\"schema\":1,\"agent\":\"" id "\",\"host\":\"box\",\"pid\":1,"       \
+    "\"round\":7,\"interval_ms\":10000,"                                   \
+    "\"time\":\"2026-11-25T18:19:57.000Z\",\"valid_until\":\"" until "\"," \
+    "\"instances\":3}"
+#define BY(name, id)                                               \
+    "{\"schema\":1,\"instance\":\"" name "\",\"address\":\"h:1\"," \
+    "\"status\":\"up\",\"reason\":\"ok\",\"detail\":\"\","         \
+    "\"since\":\"2026-11-25T18:19:48.000Z\",\"agent\":\"" id "\"}"
+#define REMOVED(name, id)                                             \
+    "{\"schema\":1,\"instance\":\"" name "\",\"status\":\"unknown\"," \
+    "\"reason\":\"removed\",\"agent\":\"" id "\"}"
+
+static const struct node AGENTS[] = {
+    { "web-1", HEARTBEAT("web-1", "2026-11-25T18:20:27.000Z"), 77 },
+    { "web-2", HEARTBEAT("web-2", "2026-11-25T18:19:48.000Z"), 0 },
+    { "web-4", "junk", 78 },
+    { "web-5", NULL, 0 },
+};
+
+static const struct status_row *row(const struct status_view *v,
+                                    const char *name)
+{
+    for (size_t i = 0; i < v->nrows; i++)
+        if (strcmp(v->rows[i].instance, name) == 0)
+            return &v->rows[i];
+    fail_msg("no row %s", name);
+    return NULL;
+}
+
+static void is_doubted(const struct status_view *v, const char *name,
+                       const char *why)
+{
+    const struct status_row *r = row(v, name);
+    char text[256];
+
+    assert_false(status_row_trusted(v, r));
+    assert_int_equal(status_row_verdict(v, r), STATUS_UNKNOWN);
+    status_row_why(v, r, text, sizeof text);
+    assert_string_equal(text, why);
+}
+
+static void a_status_is_trusted_while_its_agents_heartbeat_is_valid(
+    void **state)
+{
+    static const struct node NODES[] = {
+        { "a", BY("a", "web-1"), 0 },  { "b", BY("b", "web-2"), 0 },
+        { "c", BY("c", "web-3"), 0 },  { "d", BY("d", "web-4"), 0 },
+        { "e", BY("e", "web-5"), 0 },  { "f", BY("f", ""), 0 },
+        { "g", "not json", 0 },        { "h", NULL, 0 },
+        { "i", "{\"schema\":1}", 0 },  { "j", "", 0 },
+        { "k", BY("k", "web-1x"), 0 },
+    };
+    struct status_view v = tree(NODES, 11, AGENTS, 4);
+
+    (void)state;
+    assert_true(status_row_trusted(&v, row(&v, "a")));
+    assert_int_equal(status_row_verdict(&v, row(&v, "a")), STATUS_UP);
+    is_doubted(&v, "b", "heartbeat of web-2 expired 12s ago");
+    is_doubted(&v, "c", "heartbeat of web-3 gone");
+    is_doubted(&v, "d", "agents/web-4 is no heartbeat");
+    is_doubted(&v, "e", "no right to read agents/web-5");
+    is_doubted(&v, "f", "no agent named");
+    is_doubted(&v, "g", "no status document");
+    is_doubted(&v, "h", "no right to read it");
+    is_doubted(&v, "i", "no status document");
+    is_doubted(&v, "j", "no status document");
+    is_doubted(&v, "k", "heartbeat of web-1x gone");
+    status_view_free(&v);
+}
+
+static void a_heartbeat_is_valid_until_exactly_then(void **state)
+{
+    static const struct node NODES[] = { { "a", BY("a", "w"), 0 } };
+    static const struct node NOW_OVER[] = { { "w", HEARTBEAT("w", NOW), 1 } };
+    static const struct node LATER[] = {
+        { "w", HEARTBEAT("w", "2026-11-25T18:20:00.001Z"), 1 }
+    };
+    static const struct node NOT_SAID[] = {
+        { "w", "{\"schema\":1,\"agent\":\"w\"}", 1 }
+    };
+    struct status_view v = tree(NODES, 1, NOW_OVER, 1);
+
+    (void)state;
+    is_doubted(&v, "a", "heartbeat of w expired 0s ago");
+    status_view_free(&v);
+    v = tree(NODES, 1, LATER, 1);
+    assert_true(status_row_trusted(&v, row(&v, "a")));
+    status_view_free(&v);
+    v = tree(NODES, 1, NOT_SAID, 1);
+    is_doubted(&v, "a", "agents/w is no heartbeat");
+    status_view_free(&v);
+}
+
+static const struct status_style ZK = { .servers = "z:2181", .root = "/s" };
+
+static void what_is_not_trusted_cannot_be_mistaken(void **state)
+{
+    static const struct node NODES[] = {
+        { "a", BY("a", "web-1"), 0 },
+        { "b", BY("b", "web-2"), 0 },
+        { "c", BY("c", "web-3"), 0 },
+    };
+    struct status_view v = tree(NODES, 3, AGENTS, 2);
+    char *text = print(&v, &ZK);
+
+    (void)state;
+    assert_string_equal(
+        text,
+        "ZooKeeper z:2181, root /s at " NOW ": 1 up, 0 degraded, 0 down, "
+        "2 unknown (2 not to be trusted)\n"
+        "1 of 3 agents alive\n"
+        "\n"
+        "INSTANCE  ADDRESS  STATUS            REASON  SINCE  ROLE  VERSION  "
+        "RTT  AGENT  HEARTBEAT  TRUSTED                                 "
+        "DETAIL\n"
+        "b         h:1      unknown (was up)  (ok)    (12s)  -     -        "
+        "-    web-2  3s ago     NO: heartbeat of web-2 expired 12s ago\n"
+        "c         h:1      unknown (was up)  (ok)    (12s)  -     -        "
+        "-    web-3  -          NO: heartbeat of web-3 gone\n"
+        "a         h:1      up                ok      12s    -     -        "
+        "-    web-1  3s ago     yes\n"
+        "\n"
+        "AGENT  HOST  HEARTBEAT        ROUND  WRITTEN  VALID UNTIL            "
+        "   INSTANCES  NOTE\n"
+        "web-2  box   EXPIRED 12s ago  7      3s ago   "
+        "2026-11-25T18:19:48.000Z  3          by --check-once, 1 document not "
+        "to be trusted\n"
+        "web-3  -     GONE             -      -        -                      "
+        "   -          1 document not to be trusted\n"
+        "web-1  box   valid for 27s    7      3s ago   "
+        "2026-11-25T18:20:27.000Z  3\n");
+    free(text);
+    status_view_free(&v);
+}
+
+static void what_the_config_and_zookeeper_do_not_share_is_marked(void **state)
+{
+    static const struct node NODES[] = {
+        { "gone", REMOVED("gone", "web-1"), 0 },
+        { "stray", BY("stray", "web-1"), 0 },
+        { "theirs", BY("theirs", "web-2"), 0 },
+    };
+    struct status_view v = tree(NODES, 3, AGENTS, 1);
+
+    (void)state;
+    is_doubted(&v, "a", "configured here, not in ZooKeeper");
+    assert_true(row(&v, "stray")->stray);
+    assert_false(row(&v, "gone")->stray);
+    assert_false(row(&v, "theirs")->stray);
+    assert_string_equal(v.rows[3].instance, "gone");
+    shows(&v, &ZK,
+          "1 up, 0 degraded, 0 down, 2 unknown (and 1 removed) "
+          "(2 not to be trusted)");
+    shows(&v, &ZK, "yes                                    not in this config");
+    shows(&v, &ZK, "removed: no longer watched");
+    status_view_free(&v);
+}
+
+static void an_empty_tree_is_shown_too(void **state)
+{
+    struct status_view v = tree(NULL, 0, NULL, 0);
+
+    (void)state;
+    is_doubted(&v, "a", "configured here, not in ZooKeeper");
+    shows(&v, &ZK, "0 of 0 agents alive");
+    status_view_free(&v);
+}
+
+static json_t *as_json(const struct status_view *v)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    json_t *j;
+
+    assert_non_null(out);
+    assert_int_equal(status_view_print_json(v, "/s", out), 0);
+    assert_int_equal(fclose(out), 0);
+    assert_ptr_equal(strchr(text, '\n'), text + size - 1);
+    j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(j);
+    free(text);
+    return j;
+}
+
+static void has_text(const json_t *object, const char *key, const char *text)
+{
+    const char *found = json_string_value(json_object_get(object, key));
+
+    if (found == NULL || strcmp(found, text) != 0)
+        fail_msg("%s is %s, not %s", key, found != NULL ? found : "-", text);
+}
+
+static void as_json_the_status_of_what_is_not_trusted_is_unknown(void **state)
+{
+    static const struct node NODES[] = {
+        { "a", BY("a", "web-1"), 0 },
+        { "b", BY("b", "web-2"), 0 },
+        { "\xff", "junk", 0 },
+    };
+    struct status_view v = tree(NODES, 3, AGENTS, 4);
+    json_t *j = as_json(&v);
+    json_t *list = json_object_get(j, "instances");
+    json_t *agents = json_object_get(j, "agents");
+    json_t *b = json_array_get(list, 0), *junk = json_array_get(list, 1),
+           *a = json_array_get(list, 2);
+
+    (void)state;
+    has_text(j, "time", NOW);
+    has_text(j, "root", "/s");
+    has_text(a, "status", "up");
+    assert_true(json_is_true(json_object_get(a, "trusted")));
+    assert_true(json_is_null(json_object_get(a, "why")));
+    has_text(b, "status", "unknown");
+    has_text(b, "was", "up");
+    has_text(b, "why", "heartbeat of web-2 expired 12s ago");
+    has_text(b, "address", "h:1");
+    assert_true(json_is_false(json_object_get(b, "trusted")));
+    has_text(junk, "instance", "\\xff");
+    has_text(junk, "status", "unknown");
+    assert_true(json_is_null(json_object_get(junk, "was")));
+    assert_int_equal(json_array_size(agents), 4);
+    has_text(json_array_get(agents, 0), "heartbeat", "alive");
+    has_text(json_array_get(agents, 1), "heartbeat", "expired");
+    has_text(json_array_get(agents, 1), "host", "box");
+    has_text(json_array_get(agents, 2), "heartbeat", "garbled");
+    has_text(json_array_get(agents, 3), "heartbeat", "unreadable");
+    json_decref(j);
+    status_view_free(&v);
+}
+
+static void a_heartbeat_that_expires_is_news_and_one_more_is_not(void **state)
+{
+    static const struct node NODES[] = { { "a", BY("a", "web-1"), 0 } };
+    static const struct node NEXT[] = {
+        { "web-1", HEARTBEAT("web-1", "2026-11-25T18:20:37.000Z"), 77 }
+    };
+    static const struct node OVER[] = {
+        { "web-1", HEARTBEAT("web-1", "2026-11-25T18:19:37.000Z"), 77 }
+    };
+    struct status_view v = tree(NODES, 1, AGENTS, 1);
+    uint64_t before = status_view_digest(&v);
+
+    (void)state;
+    status_view_free(&v);
+    v = tree(NODES, 1, NEXT, 1);
+    assert_true(status_view_digest(&v) == before);
+    status_view_free(&v);
+    v = tree(NODES, 1, OVER, 1);
+    assert_true(status_view_digest(&v) != before);
+    status_view_free(&v);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_page_is_a_headline_and_a_table_with_the_worst_first),
+        cmocka_unit_test(an_agent_that_is_not_well_says_why),
+        cmocka_unit_test(what_is_odd_about_an_instance_is_said_in_words),
+        cmocka_unit_test(a_reason_without_a_detail_is_explained),
+        cmocka_unit_test(another_agent_than_expected_is_pointed_out),
+        cmocka_unit_test(nothing_from_outside_reaches_the_terminal_as_it_is),
+        cmocka_unit_test(on_a_screen_no_line_is_wider_than_it),
+        cmocka_unit_test(
+            below_a_table_higher_than_the_screen_the_headline_is_repeated),
+        cmocka_unit_test(what_is_no_status_page_is_refused),
+        cmocka_unit_test(
+            only_what_a_person_would_see_as_news_changes_the_digest),
+        cmocka_unit_test(
+            a_status_is_trusted_while_its_agents_heartbeat_is_valid),
+        cmocka_unit_test(a_heartbeat_is_valid_until_exactly_then),
+        cmocka_unit_test(what_is_not_trusted_cannot_be_mistaken),
+        cmocka_unit_test(what_the_config_and_zookeeper_do_not_share_is_marked),
+        cmocka_unit_test(an_empty_tree_is_shown_too),
+        cmocka_unit_test(as_json_the_status_of_what_is_not_trusted_is_unknown),
+        cmocka_unit_test(a_heartbeat_that_expires_is_news_and_one_more_is_not),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
