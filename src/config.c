@@ -80,7 +80,7 @@ static void resolve_password(struct config_reading *r, struct config_section *s)
     if (here && file)
         config_fault(r, here > file ? here : file,
                      "password and password_file exclude each other");
-    else if (i->password_file)
+    else if (i->password_file && !r->leave_passwords)
         i->password = read_secret(r, file, "password_file", i->password_file);
 }
 
@@ -180,7 +180,7 @@ static void complete_zookeeper(struct config_reading *r, struct config *c)
     if (c->zookeeper.acl != CONFIG_ACL_OPEN && !has(s, "digest_file"))
         config_fault(r, place_of(s, "acl"), "acl = %s needs a digest_file",
                      c->zookeeper.acl == CONFIG_ACL_READ ? "read" : "private");
-    if (c->zookeeper.digest_file)
+    if (c->zookeeper.digest_file && !r->leave_digest)
         read_digest(r, c);
 }
 
@@ -305,7 +305,8 @@ static void reading_free(struct config_reading *r)
     free(r->faults);
 }
 
-struct config *config_load(const char *file, struct config_faults *faults)
+static struct config *load(const char *file, bool passwords, bool digest,
+                           struct config_faults *faults)
 {
     struct config *c = calloc(1, sizeof *c);
     struct config_reading r = {
@@ -314,6 +315,8 @@ struct config *config_load(const char *file, struct config_faults *faults)
         .http = { .set = HTTP, .base = c },
         .defaults = { .set = INSTANCE,
                       .base = config_instance_new("defaults") },
+        .leave_passwords = !passwords,
+        .leave_digest = !digest,
     };
 
     *faults = (struct config_faults){ 0 };
@@ -334,6 +337,17 @@ struct config *config_load(const char *file, struct config_faults *faults)
     }
     reading_free(&r);
     return c;
+}
+
+struct config *config_load(const char *file, struct config_faults *faults)
+{
+    return load(file, true, true, faults);
+}
+
+struct config *config_load_to_look(const char *file, bool digest,
+                                   struct config_faults *faults)
+{
+    return load(file, false, digest, faults);
 }
 
 void config_faults_free(struct config_faults *faults)

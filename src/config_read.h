@@ -53,6 +53,8 @@ struct config_reading {
     size_t nfaults;
     size_t faults_size;
     bool out_of_memory;
+    bool leave_passwords; /* in their files */
+    bool leave_digest;    /* in its file */
 
     /* Of the lines, while they are read. */
     struct config_source *source; /* borrowed: the file that is read */

@@ -394,6 +394,11 @@ void log_thread(const char *name)
     pthread_setname_np(pthread_self(), ps_name);
 }
 
+void log_mute(void)
+{
+    atomic_store(&level_now, LOG_LEVEL_ERROR - 1);
+}
+
 bool log_enabled(enum log_level level)
 {
     return (int)level <= atomic_load(&level_now);

@@ -13,6 +13,7 @@
 #include "agent/background.h"
 #include "agent/config.h"
 #include "agent/daemon.h"
+#include "agent/status.h"
 #include "agent/supervisor.h"
 
 #define DEFAULT_FILE "/etc/sentinel-agent/config.ini"
@@ -20,7 +21,7 @@
 /* --check-once: bad usage or config is Nagios' "unknown". */
 #define EXIT_ONCE_BAD 3
 
-enum mode { MODE_RUN, MODE_ONCE, MODE_TEST, MODE_PRINT };
+enum mode { MODE_RUN, MODE_ONCE, MODE_TEST, MODE_PRINT, MODE_STATUS };
 
 struct args {
     enum mode mode;
@@ -29,8 +30,11 @@ struct args {
     const char **names; /* owned array of borrowed strings */
     size_t nnames;
     enum report_format format;
+    bool formatted; /* --format was given */
     bool once_only; /* an option that only --check-once takes was given */
     bool publish;
+    bool watch;
+    bool from_zookeeper;
 };
 
 static const char HELP[] =
@@ -40,13 +44,18 @@ static const char HELP[] =
     "  sentinel-agent --check-once [-c FILE] [--instance NAME]...\n"
     "                 [--format text|json|nagios] [--no-publish]\n"
     "                                         probe once, publish, print\n"
+    "  sentinel-agent --status [-c FILE] [--watch] [--from-zookeeper]\n"
+    "                 [--format text|json]    show what the running agent "
+    "says,\n"
+    "                                         or what ZooKeeper says of all\n"
     "  sentinel-agent --test-config [-c FILE] name every fault of the config\n"
     "  sentinel-agent --print-config [-c FILE] print the settings in force\n"
     "  sentinel-agent --help | --version\n"
     "\n"
     "FILE is " DEFAULT_FILE " unless given.\n"
     "Exit codes: 0 after a clean stop, 1 failure at run time, 2 usage or\n"
-    "config; of --check-once: 0 up, 1 degraded, 2 down, 3 unknown.\n"
+    "config; of --check-once: 0 up, 1 degraded, 2 down, 3 unknown; of\n"
+    "--status: 0 shown, 1 not, 2 usage or config.\n"
     "Signals: TERM, INT stop; HUP re-reads the config and re-opens the log;\n"
     "USR1 dumps the active jobs to the log.  See sentinel-agent(8).\n";
 
@@ -54,6 +63,9 @@ enum {
     OPT_ONCE = 256,
     OPT_TEST,
     OPT_PRINT,
+    OPT_STATUS,
+    OPT_WATCH,
+    OPT_FROM_ZOOKEEPER,
     OPT_INSTANCE,
     OPT_FORMAT,
     OPT_NO_PUBLISH,
@@ -65,6 +77,9 @@ static const struct option OPTIONS[] = {
     { "check-once", no_argument, NULL, OPT_ONCE },
     { "test-config", no_argument, NULL, OPT_TEST },
     { "print-config", no_argument, NULL, OPT_PRINT },
+    { "status", no_argument, NULL, OPT_STATUS },
+    { "watch", no_argument, NULL, OPT_WATCH },
+    { "from-zookeeper", no_argument, NULL, OPT_FROM_ZOOKEEPER },
     { "instance", required_argument, NULL, OPT_INSTANCE },
     { "format", required_argument, NULL, OPT_FORMAT },
     { "no-publish", no_argument, NULL, OPT_NO_PUBLISH },
@@ -94,22 +109,18 @@ static void set_mode(struct args *a, enum mode mode, bool once)
 {
     if (a->mode != MODE_RUN && a->mode != mode)
         usage(once,
-              "--check-once, --test-config and --print-config exclude "
-              "each other",
+              "--check-once, --status, --test-config and --print-config "
+              "exclude each other",
               "");
     a->mode = mode;
 }
 
 /* True if the option belongs to --check-once alone. */
-static bool once_option(struct args *a, int opt, bool once)
+static bool once_option(struct args *a, int opt)
 {
     switch (opt) {
     case OPT_INSTANCE:
         a->names[a->nnames++] = optarg;
-        return true;
-    case OPT_FORMAT:
-        if (!report_parse_format(optarg, &a->format))
-            usage(once, "--format must be text, json or nagios, not ", optarg);
         return true;
     case OPT_NO_PUBLISH:
         a->publish = false;
@@ -121,7 +132,7 @@ static bool once_option(struct args *a, int opt, bool once)
 
 static void take_option(struct args *a, int opt, char **argv, bool once)
 {
-    if (once_option(a, opt, once)) {
+    if (once_option(a, opt)) {
         a->once_only = true;
         return;
     }
@@ -134,6 +145,20 @@ static void take_option(struct args *a, int opt, char **argv, bool once)
         break;
     case OPT_ONCE:
         set_mode(a, MODE_ONCE, once);
+        break;
+    case OPT_STATUS:
+        set_mode(a, MODE_STATUS, once);
+        break;
+    case OPT_WATCH:
+        a->watch = true;
+        break;
+    case OPT_FROM_ZOOKEEPER:
+        a->from_zookeeper = true;
+        break;
+    case OPT_FORMAT:
+        if (!report_parse_format(optarg, &a->format))
+            usage(once, "--format must be text, json or nagios, not ", optarg);
+        a->formatted = true;
         break;
     case OPT_TEST:
         set_mode(a, MODE_TEST, once);
@@ -154,6 +179,24 @@ static void take_option(struct args *a, int opt, char **argv, bool once)
     }
 }
 
+/* What was given goes with the mode that was chosen. */
+static void check_together(const struct args *a, bool once)
+{
+    bool status = a->mode == MODE_STATUS;
+
+    if (a->once_only && a->mode != MODE_ONCE)
+        usage(once, "--instance and --no-publish go with --check-once", "");
+    if (a->formatted && a->mode != MODE_ONCE && !status)
+        usage(once, "--format goes with --check-once or --status", "");
+    if (status && a->format == REPORT_NAGIOS)
+        usage(once, "--format of --status must be text or json, not ",
+              "nagios");
+    if ((a->watch || a->from_zookeeper) && !status)
+        usage(once, "--watch and --from-zookeeper go with --status", "");
+    if (a->background && a->mode != MODE_RUN)
+        usage(once, "-d goes with a long run only", "");
+}
+
 static void parse(struct args *a, int argc, char **argv)
 {
     bool once = is_once(argc, argv);
@@ -166,13 +209,7 @@ static void parse(struct args *a, int argc, char **argv)
         take_option(a, opt, argv, once);
     if (optind < argc)
         usage(once, "unexpected argument ", argv[optind]);
-    if (a->once_only && a->mode != MODE_ONCE)
-        usage(once,
-              "--instance, --format and --no-publish go with "
-              "--check-once",
-              "");
-    if (a->background && a->mode != MODE_RUN)
-        usage(once, "-d goes with a long run only", "");
+    check_together(a, once);
 }
 
 static void keep_secrets(const struct config *c)
@@ -184,7 +221,10 @@ static void keep_secrets(const struct config *c)
 static struct config *load(const struct args *a)
 {
     struct config_faults faults;
-    struct config *c = config_load(a->file, &faults);
+    struct config *c =
+        a->mode == MODE_STATUS
+            ? config_load_to_look(a->file, a->from_zookeeper, &faults)
+            : config_load(a->file, &faults);
     for (size_t i = 0; i < faults.count; i++)
         fprintf(stderr, "%s\n", faults.lines[i]);
     if (c == NULL && faults.count == 0)
@@ -302,10 +342,23 @@ static int run_in_background(struct args *a, struct config *c, bool *must_exit)
     return background_run(&o, must_exit);
 }
 
+static int show_status(const struct args *a, struct config *c, bool *must_exit)
+{
+    const struct status_options o = {
+        .config = c,
+        .from_zookeeper = a->from_zookeeper,
+        .watch = a->watch,
+        .json = a->format == REPORT_JSON,
+    };
+    return status_run(&o, must_exit);
+}
+
 static int run(struct args *a, bool *must_exit)
 {
     if (a->mode == MODE_ONCE)
         agent_check_once_guard();
+    if (a->mode == MODE_STATUS)
+        status_guard();
     struct config *c = load(a);
     if (a->mode == MODE_TEST)
         return c == NULL ? AGENT_EXIT_FAILURE : tell_good(c);
@@ -316,6 +369,8 @@ static int run(struct args *a, bool *must_exit)
         return print_config(c);
     case MODE_ONCE:
         return check_once(a, c, must_exit);
+    case MODE_STATUS:
+        return show_status(a, c, must_exit);
     case MODE_RUN:
     case MODE_TEST:
         break;

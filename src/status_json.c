@@ -280,9 +280,12 @@ static json_t *everything(const struct status_view *v, const char *root)
 int status_view_print_json(const struct status_view *v, const char *root,
                            FILE *out)
 {
-    json_t *all = everything(v, root);
-    int rc = all != NULL ? json_dumpf(all, out, JSON_COMPACT) : -1;
+    json_t *all = v->of_zookeeper ? everything(v, root)
+                                  : json_incref(json_array_get(v->json, 0));
+    int rc = -1;
 
+    if (all != NULL)
+        rc = json_dumpf(all, out, JSON_COMPACT | JSON_ENSURE_ASCII);
     json_decref(all);
     return rc == 0 && fputc('\n', out) != EOF ? 0 : -1;
 }

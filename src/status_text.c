@@ -57,17 +57,12 @@ static void word(struct flow *f, const char *text, size_t len,
     }
 }
 
-static void say(struct flow *f, const char *paint, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void say(struct flow *f, const char *paint, const char *format, ...)
+static void vsay(struct flow *f, const char *paint, const char *format,
+                 va_list args)
 {
     char text[3 * TABLE_CELL];
-    va_list args;
 
-    va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
-    va_end(args);
     for (const char *at = text; *at != '\0';) {
         size_t len = strcspn(at, " ");
 
@@ -75,6 +70,18 @@ static void say(struct flow *f, const char *paint, const char *format, ...)
             word(f, at, len, paint);
         at += len + (at[len] != '\0');
     }
+}
+
+static void say(struct flow *f, const char *paint, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void say(struct flow *f, const char *paint, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsay(f, paint, format, args);
+    va_end(args);
 }
 
 /* -------------------------------------------------------------- headlines */
@@ -184,6 +191,18 @@ static void say_tree(struct flow *f, const struct status_view *v)
 }
 
 /* ------------------------------------------------------------------- all */
+
+void status_view_warn(const struct status_style *s, FILE *out,
+                      const char *format, ...)
+{
+    struct flow f = { .out = out, .style = s };
+    va_list args;
+
+    va_start(args, format);
+    vsay(&f, PAINT_BAD, format, args);
+    va_end(args);
+    new_line(&f);
+}
 
 void status_view_print(const struct status_view *v,
                        const struct status_style *s, FILE *out)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "agent/clock.h"
+#include "agent/reply.h"
 
 #include "agent/tree_reader.h"
 
@@ -59,9 +60,12 @@ static void wake(void *arg)
 
 static void fail(struct tree_reader *t, const char *what, const char *why)
 {
+    char name[80] = "";
+
+    reply_escape(name, sizeof name, what, strlen(what));
     if (!t->failed)
         err_set(t->why, "ZooKeeper: %s/%s%s%s: %s", t->root, t->branch.name,
-                *what ? "/" : "", what, why);
+                *what ? "/" : "", name, why);
     t->failed = true;
 }
 
@@ -257,10 +261,12 @@ static bool await(struct tree_reader *t, int cancel_fd, uint64_t until,
 static void say_timeout(struct tree_reader *t, unsigned timeout_ms)
 {
     struct store_status s;
+    char why[sizeof s.why] = "";
 
     t->store->ops->status(t->store, &s);
+    reply_escape(why, sizeof why, s.why, strlen(s.why));
     err_set(t->why, "ZooKeeper: not read within %u ms: %s%s%s", timeout_ms,
-            store_state_name(s.state), s.why[0] != '\0' ? ": " : "", s.why);
+            store_state_name(s.state), *why != '\0' ? ": " : "", why);
     t->failed = true;
 }
 

@@ -128,6 +128,16 @@ struct config_faults {
  */
 struct config *config_load(const char *file,
                            struct config_faults *faults) MUST_USE;
+
+/*
+ * As config_load, for a command that only looks at what an agent does, as any
+ * user who can read FILE: the passwords of instances are left in their files,
+ * which nobody but the agent's user may be able to read, and so is the digest
+ * unless it is asked for.
+ */
+struct config *config_load_to_look(const char *file, bool digest,
+                                   struct config_faults *faults) MUST_USE;
+
 void config_faults_free(struct config_faults *faults);
 
 /* Secrets are wiped.  NULL is a no-op. */

@@ -101,6 +101,10 @@ void log_write(enum log_level level, const char *event,
 void log_write_of(const char *thread, enum log_level level, const char *event,
                   const struct log_pair *pairs, size_t npairs);
 
+/* No event is written from here on: for a command whose output is all that
+ * it has to say. */
+void log_mute(void);
+
 /* True when events of LEVEL are written at all. */
 bool log_enabled(enum log_level level);
 

@@ -181,10 +181,18 @@ struct status_style {
     const char *expected_id;
 };
 
+/* One paragraph, in red where there are colours, as wide as the screen. */
+void status_view_warn(const struct status_style *s, FILE *out,
+                      const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 void status_view_print(const struct status_view *v,
                        const struct status_style *s, FILE *out);
 
-/* A view of ZooKeeper as one line of JSON.  -1: no memory, or the stream. */
+/*
+ * As one line of JSON, in ASCII: the status page as it came, or what was read
+ * below ROOT.  -1: no memory, or the stream.
+ */
 int status_view_print_json(const struct status_view *v, const char *root,
                            FILE *out) MUST_USE;
 

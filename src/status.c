@@ -1,0 +1,129 @@
+/*
+ * --status: one look and what it shows, or a watch.
+ *
+ * Whatever hangs, it ends: a look has its deadline, and until there is
+ * something to print an alarm stands behind it.  Printing may take as long as
+ * whoever reads: it may be a pager.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/log.h"
+
+#include "status_impl.h"
+
+#define SHOWN     0
+#define NOT_SHOWN 1
+
+/* What may pass beyond the deadlines of a look. */
+#define ALARM_SLACK_S 30
+
+static void on_alarm(int number)
+{
+    static const char TEXT[] = "sentinel-agent: --status hung, ended\n";
+
+    (void)number;
+    if (write(STDERR_FILENO, TEXT, sizeof TEXT - 1) < 0) {
+        /* nobody to tell */
+    }
+    _exit(NOT_SHOWN);
+}
+
+void status_guard(void)
+{
+    const struct sigaction action = { .sa_handler = on_alarm };
+
+    sigaction(SIGALRM, &action, NULL);
+    alarm(ALARM_SLACK_S);
+}
+
+void status_complain(const char *text)
+{
+    fprintf(stderr, "sentinel-agent: %s\n", text);
+}
+
+/* What whoever is told that it failed may do next. */
+static const char *hint(const struct status_options *o)
+{
+    if (o->from_zookeeper)
+        return "";
+    return o->config->zookeeper.enabled
+               ? " (does the agent run? --from-zookeeper needs none)"
+               : " (does the agent run?)";
+}
+
+struct status_style status_style_of(const struct status_options *o,
+                                    const struct status_terminal *t)
+{
+    const struct config *c = o->config;
+
+    return (struct status_style){
+        .width = t->width,
+        .height = t->height,
+        .colours = t->colours,
+        .servers = c->zookeeper.servers_text,
+        .root = c->zookeeper.root,
+        .expected_id = c->agent.id,
+    };
+}
+
+static int print(const struct status_options *o, const struct status_view *v)
+{
+    struct status_terminal t;
+    struct status_style style;
+
+    if (o->json)
+        return status_view_print_json(v, o->config->zookeeper.root, stdout);
+    status_terminal_look(&t);
+    style = status_style_of(o, &t);
+    status_view_print(v, &style, stdout);
+    return 0;
+}
+
+static int look_once(struct status_eye *eye, const struct status_options *o)
+{
+    struct status_view view;
+    struct err e = { "" };
+    int rc;
+
+    if (status_eye_look(eye, -1, &view, &e) != LOOK_SEEN) {
+        char text[sizeof e.text + 80];
+
+        snprintf(text, sizeof text, "%s%s", e.text, hint(o));
+        status_complain(text);
+        return NOT_SHOWN;
+    }
+    alarm(0);
+    rc = print(o, &view);
+    status_view_free(&view);
+    if (fflush(stdout) == 0 && rc == 0)
+        return SHOWN;
+    err_set(&e, "stdout: %s", strerror(errno));
+    status_complain(e.text);
+    return NOT_SHOWN;
+}
+
+int status_run(const struct status_options *o, bool *must_exit)
+{
+    struct status_eye *eye;
+    struct err e = { "" };
+    int code = NOT_SHOWN;
+
+    alarm(ALARM_SLACK_S + o->config->zookeeper.publish_timeout_ms / 1000);
+    log_mute();
+    if (o->watch)
+        status_watch_prepare();
+    eye = status_eye_open(o, &e);
+    if (eye == NULL)
+        status_complain(e.text);
+    else if (o->watch)
+        code = status_watch(eye, o);
+    else
+        code = look_once(eye, o);
+    *must_exit = !status_eye_close(eye);
+    config_free(o->config);
+    return code;
+}
