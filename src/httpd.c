@@ -334,6 +334,20 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mc,
     return rc;
 }
 
+/* A path that holds a NUL is not the one before it. */
+static size_t unescape(void *arg, struct MHD_Connection *mc, char *s)
+{
+    size_t len = MHD_http_unescape(s);
+
+    (void)arg;
+    (void)mc;
+    for (size_t i = 0; i < len; i++) {
+        if (s[i] == '\0')
+            s[i] = '\1';
+    }
+    return len;
+}
+
 /* --------------------------------------------------------------- the loop */
 
 static void run(struct httpd *h);
@@ -381,6 +395,7 @@ static int start_daemon(struct httpd *h, struct err *e)
         (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)ANSWER_MS / 1000, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
         h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
+        MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
     if (h->daemon != NULL)
         return 0;
