@@ -63,6 +63,8 @@ int fleet_start_publisher(struct fleet *f, const struct config *c,
                           : RECHECK_MS,
         .wake = f->options.wake,
         .arg = f->options.wake_arg,
+        /* Who runs once waits for just that. */
+        .wake_idle = f->options.persistent_heartbeat,
     };
     if (open_session_file(f, c, &zk.session_file, e) != 0)
         return -1;

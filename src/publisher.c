@@ -38,7 +38,16 @@ static struct timespec timespec_of(uint64_t mono_ms)
 void publisher_nudge(struct publisher *p)
 {
     p->woken = true;
-    pthread_cond_signal(&p->wakeup);
+}
+
+void publisher_unlock(struct publisher *p)
+{
+    bool wake = p->woken && p->resting;
+
+    p->resting = p->resting && !wake;
+    pthread_mutex_unlock(&p->lock);
+    if (wake)
+        pthread_cond_signal(&p->wakeup);
 }
 
 static void on_store_wake(void *arg)
@@ -47,7 +56,7 @@ static void on_store_wake(void *arg)
 
     pthread_mutex_lock(&p->lock);
     publisher_nudge(p);
-    pthread_mutex_unlock(&p->lock);
+    publisher_unlock(p);
 }
 
 /* LOCKED.  What nobody waits for comes last, and not at all at the end. */
@@ -278,7 +287,9 @@ static bool rest(struct publisher *p, uint64_t until)
         go_on = !p->stopping || !flushed(p, clock_mono_ms());
         if (!go_on || p->woken || clock_mono_ms() >= end)
             break;
+        p->resting = true;
         pthread_cond_timedwait(&p->wakeup, &p->lock, &ts);
+        p->resting = false;
     }
     p->woken = false;
     pthread_mutex_unlock(&p->lock);
@@ -370,6 +381,7 @@ static struct publisher *publisher_new(const struct publisher_options *o)
     p->store = o->store;
     p->wake_loop = o->wake;
     p->wake_arg = o->arg;
+    p->wake_idle = o->wake_idle;
     p->footing = FOOTING_FIRM;
     histogram_init(&p->publish, &HISTOGRAM_PUBLISH);
     p->refused_ms = o->refused_ms > 0 ? o->refused_ms : REFUSED_MS;
@@ -432,6 +444,8 @@ enum store_end publisher_stop(struct publisher *p, unsigned drain_ms,
     p->stop_mono_ms = now + drain_ms;
     p->close_ms = close_ms;
     publisher_nudge(p);
+    publisher_unlock(p);
+    pthread_mutex_lock(&p->lock);
     while (!p->done)
         if (pthread_cond_timedwait(&p->ended, &p->lock, &ts) == ETIMEDOUT)
             break;

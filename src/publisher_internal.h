@@ -217,6 +217,7 @@ struct publisher {
     char *host;          /* owned */
     void (*wake_loop)(void *);
     void *wake_arg;
+    bool wake_idle;
     unsigned refused_ms;
     unsigned refresh_ms; /* 0: never */
     unsigned recheck_ms;
@@ -255,7 +256,8 @@ struct publisher {
     struct store_status status;
     uint64_t delayed_mono_ms; /* the first of the delayed is due */
     bool woken;
-    bool tell; /* the loop is to be woken */
+    bool resting; /* its thread waits, and was not signalled yet */
+    bool tell;    /* the loop is to be woken */
     bool stopping;
     uint64_t stop_mono_ms; /* no flushing after that */
     unsigned close_ms;
@@ -276,8 +278,12 @@ struct publisher {
 
 /* All of these: publisher's thread, or lock held where it says LOCKED. */
 
-/* LOCKED: there is something to do. */
+/* LOCKED: there is something to do.  Whoever locked on another thread leaves
+ * by publisher_unlock then. */
 void publisher_nudge(struct publisher *p);
+/* Unlocks, and wakes the publisher's thread if it was nudged: not before, as
+ * it would wake only to wait for the lock. */
+void publisher_unlock(struct publisher *p);
 /* LOCKED: frees the slot if it is removed and done. */
 void publisher_sweep(struct publisher *p, struct slot *s);
 

@@ -150,7 +150,7 @@ size_t publisher_add(struct publisher *p, enum slot_kind kind, const char *name,
         slot_move(p, s, PLACE_QUEUE);
         publisher_nudge(p);
     }
-    pthread_mutex_unlock(&p->lock);
+    publisher_unlock(p);
     free(path);
     if (index == SIZE_MAX) {
         err_set(e, "no memory for the node of %s", name);
@@ -185,7 +185,7 @@ void publisher_remove(struct publisher *p, size_t slot)
     }
     slot_settle(p, s);
     publisher_sweep(p, s);
-    pthread_mutex_unlock(&p->lock);
+    publisher_unlock(p);
 }
 
 /* LOCKED */
@@ -211,7 +211,7 @@ void publisher_post(struct publisher *p, size_t slot, const char *doc,
     else
         snprintf(p->trouble, sizeof p->trouble, "%s: no memory for a post",
                  s->path);
-    pthread_mutex_unlock(&p->lock);
+    publisher_unlock(p);
 }
 
 void publisher_withdraw(struct publisher *p, size_t slot)
@@ -222,7 +222,7 @@ void publisher_withdraw(struct publisher *p, size_t slot)
     s = slot_at(p, slot);
     assert(s->kind == SLOT_PRESENCE);
     wanted(p, s, WANT_GONE);
-    pthread_mutex_unlock(&p->lock);
+    publisher_unlock(p);
 }
 
 bool publisher_take(struct publisher *p, struct publisher_event *out)
@@ -240,7 +240,7 @@ bool publisher_take(struct publisher *p, struct publisher_event *out)
         s->gate = GATE_TAKEN;
     }
     taken = s != NULL || orphans_take(p, out);
-    pthread_mutex_unlock(&p->lock);
+    publisher_unlock(p);
     return taken;
 }
 
@@ -262,7 +262,7 @@ bool publisher_conflict(struct publisher *p, size_t slot,
         memcpy(out->agent, s->rival->agent, sizeof out->agent);
         memcpy(out->host, s->rival->host, sizeof out->host);
     }
-    pthread_mutex_unlock(&p->lock);
+    publisher_unlock(p);
     return conflict;
 }
 
@@ -341,5 +341,5 @@ void publisher_info(struct publisher *p, struct publisher_info *out)
         .publish = p->publish,
     };
     memcpy(out->trouble, p->trouble, sizeof out->trouble);
-    pthread_mutex_unlock(&p->lock);
+    publisher_unlock(p);
 }

@@ -48,7 +48,7 @@ void publisher_seek_orphans(struct publisher *p)
     if (p->orphans.step == ORPHANS_IDLE)
         p->orphans.step = ORPHANS_LIST;
     publisher_nudge(p);
-    pthread_mutex_unlock(&p->lock);
+    publisher_unlock(p);
 }
 
 static bool make_path(struct publisher *p)

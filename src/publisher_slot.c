@@ -21,7 +21,7 @@ int buffer_reserve(struct buffer *b, size_t size)
 
     if (b->size >= size)
         return 0;
-    size = (size + 255) / 256 * 256;
+    size = (size + 31) / 32 * 32;
     bytes = realloc(b->bytes, size);
     if (bytes == NULL)
         return -1;
@@ -171,7 +171,7 @@ void slot_count(struct publisher *p, struct slot *s)
             histogram_observe(&p->publish,
                               (clock_mono_ms() - s->pending_mono_ms) * 1000);
         if (TAILQ_EMPTY(&p->pending))
-            p->tell = true;
+            p->tell = p->tell || p->wake_idle;
     }
     if (p->count[STANDING_REFUSED] == 0)
         p->trouble[0] = '\0';

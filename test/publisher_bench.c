@@ -46,6 +46,7 @@ void start_refreshing(struct bench_publisher *w, uint64_t seed,
         .refresh_ms = refresh_ms,
         .recheck_ms = 50,
         .wake = await_ring,
+        .wake_idle = true,
         .arg = &w->bell,
     };
     struct err e;

@@ -45,10 +45,10 @@ struct publisher_options {
     unsigned refresh_ms;     /* every node is re-read over it; 0: never */
     unsigned recheck_ms;     /* how often to see if another agent lives that
                                 holds nodes of ours; 0: 5 s */
-    void (*wake)(void *arg); /* events wait, or nothing is pending any more;
-                                called on the publisher's thread; must not
-                                wait */
+    void (*wake)(void *arg); /* events wait; called on the publisher's thread;
+                                must not wait */
     void *arg;
+    bool wake_idle; /* … or nothing is pending any more */
 };
 
 /* Signals must be blocked by the caller: the threads inherit the mask.  On
