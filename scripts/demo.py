@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 from kazoo.client import KazooClient
 from kazoo.exceptions import KazooException, NoNodeError
@@ -48,6 +49,9 @@ servers = 127.0.0.1:{zk}
 root = {root}
 session_timeout = 4s
 presence = yes
+
+[http]
+listen = 127.0.0.1:{http}
 
 [redis:main]
 address = 127.0.0.1:{main}
@@ -220,15 +224,27 @@ class Show:
                               read_only=False, timeout=10)
         self.zk.start(timeout=PATIENCE_S)
 
-    def start_agent(self):
+    def agent_command(self, port):
         config = f"{self.dir}/agent.ini"
         with open(config, "w") as f:
-            f.write(AGENT_INI.format(dir=self.dir, root=ROOT,
+            f.write(AGENT_INI.format(dir=self.dir, root=ROOT, http=port,
                                      zk=self.ports["zookeeper"],
                                      **{n: self.ports[n] for n in ALL_UP}))
-        self.agent = self.children.start(
-            "agent", [self.agent_bin, "-c", config])
-        self.started("agent", self.agent.pid, f"sentinel-agent -c {config}")
+        return [self.agent_bin, "-c", config]
+
+    def start_agent(self):
+        self.agent = self.on_free_port("agent", self.agent_command)
+        self.started("agent", self.agent.pid,
+                     f"sentinel-agent -c {self.dir}/agent.ini")
+        say("\n  " + colour("1", f"The page: {self.page()}"))
+
+    def page(self):
+        return f"http://127.0.0.1:{self.ports['agent']}/"
+
+    def ask(self, path):
+        """What the agent's own HTTP says."""
+        with urllib.request.urlopen(self.page() + path, timeout=10) as answer:
+            return answer.read().decode()
 
     # What ZooKeeper says
 
@@ -294,6 +310,15 @@ class Show:
         self.children.end(self.redis["main"])
         self.expect(MAIN_DOWN)
 
+        seen = {i["instance"]: (i["status"], i["reason"])
+                for i in json.loads(self.ask("status"))["instances"]}
+        if seen != MAIN_DOWN:
+            raise Failure(f"ZooKeeper holds {MAIN_DOWN}, the page shows {seen}")
+        why = json.loads(self.ask("instances/main"))
+        say("\n  Why, as its page says: "
+            f"{why['judgement']['last_change']['cause']}; the last of them: "
+            f"{why['document']['detail']}.")
+
         heading("3. main is started again")
         say("  Two good probes, and the replica's link is back too:")
         self.restart_redis("main")
@@ -308,10 +333,15 @@ class Show:
         agent = os.path.relpath(self.agent_bin)
         heading("4. To look further while this runs")
         say(f"""\
+  the page        {self.page()}
   the config      cat {config}
   the log         tail -f {self.dir}/agent.log
   a dump to it    kill -USR1 {self.agent.pid}
-  one table now   {agent} --check-once -c {config}
+  its table       {agent} --status -c {config}          (--watch)
+  from ZooKeeper  {agent} --status --from-zookeeper -c {config}
+  one check now   {agent} --check-once --no-publish -c {config}
+  for a monitor   curl {self.page()}metrics
+  why             curl {self.page()}instances/main
   one document    {zkcli} get {ROOT}/instances/main
   the heartbeat   {zkcli} get {ROOT}/agents/demo
   try yourself    kill -STOP {self.redis['cache'].pid}     (and -CONT)""")
