@@ -115,14 +115,19 @@ static enum http_end open_connection(struct exchange *x, struct err *e)
         return fail(x, e, "socket", strerror(errno));
     if (connect(x->fd, &to.any, size) == 0)
         return HTTP_OK;
-    if (errno != EINPROGRESS)
-        return fail(x, e, "connect", strerror(errno));
+    if (errno != EINPROGRESS) {
+        fail(x, e, "connect", strerror(errno));
+        return HTTP_ABSENT;
+    }
     end = await(x, POLLOUT, "connect", e);
     if (end != HTTP_OK)
         return end;
     if (getsockopt(x->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
         error = errno;
-    return error == 0 ? HTTP_OK : fail(x, e, "connect", strerror(error));
+    if (error == 0)
+        return HTTP_OK;
+    fail(x, e, "connect", strerror(error));
+    return HTTP_ABSENT;
 }
 
 /* ------------------------------------------------------------------ sending */

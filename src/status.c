@@ -45,16 +45,6 @@ void status_complain(const char *text)
     fprintf(stderr, "sentinel-agent: %s\n", text);
 }
 
-/* What whoever is told that it failed may do next. */
-static const char *hint(const struct status_options *o)
-{
-    if (o->from_zookeeper)
-        return "";
-    return o->config->zookeeper.enabled
-               ? " (does the agent run? --from-zookeeper needs none)"
-               : " (does the agent run?)";
-}
-
 struct status_style status_style_of(const struct status_options *o,
                                     const struct status_terminal *t)
 {
@@ -90,10 +80,7 @@ static int look_once(struct status_eye *eye, const struct status_options *o)
     int rc;
 
     if (status_eye_look(eye, -1, &view, &e) != LOOK_SEEN) {
-        char text[sizeof e.text + 80];
-
-        snprintf(text, sizeof text, "%s%s", e.text, hint(o));
-        status_complain(text);
+        status_complain(e.text);
         return NOT_SHOWN;
     }
     alarm(0);

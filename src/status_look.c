@@ -47,10 +47,15 @@ static enum status_look look_at_page(const struct status_eye *eye,
     struct err why;
     int rc;
 
-    switch (http_get(&get, &body, e)) {
+    switch (http_get(&get, &body, &why)) {
     case HTTP_OK:
         break;
+    case HTTP_ABSENT:
+        err_set(e, "%.180s (does the agent run?%s)", why.text,
+                c->zookeeper.enabled ? " --from-zookeeper needs none" : "");
+        return LOOK_FAILED;
     case HTTP_FAILED:
+        *e = why;
         return LOOK_FAILED;
     case HTTP_CANCELLED:
         return LOOK_CANCELLED;

@@ -14,11 +14,9 @@
 
 /* ------------------------------------------------------------------ order */
 
-static int severity(const struct status_view *v, const struct status_row *r)
+static int severity(enum status s)
 {
-    if (status_row_removed(r))
-        return 4;
-    switch (status_row_verdict(v, r)) {
+    switch (s) {
     case STATUS_DOWN:
         return 0;
     case STATUS_DEGRADED:
@@ -31,12 +29,18 @@ static int severity(const struct status_view *v, const struct status_row *r)
     return 2;
 }
 
+/* Of what is not trusted, what was worst comes first. */
 static int by_severity(const void *a, const void *b, void *arg)
 {
     const struct status_view *v = arg;
     const struct status_row *x = a, *y = b;
-    int differ = severity(v, x) - severity(v, y);
+    int differ = status_row_removed(x) - status_row_removed(y);
 
+    if (differ == 0)
+        differ = severity(status_row_verdict(v, x)) -
+                 severity(status_row_verdict(v, y));
+    if (differ == 0)
+        differ = severity(x->status) - severity(y->status);
     return differ != 0 ? differ : strcmp(x->instance, y->instance);
 }
 

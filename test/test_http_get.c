@@ -127,7 +127,7 @@ static void it_reaches_ipv6_and_unix_sockets(void **state)
     free(body.bytes);
     fake_http_stop(f);
     unlink(path);
-    assert_int_equal(http_get(&r, &body, &e), HTTP_FAILED);
+    assert_int_equal(http_get(&r, &body, &e), HTTP_ABSENT);
     assert_string_equal(e.text, "it: connect: No such file or directory");
     rmdir(dir);
 }
@@ -140,7 +140,7 @@ static void where_nobody_listens_the_error_says_so(void **state)
     struct err e;
 
     (void)state;
-    assert_int_equal(http_get(&r, &body, &e), HTTP_FAILED);
+    assert_int_equal(http_get(&r, &body, &e), HTTP_ABSENT);
     assert_string_equal(e.text, "it: connect: Connection refused");
     close(fd);
 }

@@ -483,6 +483,22 @@ static void what_is_not_trusted_cannot_be_mistaken(void **state)
     status_view_free(&v);
 }
 
+static void what_was_worst_comes_first_also_when_it_is_not_trusted(void **state)
+{
+    static const struct node NODES[] = {
+        { "a", BY("a", "web-3"), 0 },
+        { "b", BY("b", "web-1"), 0 },
+        { "c", "{\"schema\":1,\"status\":\"down\",\"agent\":\"web-3\"}", 0 },
+    };
+    struct status_view v = tree(NODES, 3, AGENTS, 1);
+
+    (void)state;
+    assert_string_equal(v.rows[0].instance, "c");
+    assert_string_equal(v.rows[1].instance, "a");
+    assert_string_equal(v.rows[2].instance, "b");
+    status_view_free(&v);
+}
+
 static void what_the_config_and_zookeeper_do_not_share_is_marked(void **state)
 {
     static const struct node NODES[] = {
@@ -552,7 +568,7 @@ static void as_json_the_status_of_what_is_not_trusted_is_unknown(void **state)
     json_t *j = as_json(&v);
     json_t *list = json_object_get(j, "instances");
     json_t *agents = json_object_get(j, "agents");
-    json_t *b = json_array_get(list, 0), *junk = json_array_get(list, 1),
+    json_t *b = json_array_get(list, 1), *junk = json_array_get(list, 0),
            *a = json_array_get(list, 2);
 
     (void)state;
@@ -620,6 +636,8 @@ int main(void)
             a_status_is_trusted_while_its_agents_heartbeat_is_valid),
         cmocka_unit_test(a_heartbeat_is_valid_until_exactly_then),
         cmocka_unit_test(what_is_not_trusted_cannot_be_mistaken),
+        cmocka_unit_test(
+            what_was_worst_comes_first_also_when_it_is_not_trusted),
         cmocka_unit_test(what_the_config_and_zookeeper_do_not_share_is_marked),
         cmocka_unit_test(an_empty_tree_is_shown_too),
         cmocka_unit_test(as_json_the_status_of_what_is_not_trusted_is_unknown),

@@ -29,7 +29,9 @@ struct http_body {
 
 enum http_end {
     HTTP_OK,        /* 200, and OUT is filled */
-    HTTP_FAILED,    /* E names the address and says why */
+    HTTP_ABSENT,    /* nobody listens there: E names the address and the
+                       system's error */
+    HTTP_FAILED,    /* the answer is missing or no good: E says why */
     HTTP_CANCELLED, /* cancel_fd is readable */
 };
 
