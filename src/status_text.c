@@ -58,6 +58,9 @@ static void word(struct flow *f, const char *text, size_t len,
 }
 
 static void vsay(struct flow *f, const char *paint, const char *format,
+                 va_list args) __attribute__((format(printf, 3, 0)));
+
+static void vsay(struct flow *f, const char *paint, const char *format,
                  va_list args)
 {
     char text[3 * TABLE_CELL];

@@ -332,11 +332,11 @@ static struct status_node *copy(const struct node *nodes, size_t n)
 static struct status_view tree(const struct node *instances, size_t ninstances,
                                const struct node *agents, size_t nagents)
 {
-    struct config_instance here = { .name = (char[]){ "a" } };
+    /* The view borrows its texts. */
+    static char id[] = "web-1", name[] = "a";
+    static struct config_instance here = { .name = name };
     struct config_instance *list[] = { &here };
-    struct config c = { .agent.id = (char[]){ "web-1" },
-                        .instances = list,
-                        .ninstances = 1 };
+    struct config c = { .agent.id = id, .instances = list, .ninstances = 1 };
     struct status_tree t = { copy(instances, ninstances), ninstances,
                              copy(agents, nagents), nagents };
     struct status_view v;
