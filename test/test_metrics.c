@@ -191,7 +191,7 @@ static void figures_are_in_seconds_and_bytes(void **state)
     s.process.memory.resident = 5242880;
     s.process.memory.virtual_max = UINT64_MAX;
     s.zookeeper.oldest_pending_ms = 1500;
-    s.zookeeper.refused = 7;
+    s.zookeeper.refused = 700;
     render(&s);
     assert_has(OURS("interval_seconds 10"));
     assert_has(OURS("round_duration_seconds 0.0015"));
@@ -199,7 +199,7 @@ static void figures_are_in_seconds_and_bytes(void **state)
     assert_has(OURS("rounds_total 1207"));
     assert_has(OURS("healthy 1"));
     assert_has(OURS("zookeeper_oldest_pending_seconds 1.5"));
-    assert_has(OURS("zookeeper_refused 7"));
+    assert_has(OURS("zookeeper_refused 700"));
     assert_has(OURS("build_info{version=\"1.2.3\"} 1"));
     assert_has("process_cpu_seconds_total 1.25");
     assert_has("process_resident_memory_bytes 5242880");
