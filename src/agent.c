@@ -1,8 +1,7 @@
 /*
- * The long run: the loop thread with its signals, one timer and one async
- * handle.  The timer follows rounds_fire; everything that other threads have
- * to say comes through the async handle, which coalesces: one wake drains
- * everything.
+ * The long run: the loop thread with its signals, one timer and one wake.
+ * The timer follows rounds_fire; everything that other threads have to say
+ * comes through the wake, of which many become one: it drains everything.
  *
  * What waits for a disk here is done at SIGHUP, at an administrator's word:
  * to read the config and its secret files, and to open the log anew.
@@ -26,6 +25,7 @@
 #include "agent/pages.h"
 #include "agent/rounds.h"
 #include "log_options.h"
+#include "loop_wake.h"
 
 #include "agent/agent.h"
 
@@ -52,7 +52,7 @@ struct agent {
     struct httpd *httpd; /* the same */
     uv_loop_t loop;
     uv_timer_t timer;
-    uv_async_t async;
+    struct loop_wake wake;
     uv_signal_t signals[NSIGNALS];
     uint64_t told_round; /* to the service manager */
     bool stopping;
@@ -72,7 +72,7 @@ int agent_need_fds(const struct config *c, struct err *e)
 static void wake(void *arg)
 {
     struct agent *a = arg;
-    uv_async_send(&a->async);
+    loop_wake_send(&a->wake);
 }
 
 static void stop(struct agent *a, const char *why, int exit_code)
@@ -119,7 +119,7 @@ static void go_on(struct agent *a)
     (void)rc;
 }
 
-/* After a stall the timer comes before the async handle: first hear what was
+/* After a stall the timer comes before the wake: first hear what was
  * said, then judge silence. */
 static void on_timer(uv_timer_t *timer)
 {
@@ -128,9 +128,9 @@ static void on_timer(uv_timer_t *timer)
     go_on(a);
 }
 
-static void on_async(uv_async_t *async)
+static void on_wake(void *arg)
 {
-    struct agent *a = async->data;
+    struct agent *a = arg;
     rounds_collect(a->rounds, clock_mono_ms());
     go_on(a);
 }
@@ -287,8 +287,6 @@ static int start_loop(struct agent *a, struct err *e)
     int rc = uv_loop_init(&a->loop);
     if (rc == 0)
         rc = uv_timer_init(&a->loop, &a->timer);
-    if (rc == 0)
-        rc = uv_async_init(&a->loop, &a->async, on_async);
     for (size_t i = 0; rc == 0 && i < NSIGNALS; i++) {
         rc = uv_signal_init(&a->loop, &a->signals[i]);
         a->signals[i].data = a;
@@ -299,8 +297,8 @@ static int start_loop(struct agent *a, struct err *e)
         err_set(e, "event loop: %s", uv_strerror(rc));
         return -1;
     }
-    a->timer.data = a->async.data = a;
-    return 0;
+    a->timer.data = a;
+    return loop_wake_open(&a->wake, &a->loop, on_wake, a, e);
 }
 
 static void close_handle(uv_handle_t *handle, void *arg)
@@ -312,6 +310,7 @@ static void close_handle(uv_handle_t *handle, void *arg)
 
 static void close_loop(struct agent *a)
 {
+    loop_wake_close(&a->wake);
     uv_walk(&a->loop, close_handle, NULL);
     uv_run(&a->loop, UV_RUN_DEFAULT);
     int rc = uv_loop_close(&a->loop);

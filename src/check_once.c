@@ -151,9 +151,9 @@ static void on_timer(uv_timer_t *timer)
     go_on(timer->data);
 }
 
-static void on_async(uv_async_t *async)
+static void on_wake(void *arg)
 {
-    struct once *o = async->data;
+    struct once *o = arg;
     fleet_collect(o->fleet, clock_mono_ms());
     go_on(o);
 }
@@ -162,7 +162,7 @@ static void on_async(uv_async_t *async)
 static void wake(void *arg)
 {
     struct once *o = arg;
-    uv_async_send(&o->async);
+    loop_wake_send(&o->wake);
 }
 
 /* ------------------------------------------------------------------ report */
@@ -265,14 +265,12 @@ static int start_loop(struct once *o, struct err *e)
     int rc = uv_loop_init(&o->loop);
     if (rc == 0)
         rc = uv_timer_init(&o->loop, &o->timer);
-    if (rc == 0)
-        rc = uv_async_init(&o->loop, &o->async, on_async);
     if (rc != 0) {
         err_set(e, "event loop: %s", uv_strerror(rc));
         return -1;
     }
-    o->timer.data = o->async.data = o;
-    return 0;
+    o->timer.data = o;
+    return loop_wake_open(&o->wake, &o->loop, on_wake, o, e);
 }
 
 static int start_fleet(struct once *o, struct err *e)
@@ -356,7 +354,7 @@ int agent_check_once(const struct agent_once_options *options, bool *must_exit)
     log_close(LOG_CLOSE_MS);
     if (!*must_exit) {
         uv_close((uv_handle_t *)&o.timer, NULL);
-        uv_close((uv_handle_t *)&o.async, NULL);
+        loop_wake_close(&o.wake);
         uv_run(&o.loop, UV_RUN_DEFAULT);
         uv_loop_close(&o.loop);
     }

@@ -13,6 +13,7 @@
 
 #include "agent/agent.h"
 #include "agent/fleet.h"
+#include "loop_wake.h"
 
 /* One chosen instance. */
 struct check {
@@ -40,7 +41,7 @@ struct once {
     bool left_to_agent;
     uv_loop_t loop;
     uv_timer_t timer;
-    uv_async_t async;
+    struct loop_wake wake;
 };
 
 /* For people: how publishing went. */

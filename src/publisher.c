@@ -279,6 +279,8 @@ static bool rest(struct publisher *p, uint64_t until)
 
     pthread_mutex_lock(&p->lock);
     until = due_next(p, until);
+    if (until > p->pass_mono_ms + p->beat_ms)
+        until = p->pass_mono_ms + p->beat_ms;
     for (;;) {
         uint64_t end =
             p->stopping && p->stop_mono_ms < until ? p->stop_mono_ms : until;
@@ -378,6 +380,7 @@ static struct publisher *publisher_new(const struct publisher_options *o)
     TAILQ_INIT(&p->pending);
     TAILQ_INIT(&p->events);
     p->delayed_mono_ms = UINT64_MAX;
+    p->beat_ms = UINT32_MAX;
     p->store = o->store;
     p->wake_loop = o->wake;
     p->wake_arg = o->arg;
@@ -423,9 +426,13 @@ failed:
 
 void publisher_watch(struct publisher *p, struct watchdog *watchdog)
 {
-    /* To wake it takes its lock; its store wants a tick soon enough. */
+    /* To wake it takes its lock: it beats by itself. */
     watchdog_watch(
         watchdog, &(struct watch){ .thread = THREAD_NAME, .pulse = &p->pulse });
+    pthread_mutex_lock(&p->lock);
+    p->beat_ms = watchdog_rest_ms(watchdog);
+    publisher_nudge(p);
+    publisher_unlock(p);
 }
 
 enum store_end publisher_stop(struct publisher *p, unsigned drain_ms,

@@ -261,6 +261,7 @@ struct publisher {
     bool stopping;
     uint64_t stop_mono_ms; /* no flushing after that */
     unsigned close_ms;
+    unsigned beat_ms; /* rests no longer */
     bool done;
     enum store_end end; /* once it is done */
 

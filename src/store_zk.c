@@ -40,7 +40,9 @@
 #define REAPER_MS   10000 /* it should be over in less than five */
 #define OP_GRACE_MS 2000
 #define L2_MS       10000
-#define POLL_MS     500
+/* Whatever happens wakes the publisher; this is for what should not be. */
+#define POLL_MS      500
+#define POLL_REST_MS 2000 /* connected, and nothing under way */
 
 struct zk_store {
     struct store base;
@@ -328,7 +330,8 @@ static void open_handle(struct zk_store *z, uint64_t now)
 
 static uint64_t next_tick(struct zk_store *z, uint64_t now)
 {
-    uint64_t next = now + POLL_MS;
+    bool rest = z->up && z->open == 0;
+    uint64_t next = now + (rest ? POLL_REST_MS : POLL_MS);
     uint64_t due =
         z->handle != NULL ? zk_handle_deadline(z->handle) : z->retry_mono_ms;
 

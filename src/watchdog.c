@@ -46,7 +46,7 @@
 #define EXIT_WEDGED 1
 
 #define NAMED_MIN_MS 1000
-#define TURN_MAX_MS  1000
+#define TURN_MAX_MS  2000
 #define STALL_MS     1000
 
 /* How long the end waits for the log. */

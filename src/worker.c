@@ -26,6 +26,7 @@
 #include "agent/resolver.h"
 #include "agent/watchdog.h"
 
+#include "loop_wake.h"
 #include "probe_env.h"
 #include "worker_mailbox.h"
 #include "agent/worker.h"
@@ -37,8 +38,8 @@ struct worker {
     struct worker_options options;
     char name[16];
     pthread_t thread;
-    uv_async_t async;     /* its send: any thread */
-    atomic_bool resolved; /* something new is known of a name */
+    struct loop_wake wake; /* its send: any thread */
+    atomic_bool resolved;  /* something new is known of a name */
     struct pulse pulse;
     bool posted; /* loop thread: jobs, since the last wake */
 
@@ -125,12 +126,12 @@ static void close_all(struct worker *w)
         drop_target(LIST_FIRST(&w->targets));
     probe_env_close(&w->env);
     uv_close((uv_handle_t *)&w->prepare, NULL);
-    uv_close((uv_handle_t *)&w->async, NULL);
+    loop_wake_close(&w->wake);
 }
 
-static void on_async(uv_async_t *async)
+static void on_wake(void *arg)
 {
-    struct worker *w = async->data;
+    struct worker *w = arg;
     struct order orders[ORDERS];
     size_t n;
 
@@ -162,7 +163,7 @@ static void on_resolved(void *arg)
     struct worker *w = arg;
 
     atomic_store(&w->resolved, true);
-    uv_async_send(&w->async);
+    loop_wake_send(&w->wake);
 }
 
 static void init_ended(struct worker *w)
@@ -184,16 +185,13 @@ static int init_loop(struct worker *w, struct err *e)
         err_set(e, "%s: uv_loop_init: %s", w->name, uv_strerror(r));
         return -1;
     }
-    r = uv_async_init(&w->loop, &w->async, on_async);
-    if (r != 0) {
-        err_set(e, "%s: uv_async_init: %s", w->name, uv_strerror(r));
+    if (loop_wake_open(&w->wake, &w->loop, on_wake, w, e) != 0) {
         uv_loop_close(&w->loop);
         return -1;
     }
     probe_env_open(&w->env, &w->loop);
     uv_prepare_init(&w->loop, &w->prepare);
     uv_prepare_start(&w->prepare, before_waiting);
-    w->async.data = w;
     w->prepare.data = w;
     return 0;
 }
@@ -295,7 +293,7 @@ bool worker_stop(struct worker *w, unsigned budget_ms)
     if (!mailbox_stopping(&w->mailbox)) {
         resolver_unsubscribe(w->options.resolver, on_resolved, w);
         mailbox_stop(&w->mailbox);
-        uv_async_send(&w->async);
+        loop_wake_send(&w->wake);
     }
     if (!wait_ended(w, budget_ms))
         return false;
@@ -319,7 +317,7 @@ struct worker_target *worker_add(struct worker *w, uint64_t id,
     if (mailbox_reserve(&w->mailbox) < 0)
         goto no_memory;
     if (mailbox_add(&w->mailbox, t))
-        uv_async_send(&w->async);
+        loop_wake_send(&w->wake);
     return t;
 
 no_memory:
@@ -334,7 +332,7 @@ no_probe:
 void worker_remove(struct worker *w, struct worker_target *t)
 {
     if (mailbox_remove(&w->mailbox, t))
-        uv_async_send(&w->async);
+        loop_wake_send(&w->wake);
 }
 
 void worker_post(struct worker *w, struct worker_target *t,
@@ -351,14 +349,14 @@ void worker_wake(struct worker *w)
     if (!w->posted)
         return;
     w->posted = false;
-    uv_async_send(&w->async);
+    loop_wake_send(&w->wake);
 }
 
 static void nudge(void *arg)
 {
     struct worker *w = arg;
 
-    uv_async_send(&w->async);
+    loop_wake_send(&w->wake);
 }
 
 void worker_watch(struct worker *w, struct watchdog *watchdog)
