@@ -16,6 +16,10 @@
 
 #define GAP 2
 
+/* What the last column, which has the words, is left with as long as others
+ * yield. */
+#define LAST_MIN 24
+
 static const char CUT[] = "...";
 
 /* What of the table is shown.  On a screen no column takes more than half of
@@ -58,15 +62,15 @@ static void measure(struct layout *l)
     }
 }
 
-/* The last column may be cut, down to its title. */
+/* The last column may be cut, down to LAST_MIN. */
 static size_t needed(const struct layout *l)
 {
-    size_t sum = 0;
+    size_t sum = l->width[l->last] < LAST_MIN ? l->width[l->last] : LAST_MIN;
 
     for (size_t c = 0; c < l->last; c++)
         if (l->shown[c])
             sum += l->width[c] + GAP;
-    return sum + strlen(l->table->columns[l->last].title);
+    return sum;
 }
 
 /* The shown column that yields next; TABLE_COLUMNS: none does. */

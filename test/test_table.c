@@ -90,26 +90,36 @@ static void a_column_for_notes_appears_with_the_first_note(void **state)
                "b     -    -     up      odd   y\n");
 }
 
+static const row_of_texts WORDY[] = {
+    { "cache-1", "118 us", "master", "down", "",
+      "connect: connection refused" },
+    { "c2", "-", "-", "up", "", "" },
+};
+
 static void on_a_screen_the_last_column_is_cut(void **state)
 {
-    struct table t = table(TWO, 2);
+    struct table t = table(WORDY, 2);
 
     (void)state;
-    t.width = 41;
+    t.width = 57;
     prints(&t, "NAME     RTT     ROLE    STATUS  DETAIL\n"
-               "cache-1  118 us  master  down    conne...\n"
+               "cache-1  118 us  master  down    connect: connection r...\n"
                "c2       -       -       up\n");
 }
 
 static void on_a_narrow_screen_columns_yield_in_their_order(void **state)
 {
-    struct table t = table(TWO, 2);
+    struct table t = table(WORDY, 2);
 
     (void)state;
-    t.width = 32;
+    t.width = 56;
     prints(&t, "NAME     ROLE    STATUS  DETAIL\n"
-               "cache-1  master  down    conn...\n"
+               "cache-1  master  down    connect: connection refused\n"
                "c2       -       up\n");
+    t.width = 41;
+    prints(&t, "NAME     STATUS  DETAIL\n"
+               "cache-1  down    connect: connection r...\n"
+               "c2       up\n");
     t.width = 24;
     prints(&t, "NAME     STATUS  DETAIL\n"
                "cache-1  down    conn...\n"
