@@ -81,6 +81,8 @@ static void put_agent_notes(const struct status_writer *w, char out[TABLE_CELL])
 
     if (w->persistent)
         status_add_note(out, "by --check-once");
+    else if (w->pulse == PULSE_EXPIRED)
+        status_add_note(out, "its session lives: it hangs, or clocks differ");
     if (w->pulse == PULSE_ALIVE || w->documents == 0)
         return;
     snprintf(note, sizeof note, "%zu document%s not to be trusted",

@@ -483,6 +483,22 @@ static void what_is_not_trusted_cannot_be_mistaken(void **state)
     status_view_free(&v);
 }
 
+static void an_agent_with_a_session_and_an_old_heartbeat_is_not_just_dead(
+    void **state)
+{
+    static const struct node LATE[] = {
+        { "web-1", HEARTBEAT("web-1", "2026-11-25T18:19:37.000Z"), 77 }
+    };
+    struct status_view v = tree(NULL, 0, LATE, 1);
+
+    (void)state;
+    shows(&v, &ZK, "  its session lives: it hangs, or clocks differ\n");
+    status_view_free(&v);
+    v = tree(NULL, 0, AGENTS, 2);
+    hides(&v, &ZK, "its session lives");
+    status_view_free(&v);
+}
+
 static void what_was_worst_comes_first_also_when_it_is_not_trusted(void **state)
 {
     static const struct node NODES[] = {
@@ -636,6 +652,8 @@ int main(void)
             a_status_is_trusted_while_its_agents_heartbeat_is_valid),
         cmocka_unit_test(a_heartbeat_is_valid_until_exactly_then),
         cmocka_unit_test(what_is_not_trusted_cannot_be_mistaken),
+        cmocka_unit_test(
+            an_agent_with_a_session_and_an_old_heartbeat_is_not_just_dead),
         cmocka_unit_test(
             what_was_worst_comes_first_also_when_it_is_not_trusted),
         cmocka_unit_test(what_the_config_and_zookeeper_do_not_share_is_marked),
