@@ -187,6 +187,30 @@ static void an_own_password_replaces_an_inherited_file(void **state)
     assert_string_equal(c->instances[1]->password_file, p->secret);
 }
 
+static void who_only_looks_leaves_secrets_in_their_files(void **state)
+{
+    struct place *p = *state;
+    struct config_faults faults;
+    struct config *c;
+
+    load(p, "[zookeeper]\nservers = h:1\ndigest_file = /nowhere\n"
+            "[defaults]\npassword_file = /nowhere\n" MINIMAL
+            "[redis:b]\naddress = h:1\npassword_file = /nowhere\n");
+    assert_null(p->config);
+    c = config_load_to_look(p->file, false, &faults);
+    assert_non_null(c);
+    assert_int_equal(faults.count, 0);
+    assert_null(c->zookeeper.digest);
+    assert_null(c->instances[0]->password);
+    assert_null(c->instances[1]->password);
+    assert_false(config_has_secrets(c));
+    config_free(c);
+    assert_null(config_load_to_look(p->file, true, &faults));
+    assert_int_equal(faults.count, 1);
+    assert_non_null(strstr(faults.lines[0], ":3: digest_file: /nowhere"));
+    config_faults_free(&faults);
+}
+
 static void layout_does_not_matter(void **state)
 {
     struct config *c = good(state, "\xef\xbb\xbf[agent] ; comment\r\n"
@@ -393,6 +417,7 @@ int main(void)
         T(words_stand_in_the_order_of_their_enums),
         T(an_instance_inherits_from_defaults_and_then_from_agent),
         T(an_own_password_replaces_an_inherited_file),
+        T(who_only_looks_leaves_secrets_in_their_files),
         T(layout_does_not_matter),
         T(a_value_longer_than_inihs_200_bytes_stays_whole),
         T(names_that_differ_in_their_last_letter_are_two),
