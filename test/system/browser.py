@@ -62,7 +62,7 @@ class Seen(dict):
     def row(self, name):
         return next((Seen(r) for r in self.rows if r["name"] == name), None)
 
-    def status(self, name):
+    def status_of(self, name):
         row = self.row(name)
         return row and row.status
 
@@ -102,7 +102,7 @@ class Page:
         self.browser = browser
         self.driver = browser.driver
         self.url = url
-        self.gone_wrong_by_intent = False
+        self.may_miss_answers = False
         self.driver.get("about:blank")
         for kind in ("browser", "performance"):
             self.driver.get_log(kind)
@@ -125,19 +125,27 @@ class Page:
         return self.wait(lambda s: s.names() == names, f"rows {names}")
 
     def wait_status(self, name, status):
-        return self.wait(lambda s: s.status(name) == status,
+        return self.wait(lambda s: s.status_of(name) == status,
                          f"{name} {status}")
 
     def run(self, script, *args):
         return self.driver.execute_script(script, *args)
 
-    def click(self, selector, text=""):
-        """The first element of these with TEXT in it, which may still move."""
+    def click(self, selector, text=None):
+        """The first element of these, or the first that is just TEXT."""
         found = wait_until(lambda: self.run(
-            "return [...document.querySelectorAll(arguments[0])]"
-            ".find(e => e.textContent.includes(arguments[1]))",
-            selector, text), f"no {selector} with {text!r}")
+            "return [...document.querySelectorAll(arguments[0])].find(e => "
+            "arguments[1] === null || e.textContent.trim() === arguments[1])",
+            selector, text), f"no {selector} that is {text!r}")
         found.click()
+
+    def click_row(self, name):
+        """Anywhere in it, as people do."""
+        link = wait_until(lambda: self.run(
+            "return [...document.querySelectorAll('#rows .row')].find("
+            "r => r.querySelector('a').textContent === arguments[0])",
+            name), f"no row {name}")
+        link.click()
 
     def press(self, *keys):
         ActionChains(self.driver).send_keys(*keys).perform()
@@ -146,10 +154,10 @@ class Page:
         self.press("/", *([Keys.BACKSPACE] if text == "" else [text]))
 
     def complaints(self):
-        """What the console says; refused connections are said, whoever asks."""
+        """What the console says, where the browser itself tells of every
+        request that fails."""
         return [e for e in self.driver.get_log("browser")
-                if not (self.gone_wrong_by_intent
-                        and e["source"] == "network")]
+                if not (self.may_miss_answers and e["source"] == "network")]
 
     def strangers(self):
         """Requests of the page to anybody but where it came from."""
