@@ -339,13 +339,19 @@ static void take_result(struct fleet *f, const struct result *r,
                         uint64_t now_mono_ms)
 {
     struct member *m = member_by_id(f, r->id);
+    const struct fleet_hooks *hooks = f->options.hooks;
     if (m == NULL)
         return;
+    if (r->lost) {
+        if (hooks->lost != NULL)
+            hooks->lost(f->options.hooks_arg, m);
+        return;
+    }
     job_over(f, m);
     m->result_mono_ms = now_mono_ms;
     const struct instance *master = find_master(f, entry_of(m), r);
     enum reason reason = instance_replication(&m->instance, r, master);
-    f->options.hooks->result(f->options.hooks_arg, m, r, reason);
+    hooks->result(f->options.hooks_arg, m, r, reason);
 }
 
 void fleet_collect(struct fleet *f, uint64_t now_mono_ms)

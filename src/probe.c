@@ -3,7 +3,8 @@
  * comes about is in probe_dial.c, what is said on it in probe_talk.c, the
  * socket in probe_net.c.  A probe ends in probe_finish and nowhere else; the
  * connection stays open for the next one, with reading on, so that a server
- * that closes it meanwhile is noticed and does not count.
+ * that closes it meanwhile is noticed: that is told, and counts for nothing by
+ * itself.
  */
 #include <assert.h>
 #include <stddef.h>
@@ -143,6 +144,7 @@ void probe_finish(struct probe *p, const struct verdict *v, bool keep)
     if (!keep)
         probe_hang_up(p);
     r.id = p->job.id;
+    r.lost = false;
     r.round = p->job.round;
     r.reason = v->reason;
     r.started_mono_us = p->started_us;
@@ -166,6 +168,15 @@ void probe_finish(struct probe *p, const struct verdict *v, bool keep)
     p->env->ended(p->env->arg, &r);
 }
 
+/* Who closes may be gone: nobody needs to wait for the next round to see. */
+static void lost(struct probe *p)
+{
+    const struct result r = { .id = p->job.id, .lost = true };
+
+    probe_hang_up(p);
+    p->env->ended(p->env->arg, &r);
+}
+
 static struct probe *probe_of(struct probe_net *n)
 {
     return (struct probe *)((char *)n - offsetof(struct probe, net));
@@ -181,7 +192,7 @@ static void on_bytes(struct probe_net *n, const char *bytes, size_t len)
     struct probe *p = probe_of(n);
 
     if (probe_phase(p) == PROBE_IDLE)
-        probe_hang_up(p); /* nothing was asked */
+        lost(p); /* nothing was asked */
     else
         talk_bytes(p, bytes, len);
 }
@@ -191,7 +202,7 @@ static void on_broken(struct probe_net *n, int error)
     struct probe *p = probe_of(n);
 
     if (probe_phase(p) == PROBE_IDLE)
-        probe_hang_up(p);
+        lost(p);
     else if (probe_phase(p) == PROBE_CONNECT)
         dial_failed(p, error);
     else

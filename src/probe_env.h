@@ -38,7 +38,8 @@ struct probe_request {
 
 struct probe_env {
     uv_loop_t *loop; /* borrowed */
-    /* Called at the end of each probe; must not call into the probe. */
+    /* Called at the end of each probe, and when a kept connection is lost;
+     * must not call into the probe. */
     void (*ended)(void *arg, const struct result *r);
     void *arg;
     /* Opened and closed with the loop: probe_env_open, probe_env_close. */

@@ -3,11 +3,12 @@
  *
  * Every instance has a time of its own at which it is due: the start of a
  * round plus its place in the spread, or, while results contradict its
- * status, retry_interval after its last probe began.  A round is over when
- * everything that was due in it has a result; then the heartbeat is written.
- * A job that is still busy when its instance is due again is skipped; the
- * round does not wait for it as long as it is within its own deadline.  A job
- * past its deadline means that a worker does not do its work: the heartbeat
+ * status or nobody listens at its address, retry_interval after its last probe
+ * began, or at once when the connection that was kept to it ends.  A round is
+ * over when everything that was due in it has a result; then the heartbeat is
+ * written. A job that is still busy when its instance is due again is skipped;
+ * the round does not wait for it as long as it is within its own deadline.  A
+ * job past its deadline means that a worker does not do its work: the heartbeat
  * is then withheld until the instance is declared stuck.
  *
  * After a restart the documents of the earlier life are left alone for a
@@ -171,6 +172,8 @@ static void judge(struct rounds *r, struct member *m, const struct result *res,
     struct health before = i->health;
     char cause[HEALTH_CAUSE];
     enum health_edge edge = instance_judge(i, res, reason, &policy);
+    if (edge == HEALTH_STATUS)
+        turn_of(m)->hastened = false; /* it was no habit */
     if (edge != HEALTH_SAME) {
         health_explain(&before, &i->health, &policy, cause, sizeof cause);
         rounds_note_verdict(r, m, edge, &before, cause);
@@ -178,6 +181,23 @@ static void judge(struct rounds *r, struct member *m, const struct result *res,
     bool news = i->news && i->health.reason != REASON_PENDING;
     if (edge != HEALTH_SAME || (news && !turn_of(m)->inherited))
         rounds_post(r, m);
+}
+
+/*
+ * When to ask again.  Where nobody listens there is no connection whose end or
+ * begin would tell, and to be refused costs next to nothing: so the pace of
+ * retries also finds the server that comes back.
+ */
+static uint64_t due_after(const struct member *m, enum reason reason)
+{
+    const struct instance *i = &m->instance;
+    struct turn *t = turn_of(m);
+    uint64_t retry = m->job_mono_ms + i->config->retry_interval_ms;
+    bool settled = health_settled(&i->health);
+    t->want_info = t->want_info || !settled;
+    if (settled && reason != REASON_REFUSED)
+        return t->regular_mono_ms;
+    return retry < t->regular_mono_ms ? retry : t->regular_mono_ms;
 }
 
 static void on_result(void *arg, struct member *m, const struct result *res,
@@ -203,17 +223,24 @@ static void on_result(void *arg, struct member *m, const struct result *res,
               LOG_STR("detail", res->detail), LOG_INT("rtt_us", res->rtt_us),
               LOG_UINT("round", res->round));
 
-    uint64_t due = t->regular_mono_ms;
-    if (!health_settled(&i->health)) {
-        uint64_t retry = m->job_mono_ms + i->config->retry_interval_ms;
-        t->want_info = true;
-        if (retry < due)
-            due = retry;
-    }
-    rounds_set_due(r, m, due);
+    rounds_set_due(r, m, due_after(m, reason));
     /* A first verdict belongs into the first heartbeat. */
     if (res->round == r->round && i->health.reason != REASON_PENDING)
         rounds_not_awaited(r, m);
+}
+
+/*
+ * Whoever closes may be gone: it is asked at once.  A server that makes a habit
+ * of closing what is idle is asked once more an interval, and not for ever.
+ */
+static void on_lost(void *arg, struct member *m)
+{
+    struct rounds *r = arg;
+    struct turn *t = turn_of(m);
+    if (m->busy || t->hastened)
+        return;
+    t->hastened = true;
+    rounds_set_due(r, m, clock_mono_ms());
 }
 
 /* ------------------------------------------------ what ZooKeeper held */
@@ -257,6 +284,7 @@ static void on_found(void *arg, struct member *m,
 
 const struct fleet_hooks ROUNDS_HOOKS = {
     .result = on_result,
+    .lost = on_lost,
     .found = on_found,
 };
 
@@ -317,6 +345,7 @@ static void take_turn(struct rounds *r, struct member *m, uint64_t now)
         uint64_t missed = (now - t->regular_mono_ms) / interval;
         r->skipped += missed;
         t->regular_mono_ms += (missed + 1) * interval;
+        t->hastened = false;
     }
     if (m->busy) {
         skip(r, m, now);

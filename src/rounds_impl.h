@@ -21,6 +21,8 @@ struct turn {
     uint64_t due_mono_ms;     /* as in the schedule */
     bool awaited;             /* this round has no result of it yet */
     bool want_info;           /* the next probe asks INFO */
+    bool hastened;            /* by a lost connection, since the last regular
+                                 turn or change of status */
     bool inherited;           /* its node is still an earlier life's */
     unsigned voids;           /* void results in a row */
     uint64_t void_mono_ms;    /* of the first of them */

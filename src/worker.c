@@ -69,7 +69,7 @@ static void push_result(void *arg, const struct result *r)
     if (!w->results)
         w->results_ms = uv_now(&w->loop);
     w->results = true;
-    w->urgent = w->urgent || r->reason != REASON_OK;
+    w->urgent = w->urgent || r->lost || r->reason != REASON_OK;
 }
 
 /*

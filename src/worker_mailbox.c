@@ -23,6 +23,10 @@ void mailbox_clear(struct mailbox *m)
     free(m->ring);
 }
 
+/* What a target may push before the loop takes the first of it: the result of
+ * its one job, and before and after it that the connection was lost. */
+#define PUSHES 3
+
 /* The mutex is held.  True if the worker must be told. */
 static bool enqueue(struct mailbox *m, struct worker_target *t)
 {
@@ -74,8 +78,8 @@ int mailbox_reserve(struct mailbox *m)
     int r;
 
     pthread_mutex_lock(&m->mutex);
-    /* Beside the results that wait, and those that may still be pushed. */
-    r = grow(m, m->count + m->ntargets + 1);
+    /* Beside what waits, and what may still be pushed. */
+    r = grow(m, m->count + (m->ntargets + 1) * PUSHES);
     if (r == 0)
         m->ntargets++;
     pthread_mutex_unlock(&m->mutex);

@@ -31,6 +31,7 @@ struct bench {
     struct probe *probe;       /* owned */
     struct result last;
     bool ended;
+    unsigned lost;
     uint64_t round;
 };
 
@@ -38,6 +39,11 @@ static void on_ended(void *arg, const struct result *r)
 {
     struct bench *b = arg;
 
+    if (r->lost) {
+        assert_int_equal(r->id, 7);
+        b->lost++;
+        return;
+    }
     b->last = *r;
     b->ended = true;
 }
@@ -114,6 +120,11 @@ const struct result *bench_probe_info(struct bench *b)
 {
     start(b, true);
     return bench_finish(b);
+}
+
+unsigned bench_lost(const struct bench *b)
+{
+    return b->lost;
 }
 
 void bench_turn(struct bench *b)

@@ -25,6 +25,9 @@ const struct result *bench_finish(struct bench *b);
 /* One turn of the loop that does not wait. */
 void bench_turn(struct bench *b);
 
+/* How often it was told that the kept connection is gone. */
+unsigned bench_lost(const struct bench *b);
+
 /* Tells the probe that something new is known of a name. */
 void bench_resolved(struct bench *b);
 

@@ -233,6 +233,39 @@ static void a_wrong_password_is_tried_anew_each_time(void **state)
     bench_close(b);
 }
 
+static bool was_lost(void *arg)
+{
+    bench_turn(arg);
+    return bench_lost(arg) > 0;
+}
+
+static void a_connection_that_ends_between_probes_is_told_once(void **state)
+{
+    struct bench *b = bench_open(fake_redis_address(fake), "");
+
+    (void)state;
+    assert_saw(bench_probe(b), REASON_OK, "");
+    assert_int_equal(bench_lost(b), 0);
+    fake_redis_drop(fake);
+    assert_true(bench_until(was_lost, b));
+    assert_int_equal(bench_phase(b), PROBE_IDLE);
+    assert_saw(bench_probe(b), REASON_OK, "");
+    assert_int_equal(bench_lost(b), 1);
+    bench_close(b);
+}
+
+static void one_that_ends_in_a_probe_is_not(void **state)
+{
+    struct bench *b = bench_open(fake_redis_address(fake), "");
+
+    (void)state;
+    fake_redis_answer(fake, "PING", FAKE_CLOSE, NULL);
+    assert_saw(bench_probe(b), REASON_CLOSED, "");
+    bench_turn(b);
+    assert_int_equal(bench_lost(b), 0);
+    bench_close(b);
+}
+
 static void a_server_that_closes_with_a_word_is_taken_at_its_word(void **state)
 {
     static const struct {
@@ -414,6 +447,8 @@ int main(void)
         with_fake(between_infos_the_last_one_stands),
         with_fake(a_right_password_lets_in),
         with_fake(a_wrong_password_is_tried_anew_each_time),
+        with_fake(a_connection_that_ends_between_probes_is_told_once),
+        with_fake(one_that_ends_in_a_probe_is_not),
         with_fake(a_server_that_closes_with_a_word_is_taken_at_its_word),
         with_fake(what_is_no_answer_is_protocol),
         with_fake(more_than_64_kib_is_protocol_however_it_is_cut),

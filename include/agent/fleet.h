@@ -35,6 +35,9 @@ struct fleet_hooks {
      * member is idle again. */
     void (*result)(void *arg, struct member *m, const struct result *r,
                    enum reason reason);
+    /* The connection that was kept is gone, between two probes.  May be NULL:
+     * nobody cares. */
+    void (*lost)(void *arg, struct member *m);
     /* What ZooKeeper held of a member (NULL: of our heartbeat). */
     void (*found)(void *arg, struct member *m, const struct publisher_event *e);
 };

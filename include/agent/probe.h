@@ -28,6 +28,9 @@ struct job {
 /* What one probe saw.  Crosses threads by value. */
 struct result {
     uint64_t id;
+    /* No probe: the connection that was kept has ended between two of them.
+     * All but id says nothing then. */
+    bool lost;
     uint64_t round;
     enum reason reason;
     uint64_t started_mono_us;

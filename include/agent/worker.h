@@ -68,8 +68,8 @@ void worker_watch(struct worker *w, struct watchdog *watchdog);
 /* Its thread gives no sign of life.  Thread: any. */
 bool worker_wedged(const struct worker *w);
 
-/* Moves up to MAX results to OUT, oldest first; returns how many.  Thread:
- * loop. */
+/* Moves up to MAX results, and lost connections, to OUT, oldest first; returns
+ * how many.  Thread: loop. */
 size_t worker_take(struct worker *w, struct result *out, size_t max);
 
 /* Where the target's job is: "queued", a phase's name, or "idle".  Thread:
