@@ -53,7 +53,7 @@ void probe_enter(struct probe *p, enum probe_phase phase, uint64_t now_us)
         LIST_REMOVE(p, waiting);
     if (phase == PROBE_LOOKUP)
         LIST_INSERT_HEAD(&p->env->waiting, p, waiting);
-    p->spent_us[old] += now_us - p->entered_us;
+    p->spent_us[old] += (uint32_t)(now_us - p->entered_us);
     p->entered_us = now_us;
     atomic_store_explicit(&p->phase, phase, memory_order_relaxed);
 }
@@ -96,7 +96,7 @@ static void lookup_expired(struct probe *p)
 
     verdict_set(&v, REASON_DNS, "lookup: no answer within %u ms",
                 p->config->timeout_ms);
-    probe_finish(p, &v, false);
+    probe_finish(p, v.reason, v.detail, false);
 }
 
 void probe_hang_up(struct probe *p)
@@ -106,13 +106,6 @@ void probe_hang_up(struct probe *p)
         p->reader = NULL;
     }
     probe_net_close(&p->net);
-}
-
-static uint32_t spent(const struct probe *p, enum probe_phase phase)
-{
-    uint64_t us = p->spent_us[phase];
-
-    return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
 }
 
 /*
@@ -134,7 +127,8 @@ static bool timed(const struct probe *p, enum reason r)
            r == REASON_RESET || r == REASON_DNS;
 }
 
-void probe_finish(struct probe *p, const struct verdict *v, bool keep)
+void probe_finish(struct probe *p, enum reason reason, const char *words,
+                  bool keep)
 {
     uint64_t now_us = clock_mono_us();
     struct result r;
@@ -146,16 +140,16 @@ void probe_finish(struct probe *p, const struct verdict *v, bool keep)
     r.id = p->job.id;
     r.lost = false;
     r.round = p->job.round;
-    r.reason = v->reason;
+    r.reason = reason;
     r.started_mono_us = p->started_us;
-    r.timed = timed(p, v->reason);
+    r.timed = timed(p, reason);
     r.stalled_ms =
         probe_watch_end(&p->env->watch, p->watch_begun, now_us / 1000);
     r.ended_wall_ms = clock_wall_ms();
-    r.lookup_us = spent(p, PROBE_LOOKUP);
-    r.connect_us = spent(p, PROBE_CONNECT);
-    r.auth_us = spent(p, PROBE_AUTH);
-    r.reply_us = spent(p, PROBE_REPLY);
+    r.lookup_us = p->spent_us[PROBE_LOOKUP];
+    r.connect_us = p->spent_us[PROBE_CONNECT];
+    r.auth_us = p->spent_us[PROBE_AUTH];
+    r.reply_us = p->spent_us[PROBE_REPLY];
     r.rtt_us = p->answered ? (int64_t)(now_us - p->sent_us) : -1;
     r.role = p->role;
     memcpy(r.version, p->version, sizeof r.version);
@@ -164,7 +158,8 @@ void probe_finish(struct probe *p, const struct verdict *v, bool keep)
     r.replid[0] = '\0';
     if (p->fresh_info)
         memcpy(r.replid, p->replid, sizeof r.replid);
-    strcpy(r.detail, v->detail);
+    strcpy(r.detail, words);
+    dial_done(p);
     p->env->ended(p->env->arg, &r);
 }
 
@@ -219,10 +214,19 @@ static void on_closed(struct probe_net *n)
 {
     struct probe *p = probe_of(n);
 
-    if (probe_phase(p) == PROBE_CONNECT)
+    switch (probe_phase(p)) {
+    case PROBE_CONNECT:
         dial_next(p);
-    else
+        break;
+    case PROBE_LOOKUP:
+        break;
+    case PROBE_IDLE:
+    case PROBE_AUTH:
+    case PROBE_REPLY:
+        dial_done(p);
         free_if_closed(p);
+        break;
+    }
 }
 
 static const struct probe_net_events EVENTS = {
@@ -255,11 +259,10 @@ struct probe *probe_new(struct config_instance *config,
     object_made(OBJECT_PROBE);
     p->config = config_instance_ref(config);
     p->net.events = &EVENTS;
-    p->naddrs = 1;
     if (format_auth(p) < 0)
         goto no_memory;
     if (config->path != NULL ||
-        net_addr_parse(config->host, config->port, &p->addrs[0]))
+        net_addr_parse(config->host, config->port, &p->addr))
         return p;
     p->name = resolver_name_get(resolver, config->host, e);
     if (p->name == NULL)
@@ -279,6 +282,8 @@ void probe_free(struct probe *p)
         return;
     resolver_name_put(p->name);
     probe_request_clear(&p->auth);
+    free(p->ping.words);
+    free(p->info.words);
     config_instance_unref(p->config);
     free(p);
     object_gone(OBJECT_PROBE);
@@ -342,5 +347,6 @@ void probe_close(struct probe *p)
     probe_enter(p, PROBE_IDLE, now_us);
     p->closing = true;
     probe_hang_up(p);
+    dial_done(p);
     free_if_closed(p);
 }

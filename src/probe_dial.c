@@ -16,15 +16,24 @@
 
 #include "probe_private.h"
 
-static void good_one_first(struct probe *p)
+void dial_done(struct probe *p)
 {
-    for (size_t i = 1; i < p->naddrs; i++) {
-        struct net_addr a = p->addrs[i];
+    if (p->dial == NULL || p->net.state == NET_CONNECTING ||
+        p->net.state == NET_CLOSING)
+        return;
+    probe_env_dial_done(p->env, p->dial);
+    p->dial = NULL;
+}
 
-        if (!net_addr_same_host(&a, &p->good))
+static void good_one_first(struct probe_dial *d, const struct net_addr *good)
+{
+    for (size_t i = 1; i < d->naddrs; i++) {
+        struct net_addr a = d->addrs[i];
+
+        if (!net_addr_same_host(&a, good))
             continue;
-        memmove(&p->addrs[1], &p->addrs[0], i * sizeof a);
-        p->addrs[0] = a;
+        memmove(&d->addrs[1], &d->addrs[0], i * sizeof a);
+        d->addrs[0] = a;
         return;
     }
 }
@@ -32,29 +41,30 @@ static void good_one_first(struct probe *p)
 static void connect_first(struct probe *p)
 {
     probe_enter(p, PROBE_CONNECT, clock_mono_us());
-    p->next_addr = 0;
-    p->failed = false;
+    p->dial->next_addr = 0;
+    p->dial->failed = false;
     dial_next(p);
 }
 
 void dial_resolved(struct probe *p)
 {
+    struct probe_dial *d = p->dial;
     struct verdict v;
     struct err why;
     size_t n = 0;
 
-    switch (resolver_addrs(p->name, p->config->port, p->addrs, &n, &why)) {
+    switch (resolver_addrs(p->name, p->config->port, d->addrs, &n, &why)) {
     case RESOLVER_PENDING:
         return;
     case RESOLVER_FAILED:
         v.reason = REASON_DNS;
         v.detail[0] = '\0';
         reply_escape(v.detail, sizeof v.detail, why.text, strlen(why.text));
-        probe_finish(p, &v, false);
+        probe_finish(p, v.reason, v.detail, false);
         return;
     case RESOLVER_OK:
-        p->naddrs = (uint8_t)n;
-        good_one_first(p);
+        d->naddrs = (uint8_t)n;
+        good_one_first(d, &p->addr);
         connect_first(p);
         return;
     }
@@ -65,7 +75,15 @@ void dial_start(struct probe *p)
     uint64_t now_us = clock_mono_us();
 
     probe_arm(p, now_us, probe_left_ms(p, now_us));
+    if (p->dial == NULL)
+        p->dial = probe_env_dial(p->env);
+    if (p->dial == NULL) {
+        probe_finish(p, REASON_DOUBT, "no memory to connect", false);
+        return;
+    }
     if (p->name == NULL) {
+        p->dial->addrs[0] = p->addr;
+        p->dial->naddrs = 1;
         connect_first(p);
         return;
     }
@@ -75,50 +93,52 @@ void dial_start(struct probe *p)
 
 void dial_next(struct probe *p)
 {
-    const struct net_addr *a = &p->addrs[p->next_addr];
+    struct probe_dial *d = p->dial;
+    const struct net_addr *a = &d->addrs[d->next_addr];
     uint64_t now_us = clock_mono_us();
     uint64_t share_ms;
     int r = 0;
 
     if (p->net.state != NET_CLOSED)
         return; /* its closed event calls again */
-    share_ms = probe_left_ms(p, now_us) / (unsigned)(p->naddrs - p->next_addr);
+    share_ms = probe_left_ms(p, now_us) / (unsigned)(d->naddrs - d->next_addr);
     probe_arm(p, now_us, share_ms > 0 ? share_ms : 1);
-    p->next_addr++;
+    d->next_addr++;
     if (p->config->path != NULL)
-        probe_net_open_unix(&p->net, p->env->loop, p->config->path);
+        probe_net_open_unix(&p->net, p->env->loop, p->config->path, &d->req);
     else
-        r = probe_net_open_tcp(&p->net, p->env->loop, &a->u.sa);
+        r = probe_net_open_tcp(&p->net, p->env->loop, &a->u.sa, &d->req);
     if (r != 0)
         dial_failed(p, r);
 }
 
 /* That a server does not answer says more than that we could not ask. */
-static bool weightier(const struct probe *p, enum reason r)
+static bool weightier(const struct probe_dial *d, enum reason r)
 {
-    return !p->failed || reason_status(r) == STATUS_DOWN ||
-           reason_status(p->failure.reason) != STATUS_DOWN;
+    return !d->failed || reason_status(r) == STATUS_DOWN ||
+           reason_status(d->failure.reason) != STATUS_DOWN;
 }
 
 static void address_failed(struct probe *p, enum reason reason,
                            const char *what)
 {
+    struct probe_dial *d = p->dial;
     char addr[NET_ADDR_TEXT];
 
-    if (weightier(p, reason)) {
-        if (p->naddrs > 1)
-            verdict_set(&p->failure, reason, "connect: %s (%s)", what,
-                        net_addr_format(&p->addrs[p->next_addr - 1], addr));
+    if (weightier(d, reason)) {
+        if (d->naddrs > 1)
+            verdict_set(&d->failure, reason, "connect: %s (%s)", what,
+                        net_addr_format(&d->addrs[d->next_addr - 1], addr));
         else
-            verdict_set(&p->failure, reason, "connect: %s", what);
-        p->failed = true;
+            verdict_set(&d->failure, reason, "connect: %s", what);
+        d->failed = true;
     }
     probe_hang_up(p);
-    if (p->next_addr < p->naddrs)
+    if (d->next_addr < d->naddrs)
         return; /* the closed event goes on */
     if (p->name != NULL)
         resolver_refresh(p->name);
-    probe_finish(p, &p->failure, false);
+    probe_finish(p, d->failure.reason, d->failure.detail, false);
 }
 
 void dial_failed(struct probe *p, int error)
@@ -135,7 +155,7 @@ void dial_expired(struct probe *p)
     char what[64];
 
     snprintf(what, sizeof what, "no answer within %u ms",
-             p->config->timeout_ms / p->naddrs);
+             p->config->timeout_ms / p->dial->naddrs);
     address_failed(p, REASON_CONNECT_TIMEOUT, what);
 }
 
@@ -143,7 +163,9 @@ void dial_succeeded(struct probe *p)
 {
     uint64_t now_us = clock_mono_us();
 
-    p->good = p->addrs[p->next_addr - 1];
+    if (p->name != NULL)
+        p->addr = p->dial->addrs[p->dial->next_addr - 1];
+    dial_done(p);
     probe_arm(p, now_us, probe_left_ms(p, now_us));
     talk_start(p, true, now_us);
 }

@@ -49,6 +49,7 @@ int probe_env_init(struct probe_env *env, struct err *e)
     LIST_INIT(&env->waiting);
     memset(env->requests, 0, sizeof env->requests);
     env->nspare = 0;
+    env->nspare_dials = 0;
     env->buffer = malloc(REPLY_MAX);
     if (env->buffer == NULL)
         goto no_memory;
@@ -88,6 +89,8 @@ void probe_env_clear(struct probe_env *env)
         probe_request_clear(&env->requests[i]);
     while (env->nspare > 0)
         reply_reader_free(env->spare[--env->nspare]);
+    while (env->nspare_dials > 0)
+        free(env->spare_dials[--env->nspare_dials]);
     free(env->buffer);
     env->buffer = NULL;
 }
@@ -106,4 +109,19 @@ void probe_env_reader_done(struct probe_env *env, struct reply_reader *r,
         env->spare[env->nspare++] = r;
     else
         reply_reader_free(r);
+}
+
+struct probe_dial *probe_env_dial(struct probe_env *env)
+{
+    if (env->nspare_dials > 0)
+        return env->spare_dials[--env->nspare_dials];
+    return malloc(sizeof(struct probe_dial));
+}
+
+void probe_env_dial_done(struct probe_env *env, struct probe_dial *d)
+{
+    if (env->nspare_dials < PROBE_DIALS_SPARE)
+        env->spare_dials[env->nspare_dials++] = d;
+    else
+        free(d);
 }

@@ -4,8 +4,10 @@
 #include "agent/err.h"
 #include "agent/probe.h"
 #include "agent/reply.h"
+#include "agent/resolver.h"
 
 #include "probe_deadlines.h"
+#include "probe_judge.h"
 #include "probe_watch.h"
 
 #include <stddef.h>
@@ -31,6 +33,19 @@ enum probe_ask {
 /* More parsers than this are only alive while replies come in pieces. */
 #define PROBE_READERS_SPARE 8
 
+/* As many that connect at the same time cost no allocation. */
+#define PROBE_DIALS_SPARE 64
+
+/* What it takes to come to a connection. */
+struct probe_dial {
+    uv_connect_t req;
+    struct net_addr addrs[RESOLVER_ADDRS];
+    uint8_t naddrs;
+    uint8_t next_addr;
+    bool failed; /* failure says why the addresses so far did not work */
+    struct verdict failure;
+};
+
 struct probe_request {
     char *bytes; /* owned */
     size_t len;
@@ -51,6 +66,8 @@ struct probe_env {
     char *buffer;                              /* owned; REPLY_MAX bytes */
     struct reply_reader *spare[PROBE_READERS_SPARE]; /* owned */
     size_t nspare;
+    struct probe_dial *spare_dials[PROBE_DIALS_SPARE]; /* owned */
+    size_t nspare_dials;
 };
 
 /* ended and arg are the caller's to set.  Thread: any. */
@@ -78,6 +95,10 @@ struct reply_reader *probe_env_reader(struct probe_env *env,
 /* Gives it back; CLEAN: nothing is in it, it is fit for another use. */
 void probe_env_reader_done(struct probe_env *env, struct reply_reader *r,
                            bool clean);
+
+/* NULL on lack of memory.  To be given back. */
+struct probe_dial *probe_env_dial(struct probe_env *env);
+void probe_env_dial_done(struct probe_env *env, struct probe_dial *d);
 
 /* Formats the request ARGV; 0, or -1 on lack of memory. */
 int probe_request_format(struct probe_request *out, int argc,

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "probe_judge.h"
@@ -24,6 +25,20 @@ void verdict_ok(struct verdict *v)
 {
     v->reason = REASON_OK;
     v->detail[0] = '\0';
+}
+
+void verdict_keep(struct kept_verdict *k, const struct verdict *v)
+{
+    k->reason = v->reason;
+    if (v->detail[0] != '\0' && k->words == NULL)
+        k->words = malloc(REPLY_TEXT);
+    if (k->words != NULL)
+        strcpy(k->words, v->detail);
+}
+
+const char *verdict_words(const struct kept_verdict *k)
+{
+    return k->words != NULL ? k->words : "";
 }
 
 static void judge_error(const struct reply *r, struct verdict *v)

@@ -14,6 +14,16 @@ struct verdict {
     char detail[REPLY_TEXT];
 };
 
+/* The same to keep for long: most are ok, and have no words. */
+struct kept_verdict {
+    enum reason reason;
+    char *words; /* owned; REPLY_TEXT bytes, or NULL: never had any */
+};
+
+/* Out of memory costs the words. */
+void verdict_keep(struct kept_verdict *k, const struct verdict *v);
+const char *verdict_words(const struct kept_verdict *k);
+
 /* Cuts what does not fit. */
 void verdict_set(struct verdict *v, enum reason reason, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -8,6 +8,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -86,7 +87,7 @@ static void net_opened(struct probe_net *n)
 }
 
 int probe_net_open_tcp(struct probe_net *n, uv_loop_t *loop,
-                       const struct sockaddr *sa)
+                       const struct sockaddr *sa, uv_connect_t *req)
 {
     int r;
 
@@ -96,13 +97,14 @@ int probe_net_open_tcp(struct probe_net *n, uv_loop_t *loop,
     net_opened(n);
     /* Remembered by libuv until there is a socket. */
     uv_tcp_nodelay(&n->u.tcp, 1);
-    r = uv_tcp_connect(&n->req.connect, &n->u.tcp, sa, on_connect);
+    r = uv_tcp_connect(req, &n->u.tcp, sa, on_connect);
     if (r != 0)
         probe_net_close(n);
     return r;
 }
 
-void probe_net_open_unix(struct probe_net *n, uv_loop_t *loop, const char *path)
+void probe_net_open_unix(struct probe_net *n, uv_loop_t *loop, const char *path,
+                         uv_connect_t *req)
 {
     int r;
 
@@ -111,13 +113,25 @@ void probe_net_open_unix(struct probe_net *n, uv_loop_t *loop, const char *path)
     assert(r == 0);
     (void)r;
     net_opened(n);
-    uv_pipe_connect(&n->req.connect, &n->u.pipe, path, on_connect);
+    uv_pipe_connect(req, &n->u.pipe, path, on_connect);
 }
 
 static void on_written(uv_write_t *req, int status)
 {
-    (void)req;
     (void)status;
+    free(req);
+}
+
+/* Hardly ever: a probe waits for its answers, so the kernel has room for the
+ * next requests.  Without memory they stay unanswered. */
+static void write_rest(struct probe_net *n, const uv_buf_t *bufs,
+                       unsigned nbufs)
+{
+    uv_write_t *req = malloc(sizeof *req);
+
+    if (req != NULL &&
+        uv_write(req, &n->u.stream, bufs, nbufs, on_written) != 0)
+        free(req);
 }
 
 void probe_net_write(struct probe_net *n, uv_buf_t *bufs, unsigned nbufs)
@@ -139,7 +153,7 @@ void probe_net_write(struct probe_net *n, uv_buf_t *bufs, unsigned nbufs)
         return;
     bufs->base += done;
     bufs->len -= done;
-    uv_write(&n->req.write, &n->u.stream, bufs, nbufs, on_written);
+    write_rest(n, bufs, nbufs);
 }
 
 void probe_net_close(struct probe_net *n)

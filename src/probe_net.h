@@ -33,23 +33,19 @@ struct probe_net {
         uv_tcp_t tcp;
         uv_pipe_t pipe;
     } u;
-    /* A write begins after connecting has ended. */
-    union {
-        uv_connect_t connect;
-        uv_write_t write;
-    } req;
     const struct probe_net_events *events;
     uv_buf_t buffer; /* borrowed */
     enum probe_net_state state;
 };
 
-/* 0, or libuv's error; the socket is then under close (event to come). */
+/* 0, or libuv's error; the socket is then under close (event to come).  REQ is
+ * borrowed until one of the events `opened` and `closed`. */
 int probe_net_open_tcp(struct probe_net *n, uv_loop_t *loop,
-                       const struct sockaddr *sa);
+                       const struct sockaddr *sa, uv_connect_t *req);
 
 /* PATH of at most 107 bytes: libuv cuts longer ones without a word. */
-void probe_net_open_unix(struct probe_net *n, uv_loop_t *loop,
-                         const char *path);
+void probe_net_open_unix(struct probe_net *n, uv_loop_t *loop, const char *path,
+                         uv_connect_t *req);
 
 /*
  * Writes at once what the kernel takes, and the rest by and by; the bytes

@@ -80,17 +80,18 @@ static const char *asking(const struct probe *p)
 }
 
 /* The server answered, for good or ill. */
-static void settle(struct probe *p, const struct verdict *v, bool keep)
+static void settle(struct probe *p, enum reason reason, const char *words,
+                   bool keep)
 {
-    struct verdict shown;
+    char shown[REPLY_TEXT];
 
     p->answered = true;
-    if (p->config->password != NULL) {
-        shown = *v;
-        judge_discreetly(p->config->password, shown.detail);
-        v = &shown;
+    if (*words != '\0') {
+        strcpy(shown, words);
+        judge_discreetly(p->config->password, shown);
+        words = shown;
     }
-    probe_finish(p, v, keep);
+    probe_finish(p, reason, words, keep);
 }
 
 static void protocol(struct probe *p, const char *text)
@@ -99,7 +100,7 @@ static void protocol(struct probe *p, const char *text)
 
     verdict_set(&v, REASON_PROTOCOL, "%.80s (in %s)", text, asking(p));
     judge_discreetly(p->config->password, v.detail);
-    probe_finish(p, &v, false);
+    probe_finish(p, v.reason, v.detail, false);
 }
 
 static bool auth_reply(struct probe *p, const struct reply *r)
@@ -109,7 +110,7 @@ static bool auth_reply(struct probe *p, const struct reply *r)
     judge_auth(r, &v);
     if (v.reason == REASON_OK)
         return true;
-    settle(p, &v, false);
+    settle(p, v.reason, v.detail, false);
     return false;
 }
 
@@ -130,13 +131,19 @@ static bool version_reply(struct probe *p, const struct reply *r)
 
 static bool ping_reply(struct probe *p, const struct reply *r)
 {
-    judge_ping(r, &p->ping);
+    struct verdict v;
+
+    judge_ping(r, &v);
+    verdict_keep(&p->ping, &v);
     return true;
 }
 
 static bool info_reply(struct probe *p, const struct reply *r)
 {
-    judge_info(r, p->config, &p->info);
+    struct verdict v;
+
+    judge_info(r, p->config, &v);
+    verdict_keep(&p->info, &v);
     if (r->kind == REPLY_ERROR) {
         p->info_us = 0; /* ask again the next time */
         return true;
@@ -153,10 +160,12 @@ static bool info_reply(struct probe *p, const struct reply *r)
 /* An instance that serves may still be what INFO says against it. */
 static void conclude(struct probe *p)
 {
-    const struct verdict *v = p->ping.reason != REASON_OK ? &p->ping : &p->info;
+    const struct kept_verdict *v =
+        p->ping.reason != REASON_OK ? &p->ping : &p->info;
 
     /* Only a new connection logs in anew. */
-    settle(p, v, v->reason != REASON_NOAUTH && v->reason != REASON_WRONGPASS);
+    settle(p, v->reason, verdict_words(v),
+           v->reason != REASON_NOAUTH && v->reason != REASON_WRONGPASS);
 }
 
 /* Is it any answer to that?  An error is one to everything. */
@@ -183,7 +192,7 @@ static void take_reply(struct probe *p, const struct reply *r)
     struct verdict v;
 
     if (judge_farewell(r, &v)) {
-        settle(p, &v, false);
+        settle(p, v.reason, v.detail, false);
         return;
     }
     if (!fits(what, r)) {
@@ -227,7 +236,7 @@ static void out_of_memory(struct probe *p, const struct err *e)
     struct verdict v;
 
     verdict_set(&v, REASON_DOUBT, "%.100s", e->text);
-    probe_finish(p, &v, false);
+    probe_finish(p, v.reason, v.detail, false);
 }
 
 /* As parse. */
@@ -236,7 +245,7 @@ static bool feed(struct probe *p, struct reply_reader *r, const char *bytes,
 {
     struct err e;
 
-    p->received += len;
+    p->received += (uint32_t)len;
     if (p->received > REPLY_MAX) {
         protocol(p, "more than 65536 bytes");
         return false;
@@ -290,7 +299,7 @@ void talk_broken(struct probe *p, int error)
     else
         verdict_set(&v, probe_net_read_reason(error), "read: %s (in %s)", what,
                     asking(p));
-    probe_finish(p, &v, false);
+    probe_finish(p, v.reason, v.detail, false);
 }
 
 void talk_expired(struct probe *p)
@@ -299,5 +308,5 @@ void talk_expired(struct probe *p)
 
     verdict_set(&v, REASON_REPLY_TIMEOUT, "no reply within %u ms (in %s)",
                 p->config->timeout_ms, asking(p));
-    probe_finish(p, &v, false);
+    probe_finish(p, v.reason, v.detail, false);
 }
