@@ -165,7 +165,8 @@ struct slot {
     uint64_t sure_sum;     /* of its bytes */
     uint64_t seq;          /* the highest that is known to be written */
     int64_t acked_wall_ms; /* of the last write that came off; 0: none */
-    struct buffer sent;    /* the bytes of the last write, certain or not */
+    struct buffer sent;    /* the bytes of the last write, certain or not; see
+                              slot_drop_sent */
     uint64_t sent_post;
     uint64_t sent_seq;
     bool kept; /* nothing was posted, and we took the node over as it was */
@@ -306,6 +307,11 @@ enum action slot_action(const struct publisher *p, const struct slot *s);
 /* LOCKED: fills R, and s->sent with what R sends.  -1: no memory. */
 int slot_request(struct slot *s, enum action a,
                  struct store_request *r) MUST_USE;
+/* LOCKED: what was sent has come to pass, and can be made again from what is
+ * posted as long as nothing else is; a heartbeat's soon is. */
+void slot_drop_sent(struct slot *s);
+/* LOCKED: these bytes are what was sent last. */
+bool slot_sent_is(const struct slot *s, const char *bytes, size_t len);
 /* LOCKED: settles all slots, and frees those that are done. */
 void publisher_settle_all(struct publisher *p);
 /* LOCKED: forgets what was known of the node. */

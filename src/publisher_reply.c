@@ -106,8 +106,7 @@ static int tell_event(struct publisher *p, struct slot *s,
 static bool compare(const struct publisher *p, struct slot *s,
                     const struct store_reply *r)
 {
-    bool same = s->sent.len == r->len && r->len > 0 &&
-                memcmp(s->sent.bytes, r->data, r->len) == 0 &&
+    bool same = slot_sent_is(s, r->data, r->len) &&
                 (!slot_is_ephemeral(s) || s->owner == p->session);
 
     s->done = same && s->want == WANT_NODE ? s->sent_post : 0;
@@ -185,6 +184,7 @@ static void written(struct publisher *p, struct slot *s,
     s->parents_tried = false;
     s->acked_wall_ms = clock_wall_ms();
     drift_written(p, s, r);
+    slot_drop_sent(s);
     owner_none(p, s);
 }
 

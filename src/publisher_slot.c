@@ -48,6 +48,7 @@ static void buffer_free(struct buffer *b)
         return;
     free(b->bytes);
     object_gone(OBJECT_DOCUMENT);
+    *b = (struct buffer){ .bytes = NULL };
 }
 
 struct slot *slot_new(enum slot_kind kind, const char *path)
@@ -329,6 +330,29 @@ static int compose(struct slot *s)
     s->sent.len = document_seal(s->posted.bytes, s->posted.len, s->sent_seq,
                                 s->sent.bytes, s->sent.size);
     return s->sent.len > 0 ? 0 : -1;
+}
+
+void slot_drop_sent(struct slot *s)
+{
+    if (s->want == WANT_NODE && s->post == s->sent_post &&
+        s->kind != SLOT_HEARTBEAT)
+        buffer_free(&s->sent);
+}
+
+bool slot_sent_is(const struct slot *s, const char *bytes, size_t len)
+{
+    char again[DOCUMENT_MAX + SEAL_ROOM];
+    struct buffer sent = s->sent;
+
+    if (sent.bytes == NULL && s->sent_post > 0 && s->post == s->sent_post) {
+        sent = s->posted;
+        if (s->kind == SLOT_STATUS) {
+            sent.len = document_seal(s->posted.bytes, s->posted.len,
+                                     s->sent_seq, again, sizeof again);
+            sent.bytes = again;
+        }
+    }
+    return len > 0 && sent.len == len && memcmp(sent.bytes, bytes, len) == 0;
 }
 
 static enum store_verb verb_of(enum action a)
