@@ -277,6 +277,17 @@ static json_t *everything(const struct status_view *v, const char *root)
     return NULL;
 }
 
+/* JSON_ENSURE_ASCII leaves DEL as it is; it stands in strings only. */
+static int put(const char *bytes, size_t len, void *stream)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (bytes[i] == 0x7f ? fputs("\\u007f", stream) == EOF
+                             : fputc(bytes[i], stream) == EOF)
+            return -1;
+    }
+    return 0;
+}
+
 int status_view_print_json(const struct status_view *v, const char *root,
                            FILE *out)
 {
@@ -285,7 +296,8 @@ int status_view_print_json(const struct status_view *v, const char *root,
     int rc = -1;
 
     if (all != NULL)
-        rc = json_dumpf(all, out, JSON_COMPACT | JSON_ENSURE_ASCII);
+        rc =
+            json_dump_callback(all, put, out, JSON_COMPACT | JSON_ENSURE_ASCII);
     json_decref(all);
     return rc == 0 && fputc('\n', out) != EOF ? 0 : -1;
 }

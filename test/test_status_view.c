@@ -611,6 +611,29 @@ static void as_json_the_status_of_what_is_not_trusted_is_unknown(void **state)
     status_view_free(&v);
 }
 
+static void as_json_nothing_reaches_the_terminal_as_it_is_either(void **state)
+{
+    struct status_view v =
+        page(PAGE_OF(WELL, ALONE, UP("\x7f\xc2\x9b\\u001b", "")));
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    json_t *j;
+
+    (void)state;
+    assert_non_null(out);
+    assert_int_equal(status_view_print_json(&v, "", out), 0);
+    assert_int_equal(fclose(out), 0);
+    for (char *at = text; *at != '\n'; at++)
+        assert_in_range(*at, ' ', '~');
+    j = json_loads(text, 0, NULL);
+    has_text(json_array_get(json_object_get(j, "instances"), 0), "instance",
+             "\x7f\xc2\x9b\033");
+    json_decref(j);
+    free(text);
+    status_view_free(&v);
+}
+
 static void a_heartbeat_that_expires_is_news_and_one_more_is_not(void **state)
 {
     static const struct node NODES[] = { { "a", BY("a", "web-1"), 0 } };
@@ -659,6 +682,7 @@ int main(void)
         cmocka_unit_test(what_the_config_and_zookeeper_do_not_share_is_marked),
         cmocka_unit_test(an_empty_tree_is_shown_too),
         cmocka_unit_test(as_json_the_status_of_what_is_not_trusted_is_unknown),
+        cmocka_unit_test(as_json_nothing_reaches_the_terminal_as_it_is_either),
         cmocka_unit_test(a_heartbeat_that_expires_is_news_and_one_more_is_not),
     };
 
