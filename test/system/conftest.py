@@ -14,7 +14,9 @@ from agentproc import Agent, config_text
 from common import zookeeper_keys
 from daemonproc import Daemon
 from ensemble import Ensemble
+from httpclient import HttpClient
 from peers import Peer, ScriptedRedis
+from ports import reserve_port
 from redisserver import RedisServer
 from zookeeper import Tree, ZooKeeper
 
@@ -160,6 +162,16 @@ def make_agent(tmp_path, request, numbers):
         a = Agent(directory, text, **options)
         request.addfinalizer(a.finish)
         return a.start() if start else a
+    return make
+
+
+@pytest.fixture
+def make_served(make_agent):
+    """An agent that listens, and a client of it."""
+    def make(instances, *args, **options):
+        http = options.pop("http", None) or f"127.0.0.1:{reserve_port()}"
+        agent = make_agent(instances, *args, http=http, **options)
+        return agent, HttpClient(http)
     return make
 
 

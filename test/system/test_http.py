@@ -9,7 +9,6 @@ import threading
 import pytest
 
 from documents import HEARTBEAT_KEYS, REASONS, STATUS_KEYS, moment
-from httpclient import HttpClient
 from ports import reserve_port
 from waiting import wait_until
 
@@ -22,16 +21,6 @@ PAGES = {
     "/metrics": "text/plain; version=0.0.4; charset=utf-8",
     "/healthz": TEXT, "/threads": TEXT, "/jobs": TEXT,
 }
-
-
-@pytest.fixture
-def make_served(make_agent):
-    """An agent that listens, and a client of it."""
-    def make(instances, *args, **options):
-        http = options.pop("http", None) or f"127.0.0.1:{reserve_port()}"
-        agent = make_agent(instances, *args, http=http, **options)
-        return agent, HttpClient(http)
-    return make
 
 
 @pytest.fixture
