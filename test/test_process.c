@@ -1,6 +1,8 @@
 /* What the kernel and malloc say of this very process. */
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -45,6 +47,17 @@ static char *touched(size_t size)
     return block;
 }
 
+/* A sanitizer's, or valgrind's, of which the C library knows nothing. */
+static bool malloc_is_anothers(void)
+{
+    size_t before = mallinfo2().uordblks;
+    char *block = touched(16384);
+    size_t after = mallinfo2().uordblks;
+
+    free(block);
+    return after < before + 16384;
+}
+
 static void the_heap_shows_what_is_allocated(void **state)
 {
     struct process_memory before, small, large;
@@ -52,6 +65,8 @@ static void the_heap_shows_what_is_allocated(void **state)
     char *block;
 
     (void)state;
+    if (malloc_is_anothers())
+        skip();
     process_memory(&before);
     for (size_t i = 0; i < 64; i++)
         blocks[i] = touched(16384);
