@@ -31,9 +31,10 @@ const text = (root, what) => {
 const rows = [...document.querySelectorAll('#rows .row')].map(r => ({
     name: text(r, '.c-name a'), address: text(r, '.c-name .sub'),
     status: text(r, '.c-status .word'), tags: text(r, '.c-status .sub'),
-    reason: text(r, '.c-reason > div'), beside: text(r, '.c-reason .sub'),
-    since: text(r, '.c-since'), role: text(r, '.c-role > div'),
-    version: text(r, '.c-role .sub'), rtt: text(r, '.c-rtt'),
+    reason: text(r, '.c-reason span:not(.tag)'),
+    beside: text(r, '.c-reason .sub'),
+    role: text(r, '.c-role > div'), version: text(r, '.c-role .sub'),
+    since: text(r, '.c-since'), rtt: text(r, '.c-rtt'),
 }));
 return {
     rows, headline: text(document, 'h1'), title: document.title,

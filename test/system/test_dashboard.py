@@ -234,7 +234,8 @@ def test_an_agent_that_is_gone_is_said_and_its_return_too(
     seen = page.wait(lambda s: s.alarm, "alarmed")
     assert "The agent has not answered since" in seen.alarm
     assert "from then" in seen.alarm and seen.title.startswith("No answer")
-    assert seen.status_of("r") == "up" and seen.headline.startswith("All 1 up at")
+    assert seen.status_of("r") == "up"
+    assert seen.headline.startswith("All 1 up at")
     since = seen.row("r").since
     # What is shown does not go on as if it were known.
     assert set(hold(1.5, lambda: page.see().row("r").since)) == {since}
