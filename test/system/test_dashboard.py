@@ -246,6 +246,21 @@ def test_an_agent_that_is_gone_is_said_and_its_return_too(
     page.wait(lambda s: s.alarm == "" and s.headline == "All 1 up", "well")
 
 
+def test_the_events_are_those_of_the_agent_that_runs(
+        watch, redis_server, open_page):
+    agent = watch({"r": redis_server.address})
+    page = open_page(agent)
+    page.wait(lambda s: s.events.count("unknown \u2192") == 1, "with an event")
+    page.may_miss_answers = True
+    agent.kill()
+    page.wait(lambda s: s.alarm, "alarmed")
+    # As many events as before, so that their number alone says nothing.
+    agent.rewrite(agent.config.read_text().replace("redis:r", "redis:other"))
+    agent.start()
+    page.wait(lambda s: "other" in s.events, "with the new one's events")
+    assert page.see().events.count("unknown \u2192") == 1
+
+
 def test_what_a_server_says_stays_text(
         watch, make_scripted, tree, open_page):
     error = f"-ERR {HOSTILE}\r\n".encode()
