@@ -18,8 +18,10 @@
 
 #include "publisher_internal.h"
 
-/* The parts of a refresh are so far apart at least. */
-#define REFRESH_STEP_MS 250
+/* The parts of a refresh are so far apart at least: each wakes three threads
+ * that had gone cold. */
+#define REFRESH_STEP_MS   2000
+#define REFRESH_PARTS_MIN 4
 
 /* FNV-1a: to tell bytes apart that nobody chose to collide. */
 static uint64_t sum_of(const char *bytes, size_t len)
@@ -139,14 +141,17 @@ static size_t live_slots(const struct publisher *p)
 /* How many are due by now, and when the next ones are. */
 static size_t refresh_due(struct publisher *p, uint64_t now)
 {
+    uint64_t step_ms = p->refresh_ms / REFRESH_PARTS_MIN;
     size_t n = live_slots(p);
     size_t due;
 
+    if (step_ms > REFRESH_STEP_MS)
+        step_ms = REFRESH_STEP_MS;
+    if (n > 0 && p->refresh_ms / n > step_ms)
+        step_ms = p->refresh_ms / n;
     p->refresh_credit += n * (now - p->refreshed_mono_ms);
     p->refreshed_mono_ms = now;
-    p->refresh_mono_ms = now + REFRESH_STEP_MS;
-    if (n > 0 && p->refresh_ms / n > REFRESH_STEP_MS)
-        p->refresh_mono_ms = now + p->refresh_ms / n;
+    p->refresh_mono_ms = now + step_ms;
     due = p->refresh_credit / p->refresh_ms;
     p->refresh_credit %= p->refresh_ms;
     return due < n ? due : n;
