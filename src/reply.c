@@ -66,9 +66,13 @@ static const struct {
 static void fill(struct reply *out, enum reply_kind kind, const char *text,
                  size_t len)
 {
-    *out = (struct reply){ .kind = kind };
+    out->kind = kind;
+    out->pong = false;
+    out->ok = false;
+    out->text[0] = '\0';
     reply_escape(out->text, sizeof out->text, text, len);
-    reply_parse_info(text, kind == REPLY_BULK ? len : 0, &out->info);
+    if (kind == REPLY_BULK)
+        reply_parse_info(text, len, &out->info);
 }
 
 /* NULL, with r->why, makes hiredis give up. */
@@ -151,27 +155,35 @@ enum reason reply_error_reason(const char *text)
     return REASON_PROTOCOL;
 }
 
-void reply_escape(char *out, size_t size, const char *in, size_t len)
+/* Not called for what stands for itself.  Returns the length. */
+static size_t escape(unsigned char c, char form[4])
 {
     static const char HEX[] = "0123456789abcdef";
+    form[0] = '\\';
+    form[1] = '\\';
+    if (c == '\\')
+        return 2;
+    form[1] = 'x';
+    form[2] = HEX[c >> 4];
+    form[3] = HEX[c & 15];
+    return 4;
+}
+
+void reply_escape(char *out, size_t size, const char *in, size_t len)
+{
     size_t at = strnlen(out, size);
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)in[i];
-        char form[] = { '\\', 'x', HEX[c >> 4], HEX[c & 15] };
-        size_t n = sizeof form;
-        if (c == '\\') {
-            form[1] = '\\';
-            n = 2;
-        } else if (c >= ' ' && c <= '~') {
-            form[0] = in[i];
-            n = 1;
-        }
+        char form[4] = { in[i] };
+        bool plain = c >= ' ' && c <= '~' && c != '\\';
+        size_t n = plain ? 1 : escape(c, form);
         if (at + n >= size)
-            return;
+            break;
         memcpy(out + at, form, n);
         at += n;
-        out[at] = '\0';
     }
+    if (at < size)
+        out[at] = '\0';
 }
 
 struct reply_reader *reply_reader_new(struct err *e)
@@ -230,14 +242,21 @@ static bool announces_too_much(const char *text, size_t len)
     return false;
 }
 
+/* Its first byte says so, so all of it is still there. */
+static void not_resp(struct reply_reader *r)
+{
+    char text[REPLY_TEXT] = "";
+    reply_escape(text, sizeof text, r->hiredis->buf + r->hiredis->pos,
+                 r->hiredis->len - r->hiredis->pos);
+    err_set(&r->why, "not RESP: %s", text);
+}
+
 /* Judges what there is of the reply under way; there is at least a byte. */
 static bool acceptable(struct reply_reader *r)
 {
     const char *rest = r->hiredis->buf + r->hiredis->pos;
     size_t len = r->hiredis->len - r->hiredis->pos;
-    char text[REPLY_TEXT] = "";
     if (r->type == '\0') {
-        reply_escape(text, sizeof text, rest, len);
         r->type = *rest;
         rest++;
         len--;
@@ -256,7 +275,7 @@ static bool acceptable(struct reply_reader *r)
         err_set(&r->why, "array where none was asked for");
         return false;
     default:
-        err_set(&r->why, "not RESP: %s", text);
+        not_resp(r);
         return false;
     }
 }
