@@ -222,6 +222,9 @@ def test_status_is_what_zookeeper_holds(make_served, make_redis, tree):
             return shown["published"] and all(
                 shown[k] == document[k] for k in STATUS_KEYS if k not in skip)
         wait_until(same, lambda: f"{tree.status(name)}\n{http.status(name)}")
+    # The heartbeat says it at the end of the round.
+    wait_until(lambda: tree.heartbeat("agent-1")["down"] == 1,
+               lambda: tree.heartbeat("agent-1"))
     status = http.status()
     assert [i["instance"] for i in status["instances"]] == ["a", "b"]
     assert list(status["instances"][0])[:len(STATUS_KEYS)] == STATUS_KEYS
@@ -361,7 +364,9 @@ def test_threads_jobs_and_memory_are_counted(make_served, make_peer, make_redis,
     assert status["pool"]["jobs"][0]["phase"] == "auth"
     assert http.json("/instances/hung")["pace"]["busy"] is True
     memory = http.json("/memory")
-    assert memory["heap"]["in_use"] > 0 and memory["rss_bytes"] > 1 << 20
+    assert memory["rss_bytes"] > 1 << 20
+    # A sanitizer's malloc does not say.
+    assert memory["heap"]["in_use"] > 0 or agent.sanitized()
     for kind, count in memory["objects"].items():
         assert count["live"] == count["allocated"] - count["freed"], kind
     live = {k: c["live"] for k, c in memory["objects"].items()}
