@@ -19,6 +19,9 @@
 #define USUAL_WIDTH  80
 #define USUAL_HEIGHT 24
 
+/* Room for a large screen with all its colours. */
+static char picture[64 * 1024];
+
 void status_terminal_look(struct status_terminal *t)
 {
     const char *term = getenv("TERM");
@@ -42,6 +45,8 @@ void status_terminal_look(struct status_terminal *t)
 
 void status_screen_enter(void)
 {
+    /* As a terminal it would be written line by line. */
+    setvbuf(stdout, picture, _IOFBF, sizeof picture);
     fputs(ENTER, stdout);
     fflush(stdout);
 }
@@ -64,10 +69,9 @@ static size_t count_lines(const char *text)
 void status_screen_draw(const char *text, const struct status_terminal *t)
 {
     size_t lines = count_lines(text);
-    /* The last line of the screen stays free of a newline, which would
-     * scroll. */
-    size_t room = t->height - 1;
-    size_t shown = lines <= room ? lines : room - (room > 0);
+    /* The last line of the screen is for what has no room, and stays without a
+     * newline, which would scroll. */
+    size_t shown = lines < t->height ? lines : t->height - 1;
     char more[64];
 
     fputs("\033[H", stdout);

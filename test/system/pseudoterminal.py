@@ -13,6 +13,8 @@ import threading
 from process import proc_status
 from waiting import wait_until
 
+PICTURE_START = "\x1b[H"
+PICTURE_END = "\x1b[J"
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
 _SEQUENCE = re.compile(r"\x1b(\[[?0-9;]*[A-Za-z]|.)", re.S)
 
@@ -56,11 +58,11 @@ class Terminal:
                 _SEQUENCE.sub("", self.output()).split("\r\n")]
 
     def screen(self):
-        """The screen's lines, as a terminal that knows what we use makes
-        them of the bytes so far."""
+        """The lines of the last whole picture, as a terminal that knows what
+        we use makes them of the bytes so far."""
         screen, row, column = [""] * self.rows, 0, 0
-        text = self.output()
-        at = 0
+        text = "".join(self.output().rpartition(PICTURE_END)[:2])
+        at = max(text.rfind(PICTURE_START), 0)
         while at < len(text):
             m = _SEQUENCE.match(text, at)
             if m:

@@ -436,10 +436,10 @@ def test_a_watch_can_be_suspended_and_resized(watched, terminal):
     wait_until(t.stopped, "it stops")
     t.signal(signal.SIGCONT)
     wait_until(lambda: t.output().count(ENTER) == 2, t.output)
-    t.written = b""
     t.resize(60, 8)
     t.signal(signal.SIGWINCH)
-    t.wait_screen(lambda s: "more lines" in s)
+    wait_until(lambda: re.search(r"more lines\x1b\[J", t.output()), t.output)
+    assert "more lines" in t.screen()[-1]
     t.signal(signal.SIGTERM)
     assert t.wait() == SHOWN
 
