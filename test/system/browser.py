@@ -169,3 +169,7 @@ class Page:
         assert any(u.startswith(self.url) for u in urls), urls
         return [u for u in urls if not u.startswith(f"{self.url}/")
                 and urlsplit(u).scheme not in ("data", "about")]
+
+    def assert_clean(self):
+        assert self.complaints() == []
+        assert self.strangers() == []

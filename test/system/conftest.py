@@ -11,6 +11,7 @@ import pytest
 
 import agentproc
 from agentproc import Agent, config_text
+from browser import Browser, Page
 from common import zookeeper_keys
 from daemonproc import Daemon
 from ensemble import Ensemble
@@ -211,3 +212,38 @@ def write_config(tmp_path, numbers, agent_id):
         path.write_text(config_text(instances, agent, keys, defaults))
         return path
     return write
+
+
+@pytest.fixture
+def watch(make_agent):
+    """An agent with a page, on INSTANCES."""
+    def start(instances, tree=None, **options):
+        http = f"127.0.0.1:{reserve_port()}"
+        agent = make_agent(instances, tree, http=http, **options)
+        agent.http = http
+        return agent
+    return start
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """Starting one takes seconds; a page takes none."""
+    browser = Browser(tmp_path_factory.mktemp("browser"))
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Whatever a test looks at: no page may complain, or ask strangers."""
+    pages = []
+
+    def open_one(agent, view="", **options):
+        for page in pages:
+            page.assert_clean()
+        pages[:] = [Page(browser, f"http://{agent.http}", view, **options)]
+        return pages[0]
+    yield open_one
+    for page in pages:
+        page.assert_clean()
+    browser.driver.get("about:blank")

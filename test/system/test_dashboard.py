@@ -8,51 +8,11 @@ import urllib.request
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from browser import PHONE, Browser, Page
+from browser import PHONE
 from ports import reserve_port
 from waiting import hold, wait_until
 
 HOSTILE = '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>'
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    """Starting one takes seconds; a page takes none."""
-    browser = Browser(tmp_path_factory.mktemp("browser"))
-    yield browser
-    browser.quit()
-
-
-@pytest.fixture
-def open_page(browser):
-    """Whatever a test looks at: no page may complain, or ask strangers."""
-    pages = []
-
-    def open_one(agent, view="", **options):
-        for page in pages:
-            assert_clean(page)
-        pages[:] = [Page(browser, f"http://{agent.http}", view, **options)]
-        return pages[0]
-    yield open_one
-    for page in pages:
-        assert_clean(page)
-    browser.driver.get("about:blank")
-
-
-def assert_clean(page):
-    assert page.complaints() == []
-    assert page.strangers() == []
-
-
-@pytest.fixture
-def watch(make_agent):
-    """An agent with a page, on INSTANCES."""
-    def start(instances, tree=None, **options):
-        http = f"127.0.0.1:{reserve_port()}"
-        agent = make_agent(instances, tree, http=http, **options)
-        agent.http = http
-        return agent
-    return start
 
 
 @pytest.fixture
