@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from agentproc import config_text
+from agentproc import ROOT, config_text
 from common import zookeeper_keys
 from documents import REASONS, moment
 from prometheus import (RULES, RULES_TESTS, Page, Prometheus, check_metrics)
@@ -216,6 +216,15 @@ def test_each_alert_is_seen_to_fire():
     tests = "".join(t.read_text() for t in RULES_TESTS)
     fires = set(re.findall(r"alertname: (\w+)\n +exp_alerts:\n", tests))
     assert fires == alerts
+
+
+def test_the_readme_names_every_alert_and_every_metric(outage):
+    readme = (ROOT / "README.md").read_text()
+    for alert in re.findall(r"alert: (\w+)", RULES.read_text()):
+        assert f"`{alert}`" in readme, alert
+    for name in page(outage[1]).types:
+        word = name.removeprefix(P) if name.startswith(P) else "process_*"
+        assert re.search(rf"`{re.escape(word)}[`{{]", readme), name
 
 
 def test_a_prometheus_hears_of_an_outage_and_of_its_end(
