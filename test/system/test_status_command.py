@@ -121,10 +121,12 @@ def test_it_is_the_same_as_json(watched):
     assert len(shown(watched.config, "--format", "json").splitlines()) == 1
 
 
-@pytest.mark.parametrize("kind", ["v6", "unix"])
+@pytest.mark.parametrize("kind", ["any", "v6", "unix"])
 def test_it_finds_the_agent_wherever_it_listens(make_agent, redis_server,
                                                  open_path, kind):
-    if kind == "v6":
+    if kind == "any":
+        listen = f"0.0.0.0:{reserve_port()}"
+    elif kind == "v6":
         listen = f"[::1]:{reserve_port()}"
     else:
         listen = f"unix:{open_path}/http.sock"
@@ -489,6 +491,36 @@ def test_zookeeper_is_watched_too(watched, tree, terminal):
     assert t.wait() == SHOWN
     wait_until(lambda: len(tree.server.sessions()) < len(sessions),
                "its session ends")
+
+
+@pytest.mark.parametrize("trouble", ["frozen", "restarted", "wiped"])
+def test_a_watch_of_zookeeper_recovers(make_agent, redis_server, own_tree,
+                                       terminal, trouble):
+    agent = make_agent({"r": redis_server.address}, own_tree,
+                       zookeeper={"session_timeout": "2s",
+                                  "publish_timeout": "1s"})
+    own_tree.wait_status("r", "up")
+    own_tree.wait_round("agent-1")
+    t = terminal("--watch", "--from-zookeeper", "-c", agent.config)
+    t.wait_screen(lambda s: "1 of 1 agents alive" in s)
+    server = own_tree.server
+    if trouble == "frozen":
+        server.freeze()
+    else:
+        server.close_reader()
+        server.kill()
+    t.wait_screen(lambda s: "NO ANSWER since " in s and
+                  "not read within 1000 ms" in " ".join(s.split()))
+    if trouble == "frozen":
+        server.thaw()
+    else:
+        if trouble == "wiped":
+            server.forget()
+        server.start()
+    t.wait_screen(lambda s: "NO ANSWER" not in s and
+                  "1 of 1 agents alive" in s)
+    t.signal(signal.SIGINT)
+    assert t.wait() == SHOWN
 
 
 # --------------------------------------------------- a watch without terminal
