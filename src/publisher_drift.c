@@ -47,8 +47,8 @@ static void say(struct publisher *p, const struct slot *s, const char *what,
                                      : NULL));
 }
 
-static bool as_left(const struct publisher *p, const struct slot *s,
-                    const struct store_reply *r)
+bool drift_none(const struct publisher *p, const struct slot *s,
+                const struct store_reply *r)
 {
     return s->sure && r->version == s->sure_version &&
            (!slot_is_ephemeral(s) || r->owner == p->session) &&
@@ -75,7 +75,7 @@ void drift_check(struct publisher *p, struct slot *s,
             s->missed = true;
         else
             say(p, s, "deleted", "", -1, 0);
-    } else if (!as_left(p, s, r)) {
+    } else if (!drift_none(p, s, r)) {
         say(p, s, what_was_done(p, s, r), seen->agent, r->version,
             r->mtime_wall_ms);
         s->missed = false;

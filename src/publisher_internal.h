@@ -330,6 +330,9 @@ void publisher_refuse(struct publisher *p, struct slot *s, enum cause cause,
  * node), against what is surely known. */
 void drift_check(struct publisher *p, struct slot *s,
                  const struct store_reply *r, const struct document_seen *seen);
+/* LOCKED: what was read is surely as it was left. */
+bool drift_none(const struct publisher *p, const struct slot *s,
+                const struct store_reply *r);
 /* LOCKED: from now on this is sure: a reading of ours, a write that came off.
  * A write that is uncertain leaves nothing sure. */
 void drift_read(struct publisher *p, struct slot *s,

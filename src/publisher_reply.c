@@ -128,6 +128,8 @@ static int learn(struct publisher *p, struct slot *s,
 {
     struct document_seen seen;
 
+    if (s->rereading && drift_none(p, s, r))
+        return 0; /* nothing to learn */
     document_read(r->data, r->len, &seen);
     drift_check(p, s, r, &seen);
     s->known = true;

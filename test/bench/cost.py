@@ -9,7 +9,7 @@ import time
 from statistics import median
 
 from rig import (Measured, Raw, address, agent_config, cpu_s, milliseconds,
-                 names, sleep_until, switches)
+                 names, sleep_until)
 
 WARM_UP_ROUNDS = 4
 
@@ -29,60 +29,79 @@ def us_a_probe(pids, n, interval, windows, rounds, at):
     return costs
 
 
+def healthy(world, n):
+    port = world.farm.ports["healthy"]
+    return {name: address(i, port) for i, name in enumerate(names(n))}
+
+
+def start_agent(world, addresses, interval, zookeeper=None, **agent):
+    """One that has everything on; ZOOKEEPER and AGENT are further keys."""
+    keys = {"interval": milliseconds(interval),
+            "info_interval": milliseconds(interval * 10),
+            "timeout": milliseconds(min(interval * 0.9, 1)),
+            "retry_interval": milliseconds(interval), **agent}
+    config = agent_config(
+        addresses, {**world.zookeeper_keys(), **(zookeeper or {})},
+        world.http(), **keys)
+    return Measured(world.folder("agent"), config, env=world.env).start()
+
+
 class Pair:
     """An agent and a raw loop on the same N instances of the farm, each with
-    connections of its own."""
+    connections of its own.  A window of ROUNDS has one with INFO."""
 
-    def __init__(self, world, n, interval, spread=0, workers=2, others=None,
-                 **agent):
-        self.n, self.interval = n, interval
-        port = world.farm.ports["healthy"]
-        self.addresses = {name: address(i, port)
-                          for i, name in enumerate(names(n))}
-        self.addresses.update(others or {})
-        info_every = 10
-        config = agent_config(
-            self.addresses, world.zookeeper_keys(), world.http(),
-            interval=milliseconds(interval), spread=f"{spread}%",
-            info_interval=milliseconds(interval * info_every),
-            workers=workers, timeout=milliseconds(min(interval * 0.9, 1)),
-            retry_interval=milliseconds(interval), **agent)
-        self.agent = Measured(world.folder(f"agent-{n}"), config,
-                              env=world.env)
-        self.agent.start()
+    def __init__(self, world, n, interval, rounds=10, spread=0, **agent):
+        self.n, self.interval, self.rounds = n, interval, rounds
+        self.agent = start_agent(
+            world, healthy(world, n), interval, spread=f"{spread}%",
+            info_interval=milliseconds(interval * rounds), **agent)
         first = self.agent.started + 0.02
-        self.raw = Raw(port, n, interval, spread, info_every,
-                       first + interval * 0.55)
+        self.raw = Raw(world.farm.ports["healthy"], n, interval, spread,
+                       rounds, first + interval * 0.55)
         # A window's edge lies between the bursts of both.
-        self.edge = first + interval * 0.3
-        rounds = WARM_UP_ROUNDS + (time.monotonic() - self.edge) // interval
-        self.edge += (rounds + 1) * interval
+        past = (time.monotonic() - first) // interval
+        self.edge = first + interval * (0.35 + past + WARM_UP_ROUNDS)
 
-    def costs(self, windows, rounds):
-        at = self.edge
-        while at < time.monotonic():
-            at += self.interval
+    def costs(self, windows):
+        while self.edge < time.monotonic():
+            self.edge += self.interval
         return us_a_probe([self.agent.pid, self.raw.pid], self.n,
-                          self.interval, windows, rounds, at)
+                          self.interval, windows, self.rounds, self.edge)
 
     def end(self):
         self.raw.kill()
         self.agent.kill()
 
 
-def measure(world, n, interval, windows, rounds, **options):
-    """A row: the agent's and the raw loop's costs, and what else is cheap to
-    see."""
-    pair = Pair(world, n, interval, **options)
-    try:
-        before = switches(pair.agent.pid)
-        agent, raw = pair.costs(windows, rounds)
-        after = switches(pair.agent.pid)
-        return {"n": n, "agent": agent, "raw": raw,
-                "ratio": [a / b for a, b in zip(agent, raw)],
-                "switches": (sum(after) - sum(before)) / windows / rounds,
-                "rss_kb": pair.agent.rss_kb(),
-                "threads": pair.agent.threads(),
-                "ratio_median": median(a / b for a, b in zip(agent, raw))}
-    finally:
-        pair.end()
+class Cost:
+    """What one size costs."""
+
+    def __init__(self, world, n, interval, windows, rounds, **options):
+        pair = Pair(world, n, interval, rounds, **options)
+        try:
+            self.n = n
+            self.agent, self.raw = pair.costs(windows)
+            self.rss_kb = pair.agent.rss_kb()
+            self.shared_kb = shared_kb(pair.agent.pid)
+            self.threads = pair.agent.threads()
+        finally:
+            pair.end()
+
+    @property
+    def agent_us(self):
+        return median(self.agent)
+
+    @property
+    def raw_us(self):
+        return median(self.raw)
+
+    @property
+    def ratios(self):
+        return [a / b for a, b in zip(self.agent, self.raw)]
+
+
+def shared_kb(pid):
+    """What of its resident set are files: the program and its libraries."""
+    with open(f"/proc/{pid}/status") as f:
+        return sum(int(line.split()[1]) for line in f
+                   if line.startswith("RssFile"))

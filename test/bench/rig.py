@@ -53,16 +53,6 @@ def cpu_s(pid):
     return time.clock_gettime((~pid << 3) | 2)
 
 
-def switches(pid):
-    """Context switches of all threads so far: voluntary, not so."""
-    totals = [0, 0]
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        text = (task / "status").read_text()
-        found = re.findall(r"ctxt_switches:\s*(\d+)", text)
-        totals = [a + int(b) for a, b in zip(totals, found)]
-    return totals
-
-
 def sleep_until(moment):
     left = moment - time.monotonic()
     if left > 0:
@@ -132,25 +122,21 @@ def milliseconds(s):
     return f"{round(s * 1000)}ms"
 
 
-def agent_config(addresses, zookeeper=None, http=None, instance=None, **agent):
-    sections = {"agent": {"id": "bench", "spread": "0%", "workers": 2,
-                          "log_level": "warn", **agent}}
-    if zookeeper is not None:
-        sections["zookeeper"] = zookeeper
-    if http is not None:
-        sections["http"] = {"listen": http}
-    for name, a in addresses.items():
-        sections[f"redis:{name}"] = {"address": a, **(instance or {})}
-    return render(sections)
+def agent_config(addresses, zookeeper, http, **agent):
+    return render({
+        "agent": {"id": "bench", "spread": "0%", "workers": 2,
+                  "log_level": "warn", **agent},
+        "zookeeper": zookeeper,
+        "http": {"listen": http},
+        **{f"redis:{name}": {"address": a} for name, a in addresses.items()}})
 
 
 class Measured(Agent):
     """The agent on its own core."""
 
-    def __init__(self, directory, config, env=None, prefix=()):
-        env = {**os.environ, **(env or {})}
-        super().__init__(directory, config, env=env,
-                         prefix=[*pinned(MEASURED), *prefix])
+    def __init__(self, directory, config, env=None):
+        super().__init__(directory, config, env={**os.environ, **(env or {})},
+                         prefix=pinned(MEASURED))
 
     def start(self):
         """Without the log, which at `warn` is empty: until it has threads."""

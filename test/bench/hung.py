@@ -1,0 +1,30 @@
+"""Neighbours that hang: half of them accept and never answer, to the other
+half every SYN is dropped."""
+
+import time
+
+from cost import healthy, start_agent
+from rig import address, cpu_s
+
+
+def hung(world, count):
+    return {f"hung-{i}": address(i, world.farm.ports[
+        "hung" if i % 2 else "dropped"]) for i in range(count)}
+
+
+def measure(world, n, percent, interval, rounds):
+    """(ms of processor time a round, longest time between two probes of a
+    healthy instance in intervals, threads at the begin and at the end)"""
+    bad = n * percent // 100
+    agent = start_agent(world, {**healthy(world, n - bad),
+                                **hung(world, bad)}, interval)
+    try:
+        time.sleep(4 * interval)
+        world.farm.say("reset")
+        threads, before = agent.threads(), cpu_s(agent.pid)
+        time.sleep(rounds * interval)
+        cost_ms = (cpu_s(agent.pid) - before) / rounds * 1000
+        _, worst, _ = world.farm.pings()
+        return cost_ms, worst / interval, threads, agent.threads()
+    finally:
+        agent.kill()
