@@ -19,6 +19,9 @@ defaults
     timeout connect 1s
     timeout server 1s
     timeout client 1s
+frontend nobody
+    bind 127.0.0.1:{port}
+    default_backend all
 backend all
     option redis-check
     default-server check inter 1s
@@ -43,7 +46,7 @@ def sentinel(world, n):
 def haproxy(world, n):
     folder = world.folder("haproxy")
     config = folder / "haproxy.cfg"
-    config.write_text(HAPROXY + "".join(
+    config.write_text(HAPROXY.format(port=reserve_port()) + "".join(
         "    server {name} {host}:{port}\n".format(**i)
         for i in instances(world, n)))
     return Process([*pinned(MEASURED), "haproxy", "-db", "-f", config],
