@@ -376,6 +376,9 @@ static void run(struct httpd *h)
 }
 
 static void on_log(void *arg, const char *format, va_list ap)
+    __attribute__((format(printf, 2, 0)));
+
+static void on_log(void *arg, const char *format, va_list ap)
 {
     char text[256];
 
