@@ -1,0 +1,150 @@
+"""What a round costs, as far as it can be counted: that does not depend on how
+fast the machine is.  How much time it takes is for scripts/bench."""
+
+import json
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import agentproc
+from waiting import wait_until
+
+BENCH = Path(agentproc.agent_bin()).parent / "test" / "bench"
+# Far more than a test takes: what is asked now and then is apart.
+QUIET = {"interval": "1s", "spread": "0%", "info_interval": "60m",
+         "timeout": "900ms"}
+ROUNDS = 3
+
+
+class Farm:
+    def __init__(self):
+        self.proc = subprocess.Popen(
+            [BENCH / "farm", "healthy"], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True)
+        self.port = int(self.proc.stdout.readline().split()[1])
+
+    def instances(self, n):
+        return {f"r{i}": f"127.1.{i // 250}.{1 + i % 250}:{self.port}"
+                for i in range(n)}
+
+    def say(self, command):
+        self.proc.stdin.write(command + "\n")
+        self.proc.stdin.flush()
+        return self.proc.stdout.readline().split()
+
+    def pings(self):
+        return int(self.say("stats")[1])
+
+    def wait_pings(self, count):
+        self.say("reset")
+        wait_until(lambda: self.pings() >= count, f"{count} pings")
+
+    def stop(self):
+        self.proc.kill()
+        self.proc.wait()
+        self.proc.stdin.close()
+        self.proc.stdout.close()
+
+
+@pytest.fixture
+def farm(make_peer):
+    return make_peer(Farm())
+
+
+@pytest.fixture
+def steady(make_agent, farm, tree):
+    """An agent on N instances that are all up, and have been for a round."""
+    def start(n, **options):
+        agent = make_agent(farm.instances(n), tree, agent=QUIET,
+                           zookeeper={"refresh": "1440m"}, **options)
+        if agent.sanitized():
+            pytest.skip("a sanitizer's runtime makes calls of its own")
+        wait_until(lambda: (tree.heartbeat("agent-1") or {}).get("up") == n,
+                   f"{n} instances up")
+        tree.wait_round("agent-1", 2)
+        return agent
+    return start
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_a_probe_is_one_write_and_one_read(steady, farm, tmp_path):
+    n = 100
+    agent = steady(n)
+    trace = tmp_path / "trace"
+    tracer = subprocess.Popen(
+        ["strace", "-f", "-o", trace, "-p", str(agent.pid)],
+        stderr=subprocess.PIPE, text=True)
+    tracer.stderr.readline()  # it is attached
+    farm.wait_pings(ROUNDS * n)
+    tracer.terminate()
+    tracer.communicate()
+    probes = farm.pings()
+    lines = trace.read_text().splitlines()
+    assert sum('"*1\\r\\n$4\\r\\nPING' in x for x in lines) <= probes
+    # What begins, and not what goes on after another thread's call.
+    calls = [x for x in lines if "(" in x and "resumed>" not in x]
+    # A round's own: some wakes of some threads, and the heartbeat.
+    assert len(calls) <= 2 * probes + (ROUNDS + 1) * 80, "\n".join(calls)
+    assert len(calls) >= 2 * probes - n
+    agent.stop()
+
+
+class Mallocs:
+    """The counter of test/bench/mallocs.c."""
+
+    def __init__(self, path):
+        self.path = path
+        self.env = {"LD_PRELOAD": str(BENCH / "mallocs.so"),
+                    "MALLOCS": str(path), "PATH": "/usr/bin:/bin"}
+
+    def allocated(self):
+        return struct.unpack("QQ", self.path.read_bytes())[0]
+
+
+def round_allocates(start, farm, tmp_path, n):
+    mallocs = Mallocs(tmp_path / "mallocs")
+    agent = start(n, env=mallocs.env)
+    before = mallocs.allocated()
+    farm.wait_pings(ROUNDS * n)
+    after = mallocs.allocated()
+    agent.stop()
+    return (after - before) / ROUNDS
+
+
+@pytest.mark.parametrize("n", [10, 400])
+def test_a_round_allocates_the_same_whatever_it_watches(
+        steady, farm, tmp_path, n):
+    assert round_allocates(steady, farm, tmp_path, n) <= 150
+
+
+def test_an_instance_takes_little_memory(steady, farm):
+    """By the heap's own count, so that no page is half ours."""
+    few, many = 100, 1100
+    used = {}
+    for n in (few, many):
+        agent = steady(n)
+        head, _ = agent.dump()
+        used[n] = int(head["heap_in_use"]) - int(head["heap_mapped"])
+        agent.kill()
+    assert (used[many] - used[few]) / (many - few) <= 4096
+
+
+def test_a_round_without_news_is_one_transaction(steady, tree):
+    agent = steady(50)
+
+    def heartbeat():
+        data, stat = tree.get("agents/agent-1")
+        return json.loads(data)["round"], stat.version
+
+    round_, version = heartbeat()
+    first, _ = agent.dump()
+    wait_until(lambda: heartbeat()[0] >= round_ + ROUNDS, "some rounds")
+    last, _ = agent.dump()
+    last_round, last_version = heartbeat()
+    written = int(last["zk_writes_ok"]) - int(first["zk_writes_ok"])
+    assert last_version - version == last_round - round_
+    assert written <= last_round - round_
+    agent.stop()
