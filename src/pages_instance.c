@@ -41,8 +41,9 @@ static void add_judgement(const struct pages *p, const struct member *m,
 {
     const struct config_instance *c = m->instance.config;
     const struct health *h = &m->instance.health;
-    const struct recent_result *last = recent_at(turn->recent, 0);
-    enum reason fault = last != NULL ? (enum reason)last->reason : h->reason;
+    struct recent_walk walk = { .recent = turn->recent };
+    struct recent_result last;
+    enum reason fault = recent_next(&walk, &last) ? last.reason : h->reason;
 
     emit_open(out, "judgement", '{');
     emit_uint(out, "rise", c->rise);
@@ -120,15 +121,13 @@ static void add_phase(const char *key, uint32_t us, struct text *out)
 
 static void add_result(const struct recent_result *r, struct text *out)
 {
-    enum reason reason = (enum reason)r->reason;
-
     emit_open(out, NULL, '{');
     emit_time(out, "time", r->ended_wall_ms);
     emit_uint(out, "round", r->round);
-    emit_string(out, "reason", reason_name(reason));
-    emit_string(out, "status", status_name(reason_status(reason)));
+    emit_string(out, "reason", reason_name(r->reason));
+    emit_string(out, "status", status_name(reason_status(r->reason)));
     emit_string(out, "detail", r->detail);
-    emit_natural(out, "rtt_us", recent_rtt_us(r));
+    emit_natural(out, "rtt_us", r->rtt_us);
     emit_bool(out, "void", r->voided);
     emit_bool(out, "info", r->info);
     emit_open(out, "phases", '{');
@@ -149,7 +148,8 @@ void pages_instance(const struct pages *p, const struct member *m,
 {
     const struct page_time now = page_now();
     const struct instance *i = &m->instance;
-    const struct recent_result *r;
+    struct recent_walk walk;
+    struct recent_result r;
     struct publisher_node node;
     struct rounds_turn turn;
     bool publishing = fleet_node(p->fleet, m, &node);
@@ -171,8 +171,9 @@ void pages_instance(const struct pages *p, const struct member *m,
         emit_null(out, "zookeeper");
     add_replication(i, out);
     emit_open(out, "results", '[');
-    for (size_t n = 0; (r = recent_at(turn.recent, n)) != NULL; n++)
-        add_result(r, out);
+    walk = (struct recent_walk){ .recent = turn.recent };
+    while (recent_next(&walk, &r))
+        add_result(&r, out);
     emit_close(out, ']');
     emit_close(out, '}');
     text_add_char(out, '\n');

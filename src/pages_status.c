@@ -54,26 +54,23 @@ void pages_conflict(const struct pages *p, const struct member *m,
 static void add_course(const struct recent *recent, struct text *out)
 {
     emit_open(out, "course", '[');
-    for (size_t i = RECENT_MAX; i-- > 0;) {
-        const struct recent_result *r = recent_at(recent, i);
-
-        if (r != NULL)
-            emit_natural(out, NULL, recent_rtt_us(r));
-    }
+    for (size_t i = recent->count; i-- > 0;)
+        emit_natural(out, NULL, recent_rtt_us(recent, i));
     emit_close(out, ']');
 }
 
 static void add_results(const struct recent *recent, uint64_t n,
                         struct text *out)
 {
-    const struct recent_result *r;
+    struct recent_walk walk = { .recent = recent };
+    struct recent_result r;
 
     emit_open(out, "results", '[');
-    for (size_t i = 0; i < n && (r = recent_at(recent, i)) != NULL; i++) {
+    while (walk.i < n && recent_next(&walk, &r)) {
         emit_open(out, NULL, '{');
-        emit_time(out, "time", r->ended_wall_ms);
-        emit_string(out, "reason", reason_name((enum reason)r->reason));
-        emit_natural(out, "rtt_us", recent_rtt_us(r));
+        emit_time(out, "time", r.ended_wall_ms);
+        emit_string(out, "reason", reason_name(r.reason));
+        emit_natural(out, "rtt_us", r.rtt_us);
         emit_close(out, '}');
     }
     emit_close(out, ']');

@@ -208,7 +208,8 @@ static void on_result(void *arg, struct member *m, const struct result *res,
     struct turn *t = turn_of(m);
     bool voided = rounds_is_void(r, m, res);
 
-    recent_add(&t->recent, res, reason, voided);
+    recent_add(&t->recent, res, reason,
+               reason == res->reason ? res->detail : i->lag_detail, voided);
     histogram_observe(&r->probes, (uint64_t)res->lookup_us + res->connect_us +
                                       res->auth_us + res->reply_us);
     if (voided) {

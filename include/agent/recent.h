@@ -9,39 +9,73 @@
 
 /*
  * The last results of one instance, so that a person can follow what a
- * verdict was made of.  Pure, but for the words (words.h).  Thread: loop.
+ * verdict was made of.  Pure, but for the words (words.h) and for the memory
+ * of what is out of the ordinary.  Thread: loop.
  */
 #define RECENT_MAX 32u
 
+/* A result as it is kept.  16 bytes, since every instance has 32 of them. */
+struct recent_entry {
+    int32_t later_ms; /* than the one before; as far as that goes */
+    uint32_t round;   /* modulo 2^32 */
+    uint32_t reply_us;
+    uint8_t reason; /* enum reason; what was judged, lag included */
+    uint8_t extra;  /* 1 + its index; 0: there is nothing else to say */
+    bool answered : 1;
+    bool voided : 1;
+    bool info : 1;
+};
+
+/* Of a result that was no plain one on a connection that stood already. */
+struct recent_extra {
+    const char *detail; /* words.h; NULL: free */
+    uint32_t lookup_us;
+    uint32_t connect_us;
+    uint32_t auth_us;
+};
+
+/* All zero: no result yet. */
+struct recent {
+    int64_t newest_wall_ms;
+    struct recent_extra *extras; /* owned; NULL: none */
+    uint8_t nextras;
+    uint8_t next;
+    uint8_t count;
+    struct recent_entry ring[RECENT_MAX];
+};
+
+/* R stood for REASON, with DETAIL in words, or was void.  On lack of memory
+ * the words and all phases but the reply are not kept. */
+void recent_add(struct recent *recent, const struct result *r,
+                enum reason reason, const char *detail, bool voided);
+
+/* Microseconds from the first byte sent to the last reply; -1: none, or there
+ * is no result number I.  The newest is number 0. */
+int64_t recent_rtt_us(const struct recent *recent, size_t i);
+
 struct recent_result {
     int64_t ended_wall_ms;
-    const char *detail; /* words.h; a reference of its own */
-    uint32_t round;     /* modulo 2^32 */
+    uint32_t round; /* modulo 2^32 */
+    enum reason reason;
+    const char *detail; /* borrowed, until the next recent_add */
     uint32_t lookup_us; /* of each phase; 0: not passed through */
     uint32_t connect_us;
     uint32_t auth_us;
     uint32_t reply_us;
-    uint8_t reason;    /* enum reason; what was judged, lag included */
-    bool answered : 1; /* rtt is known: auth_us + reply_us */
-    bool voided : 1;   /* says nothing, as the agent was stalled */
-    bool info : 1;     /* INFO was asked too, and answered */
+    int64_t rtt_us; /* -1: none */
+    bool voided;    /* says nothing, as the agent was stalled */
+    bool info;      /* INFO was asked too, and answered */
 };
 
-struct recent {
-    struct recent_result ring[RECENT_MAX];
-    uint8_t next;
-    uint8_t count;
+/* From the newest to the oldest: start with { recent }. */
+struct recent_walk {
+    const struct recent *recent;
+    size_t i;
+    int64_t earlier_ms; /* than the newest */
 };
 
-/* R stood for REASON, or was void. */
-void recent_add(struct recent *recent, const struct result *r,
-                enum reason reason, bool voided);
-
-/* The newest is number 0; NULL when there are not so many. */
-const struct recent_result *recent_at(const struct recent *recent, size_t i);
-
-/* Microseconds from the first byte sent to the last reply; -1: none. */
-int64_t recent_rtt_us(const struct recent_result *r);
+/* False at the end. */
+bool recent_next(struct recent_walk *w, struct recent_result *out);
 
 /* Forgets all. */
 void recent_clear(struct recent *recent);
