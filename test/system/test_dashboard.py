@@ -6,6 +6,7 @@ import time
 import urllib.request
 
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from browser import PHONE
@@ -179,6 +180,17 @@ def test_the_keyboard_is_enough(watch, redis_server, open_page):
     page.wait(lambda s: s.open == "" and s.focus == "a", "closed")
 
 
+def test_a_click_beside_the_detail_closes_it(
+        watch, redis_server, open_page):
+    page = open_page(watch({"r": redis_server.address}), "#instance=r",
+                     size=(900, 700))
+    page.wait(lambda s: "better" in s.why, "open")
+    page.click("#why h3")
+    assert page.see().open == "r"
+    ActionChains(page.driver).move_by_offset(30, 30).click().perform()
+    page.wait(lambda s: s.open == "", "closed")
+
+
 @pytest.mark.parametrize("how", ["stopped", "killed"])
 def test_an_agent_that_is_gone_is_said_and_its_return_too(
         watch, redis_server, open_page, how):
@@ -295,6 +307,13 @@ def test_two_thousand_instances(
     assert seen.names()[0] == names[0]
     # Of rows that nobody can see there are few.
     assert len(seen.rows) < 100
+    # The keys go on from the row that had the focus, wherever it went.
+    page.press("/", Keys.ARROW_DOWN)
+    for to in ("document.body.scrollHeight / 2", "document.body.scrollHeight"):
+        page.run(f"scrollTo(0, {to})")
+        page.wait(lambda s: names[0] not in s.names(), "elsewhere")
+    page.press(Keys.ARROW_DOWN)
+    page.wait(lambda s: s.focus == names[1], "back")
     page.run("scrollTo(0, document.body.scrollHeight)")
     seen = page.wait(lambda s: s.names()[-1:] == names[-1:], "at its end")
     assert len(seen.rows) < 100
