@@ -23,6 +23,7 @@
 #include "agent/fleet.h"
 
 #define TAKE_AT_ONCE 64
+#define CACHE_LINE   64
 /* A start that failed half-way has nothing to publish. */
 #define FAILED_START_MS 1000
 
@@ -335,6 +336,19 @@ static const struct instance *find_master(struct fleet *f, struct entry *n,
     return NULL;
 }
 
+/* Between two rounds a member's memory went cold: it is fetched while the one
+ * before is looked at. */
+static void expect_result(const struct fleet *f, const struct result *r)
+{
+    const struct member *m = fleet_member(f, (size_t)(r->id & UINT32_MAX));
+    const char *at = (const char *)m;
+    if (m == NULL)
+        return;
+    for (size_t i = 0; i < sizeof *m; i += CACHE_LINE)
+        __builtin_prefetch(at + i);
+    __builtin_prefetch(m->user);
+}
+
 static void take_result(struct fleet *f, const struct result *r,
                         uint64_t now_mono_ms)
 {
@@ -354,6 +368,16 @@ static void take_result(struct fleet *f, const struct result *r,
     hooks->result(f->options.hooks_arg, m, r, reason);
 }
 
+static void take_results(struct fleet *f, const struct result *results,
+                         size_t n, uint64_t now_mono_ms)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (i + 1 < n)
+            expect_result(f, &results[i + 1]);
+        take_result(f, &results[i], now_mono_ms);
+    }
+}
+
 void fleet_collect(struct fleet *f, uint64_t now_mono_ms)
 {
     struct result results[TAKE_AT_ONCE];
@@ -361,8 +385,7 @@ void fleet_collect(struct fleet *f, uint64_t now_mono_ms)
     for (unsigned w = 0; w < f->nworkers; w++) {
         size_t n;
         while ((n = worker_take(f->workers[w], results, TAKE_AT_ONCE)) > 0)
-            for (size_t i = 0; i < n; i++)
-                take_result(f, &results[i], now_mono_ms);
+            take_results(f, results, n, now_mono_ms);
     }
     fleet_take_events(f);
 }

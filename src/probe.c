@@ -22,6 +22,8 @@
 #include "probe_private.h"
 #include "agent/probe.h"
 
+#define CACHE_LINE 64
+
 static void lookup_expired(struct probe *p);
 
 static const struct {
@@ -294,6 +296,14 @@ void probe_attach(struct probe *p, struct probe_env *env)
     assert(p->env == NULL);
     p->env = env;
     p->net.buffer = uv_buf_init(env->buffer, REPLY_MAX);
+}
+
+void probe_expect(const struct probe *p)
+{
+    const char *at = (const char *)p;
+
+    for (size_t i = 0; i < offsetof(struct probe, replid); i += CACHE_LINE)
+        __builtin_prefetch(at + i);
 }
 
 void probe_start(struct probe *p, const struct job *job)

@@ -429,7 +429,7 @@ uint64_t rounds_fire(struct rounds *r, uint64_t now)
     if (r->next_round_mono_ms <= now)
         begin_round(r, now);
     size_t index;
-    while ((index = schedule_pop(r->schedule, now)) != SIZE_MAX)
+    while ((index = schedule_due(r->schedule, now)) != SIZE_MAX)
         take_turn(r, fleet_member(r->fleet, index), now);
     fleet_begin(r->fleet);
     uint64_t next = schedule_next_ms(r->schedule);

@@ -99,6 +99,8 @@ void schedule_set(struct schedule *s, size_t index, uint64_t due_ms)
 {
     assert(index < s->capacity);
     struct slot *slot = &s->slots[index];
+    if (slot->place != NOWHERE && slot->due_ms == due_ms)
+        return;
     slot->due_ms = due_ms;
     settle(s, slot->place == NOWHERE ? s->count++ : slot->place, index);
 }
@@ -120,11 +122,8 @@ uint64_t schedule_next_ms(const struct schedule *s)
     return s->count > 0 ? s->slots[s->heap[0]].due_ms : UINT64_MAX;
 }
 
-size_t schedule_pop(struct schedule *s, uint64_t now_ms)
+size_t schedule_due(const struct schedule *s, uint64_t now_ms)
 {
-    if (s->count == 0 || schedule_next_ms(s) > now_ms)
-        return SIZE_MAX;
-    size_t index = s->heap[0];
-    schedule_remove(s, index);
-    return index;
+    return schedule_next_ms(s) <= now_ms && s->count > 0 ? s->heap[0]
+                                                         : SIZE_MAX;
 }

@@ -83,6 +83,9 @@ struct probe *probe_new(struct config_instance *config,
  */
 void probe_attach(struct probe *p, struct probe_env *env);
 
+/* It will be started soon: its memory is fetched meanwhile. */
+void probe_expect(const struct probe *p);
+
 /* Starts a probe; the one before must have ended. */
 void probe_start(struct probe *p, const struct job *job);
 

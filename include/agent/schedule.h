@@ -25,10 +25,9 @@ void schedule_remove(struct schedule *s, size_t index);
 /* The earliest due time, or UINT64_MAX when empty. */
 uint64_t schedule_next_ms(const struct schedule *s);
 
-/*
- * Takes out the earliest index that is due at NOW_MS or before, and returns
- * it; SIZE_MAX when none is.
- */
-size_t schedule_pop(struct schedule *s, uint64_t now_ms);
+/* The earliest index that is due at NOW_MS or before; SIZE_MAX when none is.
+ * It stays in: to set it anew costs half of what it costs to take it out and
+ * to put it back. */
+size_t schedule_due(const struct schedule *s, uint64_t now_ms);
 
 #endif
