@@ -15,15 +15,23 @@
 
 #include "agent/rounds.h"
 
+#define SPREAD_STEP_MS 10
+
 /* ------------------------------------------------------------------ turns */
 
-/* A member's place in the spread of its interval. */
+/*
+ * A member's place in the spread of its interval.  Each step wakes the loop, a
+ * worker and the loop again, so they are not as small as they could be.
+ */
 static uint64_t offset_ms(const struct rounds *r, const struct member *m)
 {
     size_t count = fleet_count(r->fleet);
     uint64_t part =
         (uint64_t)m->instance.config->interval_ms * r->spread_percent / 100;
-    return count == 0 ? 0 : part * (m->index % count) / count;
+    uint64_t step = part < 10 * SPREAD_STEP_MS ? 1 : SPREAD_STEP_MS;
+    if (count == 0)
+        return 0;
+    return part * (m->index % count) / count / step * step;
 }
 
 /* The first regular turn after NOW, in step with the rounds. */
