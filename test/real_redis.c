@@ -107,6 +107,9 @@ struct real_redis *real_redis_start(const char *options)
 void real_redis_signal(struct real_redis *r, int signal)
 {
     MUST(kill(r->pid, signal) == 0);
+    /* Its threads on other processors may run on for a moment. */
+    if (signal == SIGSTOP)
+        MUST(waitpid(r->pid, NULL, WUNTRACED) == r->pid);
 }
 
 void real_redis_kill(struct real_redis *r)

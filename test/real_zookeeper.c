@@ -177,6 +177,9 @@ void real_zookeeper_forget(struct real_zookeeper *z)
 void real_zookeeper_signal(struct real_zookeeper *z, int signal)
 {
     MUST(kill(z->pid, signal) == 0);
+    /* Threads on other processors may run on for a moment. */
+    if (signal == SIGSTOP)
+        MUST(waitpid(z->pid, NULL, WUNTRACED) == z->pid);
 }
 
 uint16_t real_zookeeper_port(const struct real_zookeeper *z)

@@ -23,6 +23,7 @@ void real_zookeeper_revive(struct real_zookeeper *z);
 /* While it is killed: its data are lost. */
 void real_zookeeper_forget(struct real_zookeeper *z);
 
+/* After SIGSTOP it does stand still. */
 void real_zookeeper_signal(struct real_zookeeper *z, int signal);
 
 uint16_t real_zookeeper_port(const struct real_zookeeper *z);
