@@ -233,12 +233,14 @@ static void on_result(void *arg, struct member *m, const struct result *res,
 /*
  * Whoever closes may be gone: it is asked at once.  A server that makes a habit
  * of closing what is idle is asked once more an interval, and not for ever.
+ * While results contradict the status that is the pace, so that `rise` of them
+ * are never a matter of milliseconds.
  */
 static void on_lost(void *arg, struct member *m)
 {
     struct rounds *r = arg;
     struct turn *t = turn_of(m);
-    if (m->busy || t->hastened)
+    if (m->busy || t->hastened || !health_settled(&m->instance.health))
         return;
     t->hastened = true;
     rounds_set_due(r, m, clock_mono_ms());

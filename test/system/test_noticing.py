@@ -4,7 +4,7 @@ The rounds are so far apart that none of them can be what noticed.
 """
 
 from peers import ScriptedRedis
-from waiting import hold
+from waiting import hold, wait_until
 
 SELDOM = {"interval": "30m", "info_interval": "30m", "spread": "0%",
           "retry_interval": "100ms"}
@@ -46,8 +46,20 @@ def test_a_server_that_always_closes_is_not_asked_without_end(
     peer = make_peer(Hasty())
     agent = make_agent({"r": peer.address}, tree, agent=SELDOM)
     tree.wait_status("r", "up", "ok")
-    # Two for `rise`, one that the first loss hastened, one by the change.
+    # Two for `rise`, and one that the loss of a settled one hastened.
     hold(1.5, lambda: peer.accepted)
-    assert peer.accepted <= 5
+    assert peer.accepted == 3
     assert not agent.events("status_changed", to="down")
+    agent.stop()
+
+
+def test_what_closes_after_each_answer_rises_at_the_pace_of_retries(
+        make_agent, make_peer, tree):
+    peer = make_peer(Hasty())
+    agent = make_agent({"r": peer.address}, tree,
+                       agent={**SELDOM, "retry_interval": "10m"})
+    wait_until(lambda: peer.accepted > 0, "was never asked")
+    hold(1.5, lambda: peer.accepted)
+    assert peer.accepted == 1
+    assert not agent.events("status_changed", to="up")
     agent.stop()
