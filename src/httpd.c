@@ -6,6 +6,10 @@
  * edge-triggered, and what it left unread would raise no event
  * (microhttpd.h, MHD_get_timeout).
  *
+ * It is handed its connections by us, since it would stop to accept at its
+ * limit until something else happens, and not stop while descriptors are used
+ * up (daemon.c of 0.9.75, MHD_epoll and MHD_accept_connection).
+ *
  * Its own timeout only counts silence, so that one byte now and then would
  * keep a connection for ever.  So every connection stands in a list here, in
  * the order in which its present wait began, and is cut by a shutdown of its
@@ -29,6 +33,7 @@
 #include "agent/log.h"
 #include "agent/objects.h"
 #include "agent/reply.h"
+#include "httpd_body.h"
 #include "httpd_listen.h"
 
 #include "agent/httpd.h"
@@ -40,13 +45,12 @@
 /* To take the answer. */
 #define ANSWER_MS 30000
 #define SWEEP_MS  1000
+/* To accept again when there was no descriptor for it. */
+#define ACCEPT_RETRY_MS 1000
+/* Of bodies, until who takes the longest to take one is cut. */
+#define HELD_MAX (64u << 20)
 /* Of one connection: a request's line and headers must fit. */
 #define CONNECTION_MEMORY 16384
-
-struct httpd_body {
-    struct MHD_Response *response;
-    unsigned references;
-};
 
 TAILQ_HEAD(connection_list, connection);
 
@@ -54,7 +58,7 @@ struct connection {
     struct connection_list *list; /* where it stands */
     TAILQ_ENTRY(connection) in_list;
     int fd;
-    uint64_t until_mono_ms;
+    uint64_t since_mono_ms; /* its present wait */
     bool cut;
 };
 
@@ -64,84 +68,30 @@ struct httpd {
     void *arg;
     struct httpd_listener listener;
     struct MHD_Daemon *daemon;
-    uv_poll_t poll;
+    uv_poll_t incoming;
+    uv_poll_t poll;                 /* the library's epoll */
     uv_timer_t timer;               /* what the library wants */
     uv_timer_t sweep;               /* runs while there are connections */
+    uv_timer_t retry;               /* to accept, after a failure */
     struct connection_list resting; /* between two requests */
     struct connection_list asking;  /* the first one is not here yet */
     struct connection_list taking;  /* an answer */
     size_t nconnections;
+    bool failing; /* to accept */
     bool stopping;
 };
 
-/* ---------------------------------------------------------------- bodies */
-
-static void free_bytes(void *bytes)
-{
-    object_gone(OBJECT_HTTP_RESPONSE);
-    free(bytes);
-}
-
-static void leave_bytes(void *bytes)
-{
-    (void)bytes;
-    object_gone(OBJECT_HTTP_RESPONSE);
-}
-
-static struct MHD_Response *response_of(const struct httpd_content *c)
-{
-    struct MHD_Response *r = MHD_create_response_from_buffer_with_free_callback(
-        c->len, c->bytes, c->constant ? leave_bytes : free_bytes);
-
-    if (r == NULL) {
-        if (!c->constant)
-            free(c->bytes);
-        return NULL;
-    }
-    object_made(OBJECT_HTTP_RESPONSE);
-    if (MHD_add_response_header(r, "Content-Type", c->type) == MHD_YES &&
-        MHD_add_response_header(r, "Cache-Control", "no-store") == MHD_YES &&
-        MHD_add_response_header(r, "X-Content-Type-Options", "nosniff") ==
-            MHD_YES &&
-        (c->policy == NULL ||
-         MHD_add_response_header(r, "Content-Security-Policy", c->policy) ==
-             MHD_YES))
-        return r;
-    MHD_destroy_response(r);
-    return NULL;
-}
-
-struct httpd_body *httpd_body_new(const struct httpd_content *c)
-{
-    struct MHD_Response *r = response_of(c);
-    struct httpd_body *b;
-
-    if (r == NULL)
-        return NULL;
-    b = malloc(sizeof *b);
-    if (b == NULL)
-        MHD_destroy_response(r);
-    else
-        *b = (struct httpd_body){ .response = r, .references = 1 };
-    return b;
-}
-
-struct httpd_body *httpd_body_ref(struct httpd_body *b)
-{
-    b->references++;
-    return b;
-}
-
-void httpd_body_unref(struct httpd_body *b)
-{
-    if (b == NULL || --b->references > 0)
-        return;
-    /* The library has references of its own, for answers under way. */
-    MHD_destroy_response(b->response);
-    free(b);
-}
-
 /* ----------------------------------------------------------- connections */
+
+static void on_incoming(uv_poll_t *poll, int status, int events);
+
+/* No-op if it does already. */
+static void listen_again(struct httpd *h)
+{
+    if (h->nconnections < HTTPD_CONNECTIONS &&
+        !uv_is_active((uv_handle_t *)&h->retry))
+        uv_poll_start(&h->incoming, UV_READABLE, on_incoming);
+}
 
 static struct connection *connection_of(struct MHD_Connection *mc)
 {
@@ -151,13 +101,17 @@ static struct connection *connection_of(struct MHD_Connection *mc)
     return info == NULL ? NULL : info->socket_context;
 }
 
-/* The limits are the same for all of a list, so the new ones come last. */
-static void stand_in(struct connection *c, struct connection_list *list,
-                     unsigned ms)
+static void stand_in(struct connection *c, struct connection_list *list)
 {
     c->list = list;
-    c->until_mono_ms = clock_mono_ms() + ms;
+    c->since_mono_ms = clock_mono_ms();
     TAILQ_INSERT_TAIL(list, c, in_list);
+}
+
+static void move_to(struct connection *c, struct connection_list *list)
+{
+    TAILQ_REMOVE(c->list, c, in_list);
+    stand_in(c, list);
 }
 
 /* The library closes it, in this run or in the next. */
@@ -169,13 +123,13 @@ static void cut(struct connection *c)
     shutdown(c->fd, SHUT_RDWR);
 }
 
-static void cut_overdue(struct connection_list *list, uint64_t now)
+static void cut_overdue(struct connection_list *list, uint64_t now, unsigned ms)
 {
     struct connection *c;
 
     TAILQ_FOREACH(c, list, in_list)
     {
-        if (c->until_mono_ms > now)
+        if (now - c->since_mono_ms < ms)
             return;
         cut(c);
     }
@@ -186,26 +140,36 @@ static void on_sweep(uv_timer_t *sweep)
     struct httpd *h = sweep->data;
     uint64_t now = clock_mono_ms();
 
-    cut_overdue(&h->resting, now);
-    cut_overdue(&h->asking, now);
-    cut_overdue(&h->taking, now);
+    cut_overdue(&h->resting, now, REST_MS);
+    cut_overdue(&h->asking, now, REQUEST_MS);
+    cut_overdue(&h->taking, now, ANSWER_MS);
 }
 
-/* Who has rested longest makes room, or waited longest. */
+/* Who waits longest in LIST and is not cut yet, or NULL. */
+static struct connection *longest(const struct connection_list *list)
+{
+    struct connection *c = TAILQ_FIRST(list);
+
+    while (c != NULL && c->cut)
+        c = TAILQ_NEXT(c, in_list);
+    return c;
+}
+
+/* Who rests can come again; else the one that has kept its place longest,
+ * whatever for. */
 static void make_room(struct httpd *h)
 {
-    struct connection_list *lists[] = { &h->resting, &h->asking, &h->taking };
-    struct connection *c;
+    struct connection *c = longest(&h->resting);
+    struct connection *asking = longest(&h->asking);
 
-    for (size_t i = 0; i < 3; i++) {
-        TAILQ_FOREACH(c, lists[i], in_list)
-        {
-            if (c->cut)
-                continue;
-            cut(c);
-            return;
-        }
+    if (c == NULL) {
+        c = longest(&h->taking);
+        if (c == NULL ||
+            (asking != NULL && asking->since_mono_ms < c->since_mono_ms))
+            c = asking;
     }
+    if (c != NULL)
+        cut(c);
 }
 
 static void begin_connection(struct httpd *h, struct MHD_Connection *mc,
@@ -223,11 +187,9 @@ static void begin_connection(struct httpd *h, struct MHD_Connection *mc,
     }
     object_made(OBJECT_HTTP_CONNECTION);
     c->fd = info->connect_fd;
-    stand_in(c, &h->asking, REQUEST_MS);
+    stand_in(c, &h->asking);
     if (h->nconnections++ == 0 && !h->stopping)
         uv_timer_start(&h->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
-    if (h->nconnections >= HTTPD_CONNECTIONS)
-        make_room(h);
 }
 
 static void end_connection(struct httpd *h, struct connection *c)
@@ -237,8 +199,12 @@ static void end_connection(struct httpd *h, struct connection *c)
     TAILQ_REMOVE(c->list, c, in_list);
     free(c);
     object_gone(OBJECT_HTTP_CONNECTION);
-    if (--h->nconnections == 0 && !h->stopping)
+    h->nconnections--;
+    if (h->stopping)
+        return;
+    if (h->nconnections == 0)
         uv_timer_stop(&h->sweep);
+    listen_again(h);
 }
 
 static void on_connection(void *arg, struct MHD_Connection *mc, void **context,
@@ -258,10 +224,8 @@ static void on_completed(void *arg, struct MHD_Connection *mc, void **context,
 
     (void)context;
     (void)code;
-    if (c != NULL) {
-        TAILQ_REMOVE(c->list, c, in_list);
-        stand_in(c, &h->resting, REST_MS);
-    }
+    if (c != NULL)
+        move_to(c, &h->resting);
 }
 
 /* --------------------------------------------------------------- requests */
@@ -316,8 +280,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mc,
     (void)upload_size;
     if (c == NULL)
         return MHD_NO;
-    TAILQ_REMOVE(c->list, c, in_list);
-    stand_in(c, &h->taking, ANSWER_MS);
+    move_to(c, &h->taking);
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
         return refuse_method(mc, method);
     /* An answer at the first of the two calls, when the headers are in,
@@ -329,7 +292,10 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mc,
     h->answer(h->arg, &request, &answer);
     if (answer.body == NULL)
         return MHD_NO;
-    rc = MHD_queue_response(mc, answer.status, answer.body->response);
+    if (httpd_bodies_held() > HELD_MAX && longest(&h->taking) != c)
+        cut(longest(&h->taking));
+    rc =
+        MHD_queue_response(mc, answer.status, httpd_body_response(answer.body));
     httpd_body_unref(answer.body);
     return rc;
 }
@@ -375,6 +341,53 @@ static void run(struct httpd *h)
         uv_timer_stop(&h->timer);
 }
 
+static void on_retry(uv_timer_t *retry)
+{
+    listen_again(retry->data);
+}
+
+/* A descriptor may be free by then.  Told once, until one was. */
+static void accept_later(struct httpd *h, int error)
+{
+    if (!h->failing)
+        LOG_EVENT(LOG_LEVEL_WARN, "http_accept_failed",
+                  LOG_STR("detail", strerror(error)));
+    h->failing = true;
+    uv_poll_stop(&h->incoming);
+    uv_timer_start(&h->retry, on_retry, ACCEPT_RETRY_MS, 0);
+}
+
+/*
+ * One at a time, so that it has its chance to ask before the next one comes.
+ * The last place is always being made free.
+ */
+static void on_incoming(uv_poll_t *poll, int status, int events)
+{
+    struct httpd *h = poll->data;
+    union httpd_address from;
+    socklen_t len = sizeof from;
+    int fd =
+        accept4(h->listener.fd, &from.sa, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    (void)status;
+    (void)events;
+    if (fd < 0) {
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+            accept_later(h, errno);
+        return;
+    }
+    /* Closes it if it fails. */
+    if (MHD_add_connection(h->daemon, fd, &from.sa, len) == MHD_YES)
+        h->failing = false;
+    else
+        accept_later(h, errno);
+    if (h->nconnections >= HTTPD_CONNECTIONS) {
+        uv_poll_stop(&h->incoming);
+        make_room(h);
+    }
+    run(h);
+}
+
 static void on_log(void *arg, const char *format, va_list ap)
     __attribute__((format(printf, 2, 0)));
 
@@ -391,13 +404,13 @@ static void on_log(void *arg, const char *format, va_list ap)
 static int start_daemon(struct httpd *h, struct err *e)
 {
     h->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, h,
-        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET,
-        h->listener.fd, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)HTTPD_CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)ANSWER_MS / 1000, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-        h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
+        MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET, 0, NULL,
+        NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTPD_CONNECTIONS,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)ANSWER_MS / 1000,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
         MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
     if (h->daemon != NULL)
@@ -414,15 +427,26 @@ static int watch(struct httpd *h, uv_loop_t *loop, struct err *e)
         info == NULL ? UV_EINVAL : uv_poll_init(loop, &h->poll, info->epoll_fd);
 
     if (rc == 0)
-        rc = uv_poll_start(&h->poll, UV_READABLE, on_poll);
+        rc = uv_poll_init(loop, &h->incoming, h->listener.fd);
     if (rc != 0) {
-        err_set(e, "[http]: uv_poll: %s", uv_strerror(rc));
+        err_set(e, "[http]: uv_poll_init: %s", uv_strerror(rc));
         return -1;
     }
     uv_timer_init(loop, &h->timer);
     uv_timer_init(loop, &h->sweep);
-    h->poll.data = h->timer.data = h->sweep.data = h;
+    uv_timer_init(loop, &h->retry);
+    h->poll.data = h->incoming.data = h;
+    h->timer.data = h->sweep.data = h->retry.data = h;
+    /* Fails for events that there are not, and for nothing else. */
+    uv_poll_start(&h->poll, UV_READABLE, on_poll);
+    listen_again(h);
     return 0;
+}
+
+static void stop_listening(struct httpd *h)
+{
+    close(h->listener.fd);
+    httpd_unlisten(&h->listener);
 }
 
 struct httpd *httpd_start(const struct httpd_options *o, struct err *e)
@@ -441,18 +465,14 @@ struct httpd *httpd_start(const struct httpd_options *o, struct err *e)
     if (httpd_listen(&h->listener, o->config, e) != 0)
         goto free_it;
     if (start_daemon(h, e) != 0)
-        goto close_socket;
+        goto stop_listening;
     if (watch(h, o->loop, e) != 0)
         goto stop_daemon;
     return h;
 stop_daemon:
-    h->stopping = true;
-    MHD_stop_daemon(h->daemon); /* closes the socket */
-    httpd_unlisten(&h->listener);
-    goto free_it;
-close_socket:
-    close(h->listener.fd);
-    httpd_unlisten(&h->listener);
+    MHD_stop_daemon(h->daemon);
+stop_listening:
+    stop_listening(h);
 free_it:
     free(h);
     return NULL;
@@ -463,12 +483,14 @@ void httpd_stop(struct httpd *h)
     if (h == NULL || h->stopping)
         return;
     h->stopping = true;
-    /* Before its descriptor is closed. */
+    /* Before their descriptors are closed. */
+    uv_close((uv_handle_t *)&h->incoming, NULL);
     uv_close((uv_handle_t *)&h->poll, NULL);
     uv_close((uv_handle_t *)&h->timer, NULL);
     uv_close((uv_handle_t *)&h->sweep, NULL);
+    uv_close((uv_handle_t *)&h->retry, NULL);
     MHD_stop_daemon(h->daemon);
-    httpd_unlisten(&h->listener);
+    stop_listening(h);
 }
 
 void httpd_free(struct httpd *h)

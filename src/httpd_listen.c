@@ -9,9 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <uv.h>
@@ -20,12 +18,9 @@
 
 #include "httpd_listen.h"
 
-union address {
-    struct sockaddr sa;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    struct sockaddr_un local;
-};
+/* What one turn of the loop can be made to copy for one client, and the kernel
+ * to keep; connections inherit it. */
+#define SEND_BUFFER (128 * 1024)
 
 static int fail(const struct config *c, const char *what, int error,
                 struct err *e)
@@ -36,7 +31,7 @@ static int fail(const struct config *c, const char *what, int error,
 }
 
 /* The config's check has seen that it is an address. */
-static socklen_t address_of(const struct config *c, union address *a)
+static socklen_t address_of(const struct config *c, union httpd_address *a)
 {
     memset(a, 0, sizeof *a);
     if (c->http.path != NULL) {
@@ -52,7 +47,7 @@ static socklen_t address_of(const struct config *c, union address *a)
 }
 
 /* Nobody listens on the file of a UNIX socket that is there. */
-static bool is_left_over(const union address *a)
+static bool is_left_over(const union httpd_address *a)
 {
     struct stat st;
     bool refused;
@@ -69,10 +64,12 @@ static bool is_left_over(const union address *a)
     return refused;
 }
 
-static int bind_to(int fd, const union address *a, socklen_t len)
+static int bind_to(int fd, const union httpd_address *a, socklen_t len)
 {
     static const int on = 1;
+    static const int send_buffer = SEND_BUFFER;
 
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
     /* Connections of an earlier run may still linger; and a v6 address
      * stands for itself. */
     if (a->sa.sa_family != AF_UNIX)
@@ -108,7 +105,7 @@ static int remember_file(struct httpd_listener *l, const char *path)
 int httpd_listen(struct httpd_listener *l, const struct config *c,
                  struct err *e)
 {
-    union address a;
+    union httpd_address a;
     socklen_t len = address_of(c, &a);
     const char *what;
     int error;

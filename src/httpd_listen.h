@@ -4,11 +4,21 @@
 /*
  * The socket of the HTTP server, for httpd.c.  Thread: loop.
  */
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/un.h>
 
 #include "agent/err.h"
 
 struct config;
+
+union httpd_address {
+    struct sockaddr sa;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    struct sockaddr_un local;
+};
 
 struct httpd_listener {
     int fd;
@@ -22,7 +32,7 @@ int httpd_listen(struct httpd_listener *l, const struct config *c,
                  struct err *e) MUST_USE;
 
 /* Removes the UNIX socket's file, unless it is another's by now; the
- * descriptor is closed by whoever it was given to. */
+ * descriptor is the caller's to close. */
 void httpd_unlisten(struct httpd_listener *l);
 
 #endif

@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import socket
 import stat
 import threading
@@ -475,6 +476,41 @@ def test_slow_clients_and_a_scrape_loop_leave_every_probe_on_time(
     assert after["rounds_overrun"] == before["rounds_overrun"]
     assert after["probes_skipped"] == before["probes_skipped"]
     agent.stop()
+
+
+def test_who_comes_after_a_crowd_that_stays_is_answered(served):
+    agent, http = served
+    # Less than the crowd may stay.
+    http.timeout = 15
+    crowd = []
+    try:
+        for _ in range(450):
+            crowd.append(http.raw(b"GET /jobs HTTP/1.1\r\nHost: x\r\n\r\n"))
+        for _ in range(5):
+            assert http.text("/healthz") == "ok\n"
+        agent.stop()
+    finally:
+        for sock in crowd:
+            sock.close()
+
+
+def test_without_a_descriptor_to_spare_it_waits_for_one(served):
+    agent, http = served
+    _, hard = resource.prlimit(agent.pid, resource.RLIMIT_NOFILE)
+
+    def limit(n):
+        resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (n, hard))
+
+    fds = [int(n) for n in os.listdir(f"/proc/{agent.pid}/fd")]
+    limit(min(set(range(len(fds) + 1)) - set(fds)))
+    with http.raw(b"GET /jobs HTTP/1.1\r\nHost: x\r\n\r\n") as sock:
+        agent.wait_event("http_accept_failed", detail="Too many open files")
+        # It does nothing else meanwhile but to try now and then.
+        assert agent.events("http_log") == []
+        limit(hard)
+        assert sock.recv(100).startswith(b"HTTP/1.1 200 OK")
+    assert len(agent.events("http_accept_failed")) == 1
+    assert http.text("/healthz") == "ok\n"
 
 
 def test_requests_beside_reloads_and_a_stop_do_no_harm(served):
