@@ -1,10 +1,13 @@
 /*
  * Which path is which page.  A page is rendered into a text that becomes the
  * body without a copy; the big ones are kept for a moment, so that a crowd
- * of askers costs the loop one rendering every PAGES_FRESH_MS, and let go of
- * soon after the last of them.
+ * of askers costs the loop one rendering every PAGES_FRESH_MS, or less often
+ * if it is dear, and let go of soon after the last of them.
+ *
+ * Each of the big ones has a place for how it is without a query, which the
+ * crowd cannot take from it.  With one it has many forms, and who asks for all
+ * of them asks for time that is the probes': so all of those share a credit.
  */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +23,12 @@
 #define INSTANCES "/instances/"
 /* How long a body that nobody asks for is kept. */
 #define KEPT_MS 2000
+/* A page is fresh for so many times what it took. */
+#define FRESH_TIMES 10
+
+/* Forms with a query get a part of the loop's time, and no more at once. */
+#define CREDIT_PART   5
+#define CREDIT_MAX_US 100000
 
 #define TYPE_TEXT    "text/plain; charset=utf-8"
 #define TYPE_JSON    "application/json"
@@ -34,6 +43,8 @@ struct route {
     const char *type;
     const char *number; /* the query's key, or NULL */
     uint64_t deflt;     /* … when it is not there */
+    uint64_t most;      /* … more is the same */
+    bool limited;       /* takes ?limit= */
     bool cached;        /* large, or dear */
     void (*render)(const struct pages *p, const struct page_key *k,
                    struct text *out);
@@ -55,14 +66,30 @@ static void jobs_page(const struct pages *p, const struct page_key *k,
 }
 
 static const struct route ROUTES[] = {
-    { "/status", TYPE_JSON, "results", 4, true, pages_status },
-    { "/events", TYPE_JSON, "since", 0, true, pages_events },
-    { "/metrics", TYPE_METRICS, NULL, 0, true, pages_metrics },
-    { "/memory", TYPE_JSON, NULL, 0, false, pages_memory },
-    { "/threads", TYPE_TEXT, NULL, 0, false, threads_page },
-    { "/jobs", TYPE_TEXT, NULL, 0, false, jobs_page },
+    { .path = "/status",
+      .type = TYPE_JSON,
+      .number = "results",
+      .deflt = 4,
+      .most = RECENT_MAX,
+      .cached = true,
+      .render = pages_status },
+    { .path = "/events",
+      .type = TYPE_JSON,
+      .number = "since",
+      .most = UINT64_MAX,
+      .limited = true,
+      .cached = true,
+      .render = pages_events },
+    { .path = "/metrics",
+      .type = TYPE_METRICS,
+      .cached = true,
+      .render = pages_metrics },
+    { .path = "/memory", .type = TYPE_JSON, .render = pages_memory },
+    { .path = "/threads", .type = TYPE_TEXT, .render = threads_page },
+    { .path = "/jobs", .type = TYPE_TEXT, .render = jobs_page },
 };
 #define NROUTES (sizeof ROUTES / sizeof ROUTES[0])
+_Static_assert(NROUTES <= PAGES_ROUTES, "a place for each without a query");
 
 struct page_time page_now(void)
 {
@@ -106,24 +133,32 @@ static bool same_key(const struct page_key *a, const struct page_key *b)
            a->limit == b->limit;
 }
 
-static void forget(struct pages *p, size_t i)
+static bool plain(const struct page_key *k)
 {
-    httpd_body_unref(p->cache[i].body);
-    p->cache[i].body = NULL;
+    return k->number == k->route->deflt && k->limit == NO_LIMIT;
+}
+
+static void forget(struct page_place *at)
+{
+    httpd_body_unref(at->body);
+    at->body = NULL;
 }
 
 /* The place for KEY: its own, a free one, or that of the oldest. */
-static size_t place_of(const struct pages *p, const struct page_key *key)
+static struct page_place *place_of(struct pages *p, const struct page_key *key)
 {
-    size_t best = 0;
+    struct page_place *best = &p->cache[PAGES_ROUTES];
 
-    for (size_t i = 0; i < PAGES_CACHED; i++) {
-        if (p->cache[i].body != NULL && same_key(&p->cache[i].key, key))
-            return i;
-        if (p->cache[best].body != NULL &&
-            (p->cache[i].body == NULL ||
-             p->cache[i].made_mono_ms < p->cache[best].made_mono_ms))
-            best = i;
+    if (plain(key))
+        return &p->cache[key->route - ROUTES];
+    for (size_t i = PAGES_ROUTES; i < PAGES_CACHED; i++) {
+        struct page_place *at = &p->cache[i];
+
+        if (at->body != NULL && same_key(&at->key, key))
+            return at;
+        if (best->body != NULL &&
+            (at->body == NULL || at->made_mono_ms < best->made_mono_ms))
+            best = at;
     }
     return best;
 }
@@ -137,22 +172,62 @@ static struct httpd_body *rendered(const struct pages *p,
     return body_of(&t, key->route->type);
 }
 
-static struct httpd_body *page(struct pages *p, const struct page_key *key)
+static bool has_credit(struct pages *p, uint64_t now_us)
 {
-    uint64_t now = clock_mono_ms();
-    size_t i;
+    p->credit_us += (int64_t)((now_us - p->credited_us) / CREDIT_PART);
+    p->credited_us = now_us;
+    if (p->credit_us > CREDIT_MAX_US)
+        p->credit_us = CREDIT_MAX_US;
+    return p->credit_us > 0;
+}
 
-    if (!key->route->cached)
-        return rendered(p, key);
-    i = place_of(p, key);
-    if (p->cache[i].body == NULL || !same_key(&p->cache[i].key, key) ||
-        now - p->cache[i].made_mono_ms >= PAGES_FRESH_MS) {
-        forget(p, i);
-        p->cache[i].key = *key;
-        p->cache[i].made_mono_ms = now;
-        p->cache[i].body = rendered(p, key);
+static void render_into(struct pages *p, struct page_place *at,
+                        const struct page_key *key, uint64_t began_us)
+{
+    uint64_t took_us;
+
+    forget(at);
+    at->key = *key;
+    at->body = rendered(p, key);
+    took_us = clock_mono_us() - began_us;
+    at->made_mono_ms = began_us / 1000;
+    at->fresh_ms = took_us * FRESH_TIMES / 1000;
+    if (at->fresh_ms < PAGES_FRESH_MS)
+        at->fresh_ms = PAGES_FRESH_MS;
+    if (!plain(key))
+        p->credit_us -= (int64_t)took_us;
+}
+
+static void answer_busy(struct httpd_answer *out)
+{
+    struct text t = { 0 };
+
+    text_add(&t, "too many forms of this page are asked for: ask again\n");
+    answer_text(out, 503, &t);
+}
+
+static void answer_page(struct pages *p, const struct page_key *key,
+                        struct httpd_answer *out)
+{
+    uint64_t now_us = clock_mono_us();
+    struct page_place *at;
+    bool there;
+
+    if (!key->route->cached) {
+        out->body = rendered(p, key);
+        return;
     }
-    return p->cache[i].body != NULL ? httpd_body_ref(p->cache[i].body) : NULL;
+    at = place_of(p, key);
+    there = at->body != NULL && same_key(&at->key, key);
+    if (!there || now_us / 1000 - at->made_mono_ms >= at->fresh_ms) {
+        if (plain(key) || has_credit(p, now_us)) {
+            render_into(p, at, key, now_us);
+        } else if (!there) {
+            answer_busy(out);
+            return;
+        }
+    }
+    out->body = at->body != NULL ? httpd_body_ref(at->body) : NULL;
 }
 
 void pages_rest(struct pages *p, uint64_t now_mono_ms)
@@ -160,7 +235,7 @@ void pages_rest(struct pages *p, uint64_t now_mono_ms)
     for (size_t i = 0; i < PAGES_CACHED; i++) {
         if (p->cache[i].body != NULL &&
             now_mono_ms - p->cache[i].made_mono_ms >= KEPT_MS)
-            forget(p, i);
+            forget(&p->cache[i]);
     }
 }
 
@@ -245,24 +320,34 @@ static uint64_t number_of(const struct httpd_request *r, const char *key,
     return *end == '\0' ? n : deflt;
 }
 
+static bool answer_route(struct pages *p, const struct httpd_request *r,
+                         struct httpd_answer *out)
+{
+    for (size_t i = 0; i < NROUTES; i++) {
+        const struct route *route = &ROUTES[i];
+        struct page_key key = { .route = route, .limit = NO_LIMIT };
+
+        if (strcmp(r->path, route->path) != 0)
+            continue;
+        key.number = number_of(r, route->number, route->deflt);
+        if (key.number > route->most)
+            key.number = route->most;
+        if (route->limited)
+            key.limit = number_of(r, "limit", NO_LIMIT);
+        answer_page(p, &key, out);
+        return true;
+    }
+    return false;
+}
+
 void pages_answer(void *arg, const struct httpd_request *r,
                   struct httpd_answer *out)
 {
     struct pages *p = arg;
 
     out->status = 200;
-    for (size_t i = 0; i < NROUTES; i++) {
-        const struct page_key key = {
-            .route = &ROUTES[i],
-            .number = number_of(r, ROUTES[i].number, ROUTES[i].deflt),
-            .limit = number_of(r, "limit", NO_LIMIT),
-        };
-
-        if (strcmp(r->path, ROUTES[i].path) != 0)
-            continue;
-        out->body = page(p, &key);
+    if (answer_route(p, r, out))
         return;
-    }
     if (strcmp(r->path, "/") == 0)
         answer_dashboard(p, out);
     else if (strcmp(r->path, "/healthz") == 0)
@@ -294,7 +379,7 @@ void pages_free(struct pages *p)
     if (p == NULL)
         return;
     for (size_t i = 0; i < PAGES_CACHED; i++)
-        forget(p, i);
+        forget(&p->cache[i]);
     httpd_body_unref(p->dashboard);
     free(p);
 }

@@ -16,7 +16,10 @@
 #include "agent/rounds.h"
 #include "agent/text.h"
 
-#define PAGES_CACHED 4
+/* Places for pages that are kept: one a route, and some for their forms with
+ * a query. */
+#define PAGES_ROUTES 6
+#define PAGES_CACHED (PAGES_ROUTES + 3)
 
 /* What distinguishes two renderings of one page. */
 struct page_key {
@@ -25,17 +28,22 @@ struct page_key {
     uint64_t limit;
 };
 
+struct page_place {
+    struct page_key key;
+    struct httpd_body *body; /* NULL: free */
+    uint64_t made_mono_ms;
+    uint64_t fresh_ms;
+};
+
 struct pages {
     const struct config *config;
     const char *config_file;
     struct rounds *rounds;
     const struct fleet *fleet;
     struct httpd_body *dashboard; /* made when it is first asked for */
-    struct {
-        struct page_key key;
-        struct httpd_body *body; /* NULL: free */
-        uint64_t made_mono_ms;
-    } cache[PAGES_CACHED];
+    struct page_place cache[PAGES_CACHED];
+    int64_t credit_us; /* to render forms with a query; or debt */
+    uint64_t credited_us;
 };
 
 /* Now on both clocks, once a page, so that all its times agree. */

@@ -9,7 +9,8 @@
 /*
  * What the HTTP server answers: the running state, read only and in one
  * moment.  The big pages are rendered at most every PAGES_FRESH_MS, however
- * many ask.  Thread: loop.
+ * many ask, and in many forms only as far as there is time: 503.  Thread:
+ * loop.
  */
 struct config;
 struct pages;

@@ -1,5 +1,6 @@
 """The HTTP server and its pages, against real servers and hostile clients."""
 
+import itertools
 import os
 import re
 import resource
@@ -511,6 +512,31 @@ def test_without_a_descriptor_to_spare_it_waits_for_one(served):
         assert sock.recv(100).startswith(b"HTTP/1.1 200 OK")
     assert len(agent.events("http_accept_failed")) == 1
     assert http.text("/healthz") == "ok\n"
+
+
+def test_many_forms_of_a_page_leave_time_for_its_plain_one(make_served):
+    agent, http = make_served(
+        {f"r{i}": "127.0.0.1:1" for i in range(1000)},
+        agent={"interval": "60s", "retry_interval": "60s", "fall": 1})
+    wait_until(lambda: http.json("/events")["newest"] == 1000, agent.output)
+
+    def ask_for_many(first):
+        """The statuses of as many forms at once as fit into a request."""
+        requests = "".join(f"HEAD /events?limit={n} HTTP/1.1\r\nHost: x\r\n"
+                           "\r\n" for n in range(first, first + 200))
+        with http.raw(requests.encode()) as sock:
+            seen = b""
+            while seen.count(b"\r\n\r\n") < 200:
+                seen += sock.recv(65536)
+        return re.findall(rb"HTTP/1.1 (\d+)", seen)
+
+    first = itertools.count(1000, 200)
+    wait_until(lambda: b"503" in ask_for_many(next(first)),
+               "all were answered")
+    for path in ("/events", "/status", "/metrics"):
+        assert http.request(path)[0].status == 200
+    wait_until(lambda: http.request("/events?limit=1")[0].status == 200,
+               "never again")
 
 
 def test_requests_beside_reloads_and_a_stop_do_no_harm(served):
