@@ -146,7 +146,9 @@ static void send_requests(struct publisher *p, uint64_t now)
         pthread_mutex_lock(&p->lock);
         put_back(p, s, &r);
         pthread_mutex_unlock(&p->lock);
-        return;
+        /* Nobody wakes us when a take-over could go: what can is to read. */
+        if (r.verb != STORE_TAKE_OVER)
+            return;
     }
 }
 

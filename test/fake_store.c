@@ -31,6 +31,8 @@ struct fake_store {
     enum store_code denied_code;
     enum store_code denied_creates;
     bool mute;
+    bool unproved; /* see fake_store_unprove */
+    bool told_unproved;
     bool closed;
     unsigned requests;
     int64_t last_session;
@@ -102,13 +104,25 @@ static void fill_answer(struct fake_store *f, const struct store_request *r,
     memcpy(a->data, e->node.data, a->reply.len);
 }
 
+/* Whether it is a take-over that comes too early. */
+static bool too_early(struct fake_store *f, const struct store_request *r)
+{
+    if (r->verb == STORE_TAKE_OVER) {
+        f->told_unproved = f->unproved;
+        return f->unproved;
+    }
+    f->unproved = f->unproved && !f->told_unproved;
+    return false;
+}
+
 static int fake_submit(struct store *s, const struct store_request *r)
 {
     struct fake_store *f = fake_of(s);
     struct answer *a;
 
     pthread_mutex_lock(&f->lock);
-    if (f->status.state != STORE_CONNECTED || f->nanswers == WINDOW) {
+    if (f->status.state != STORE_CONNECTED || f->nanswers == WINDOW ||
+        too_early(f, r)) {
         pthread_mutex_unlock(&f->lock);
         return -1;
     }
@@ -145,10 +159,11 @@ static size_t fake_collect(struct store *s, struct store_reply *out, size_t max)
     return n;
 }
 
+/* Whoever needs it would wait too long for any test. */
 static uint64_t fake_tick(struct store *s, uint64_t now_mono_ms)
 {
     (void)s;
-    return now_mono_ms + 100;
+    return now_mono_ms + 600000;
 }
 
 static void fake_status(struct store *s, struct store_status *out)
@@ -304,6 +319,13 @@ void fake_store_mute(struct fake_store *f, bool mute)
     pthread_mutex_lock(&f->lock);
     f->mute = mute;
     wake(f);
+    pthread_mutex_unlock(&f->lock);
+}
+
+void fake_store_unprove(struct fake_store *f)
+{
+    pthread_mutex_lock(&f->lock);
+    f->unproved = true;
     pthread_mutex_unlock(&f->lock);
 }
 

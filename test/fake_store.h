@@ -5,7 +5,8 @@
 
 /*
  * A store in memory whose faults are on demand.  Requests are applied when
- * they are submitted, replies wait to be collected.  All calls here may come
+ * they are submitted, replies wait to be collected; it wakes for whatever
+ * happens, and wants no tick in the length of a test.  All calls here may come
  * from the test's thread while the publisher uses the store.
  */
 struct fake_store;
@@ -48,6 +49,8 @@ void fake_store_deny(struct fake_store *f, const char *prefix,
 void fake_store_deny_creates(struct fake_store *f, enum store_code code);
 /* No reply is to be collected. */
 void fake_store_mute(struct fake_store *f, bool mute);
+/* The next take-over is not taken, nor any until something else was asked. */
+void fake_store_unprove(struct fake_store *f);
 
 /* Somebody else's doing; makes the levels above. */
 void fake_store_put(struct fake_store *f, const char *path, const char *data,

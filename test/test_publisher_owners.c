@@ -69,6 +69,20 @@ static void an_untouched_presence_is_taken_over_without_a_gap(void **state)
     finish(&w);
 }
 
+static void a_take_over_that_has_to_wait_does_not_wait_for_a_tick(void **state)
+{
+    struct bench_publisher w;
+
+    (void)state;
+    start(&w, 1);
+    fake_store_put(w.store, "/r/s/alive/a", ALIVE, 7);
+    fake_store_unprove(w.store);
+    fake_store_connect(w.store);
+    add_and_take(&w, SLOT_PRESENCE, "a");
+    AWAIT(&w, look(&w, "/r/s/alive/a").owner == fake_store_session(w.store));
+    finish(&w);
+}
+
 static void a_heartbeat_of_an_earlier_life_is_taken_over(void **state)
 {
     struct bench_publisher w;
@@ -182,6 +196,7 @@ int main(void)
         cmocka_unit_test(ephemerals_are_made_anew_in_a_new_session),
         cmocka_unit_test(a_reply_from_the_last_session_proves_nothing),
         cmocka_unit_test(an_untouched_presence_is_taken_over_without_a_gap),
+        cmocka_unit_test(a_take_over_that_has_to_wait_does_not_wait_for_a_tick),
         cmocka_unit_test(a_heartbeat_of_an_earlier_life_is_taken_over),
         cmocka_unit_test(
             a_heartbeat_of_an_earlier_life_is_kept_until_there_is_news),
