@@ -84,7 +84,7 @@ static void a_stopped_server_leaves_the_outcome_uncertain(void **state)
     assert_int_equal(w->store->ops->submit(w->store, &r), -1);
     real_zookeeper_signal(server, SIGCONT);
     await_connected(w);
-    assert_int_equal(get(w, "/"), STORE_OK);
+    AWAIT(w, get(w, "/") == STORE_OK);
     finish_store(w);
 }
 
@@ -125,7 +125,9 @@ static void long_without_a_connection_a_new_handle_keeps_the_session(
     await_connected(w);
     if (status(w).sessions == 1)
         assert_int_equal(status(w).session, session);
-    assert_int_equal(get(w, "/"), STORE_OK);
+    /* What the old handle had asked for while the server stood may still cost
+     * the new one its connection. */
+    AWAIT(w, get(w, "/") == STORE_OK);
     finish_store(w);
 }
 
