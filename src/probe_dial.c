@@ -119,6 +119,19 @@ static bool weightier(const struct probe_dial *d, enum reason r)
            reason_status(d->failure.reason) != STATUS_DOWN;
 }
 
+/* It may have moved.  That is asked at the pace of rounds: the one of retries
+ * may go on for as long as nobody listens. */
+static void look_anew(struct probe *p)
+{
+    uint64_t interval_us = (uint64_t)p->config->interval_ms * 1000;
+
+    if (p->name == NULL || (p->looked_anew_us != 0 &&
+                            p->started_us - p->looked_anew_us < interval_us))
+        return;
+    p->looked_anew_us = p->started_us;
+    resolver_refresh(p->name);
+}
+
 static void address_failed(struct probe *p, enum reason reason,
                            const char *what)
 {
@@ -136,8 +149,7 @@ static void address_failed(struct probe *p, enum reason reason,
     probe_hang_up(p);
     if (d->next_addr < d->naddrs)
         return; /* the closed event goes on */
-    if (p->name != NULL)
-        resolver_refresh(p->name);
+    look_anew(p);
     probe_finish(p, d->failure.reason, d->failure.detail, false);
 }
 

@@ -56,6 +56,7 @@ struct probe {
     /* To connect. */
     LIST_ENTRY(probe) waiting;  /* in env's list while in PROBE_LOOKUP */
     struct resolver_name *name; /* owned: a reference; NULL: no name */
+    uint64_t looked_anew_us;    /* as no address answered; 0: never */
     struct probe_request auth;  /* owned; bytes NULL: no password */
     struct probe_dial *dial; /* lent by env while it dials, and as long as its
                                 socket uses it; else NULL */

@@ -6,7 +6,7 @@ import pytest
 
 import dnsserver
 from dnsserver import DnsServer
-from waiting import wait_until
+from waiting import hold, wait_until
 
 
 def has_ipv6():
@@ -121,6 +121,25 @@ def test_the_last_good_address_is_kept_while_the_resolver_is_mute(
     dns.answer = None
     redis_server.kill()
     tree.wait_status("r", "down", "refused")
+    redis_server.start()
+    tree.wait_status("r", "up", "ok")
+    agent.stop()
+
+
+@needs_dns
+def test_where_nobody_listens_the_name_server_is_not_asked_at_each_retry(
+        make_agent, redis_server, tree, make_dns, tmp_path):
+    dns = make_dns({"cache.example.test": "127.0.0.1"})
+    redis_server.kill()
+    agent = make_agent({"r": f"cache.example.test:{redis_server.port}"}, tree,
+                       prefix=dns.wrap(tmp_path),
+                       agent={"interval": "30m", "info_interval": "30m",
+                              "retry_interval": "100ms"})
+    tree.wait_status("r", "down", "refused")
+    asked = dns.asked
+    # The resolver itself bears with one lookup a second.
+    hold(3.5, lambda: dns.asked)
+    assert dns.asked == asked
     redis_server.start()
     tree.wait_status("r", "up", "ok")
     agent.stop()
