@@ -36,6 +36,10 @@
 #define STOP_RESERVE_MS 200
 #define LOG_CLOSE_MS    100
 
+/* Nothing hurries a start that failed, and the log may be all that says why:
+   its thread may not have run yet on a busy machine. */
+#define FAILED_LOG_CLOSE_MS 2000
+
 static const int SIGNALS[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
 #define NSIGNALS (sizeof SIGNALS / sizeof SIGNALS[0])
 
@@ -436,7 +440,7 @@ static int fail_start(struct agent *a, const struct agent_options *o,
     if (a->background ||
         (a->log_open && strcmp(a->config->agent.log, "stderr") != 0))
         o->complain(e->text);
-    log_close(LOG_CLOSE_MS);
+    log_close(FAILED_LOG_CLOSE_MS);
     return AGENT_EXIT_FAILURE;
 }
 

@@ -282,3 +282,18 @@ def test_the_user_is_dropped_before_a_socket_or_a_file_is_opened(
     pid = int(re.match(r"\d+", lines[dropped])[0])
     os.kill(pid, signal.SIGTERM)
     agent.wait_exit()
+
+
+# -- a machine that is slow ---------------------------------------------------
+
+@pytest.mark.skipif(not may_trace() or sanitized(),
+                    reason="no strace, or a leak checker that it disturbs")
+def test_why_a_start_failed_is_said_however_late_the_log_is_written(
+        make_agent, redis_server):
+    agent = make_agent({"r": redis_server.address}, start=False,
+                       http=redis_server.address,
+                       prefix=["strace", "-f", "-o", "/dev/null", "-e",
+                               "inject=write,writev:delay_enter=300000"])
+    agent.spawn()
+    assert agent.wait_exit() == 1
+    assert "Address already in use" in agent.output()
