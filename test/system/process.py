@@ -81,7 +81,11 @@ class Process:
     def threads(self):
         return int(proc_status(self.pid)["Threads"])
 
+    def thread_ids(self):
+        return {int(t) for t in os.listdir(f"/proc/{self.pid}/task")}
+
     def thread_names(self):
+        """A thread names itself, a moment after it began."""
         names = {}
         for tid in os.listdir(f"/proc/{self.pid}/task"):
             try:

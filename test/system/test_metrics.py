@@ -161,7 +161,7 @@ def test_the_agent_agrees_with_the_status_page(outage):
     results = sum(metrics.samples[P + "probes_total"].values())
     assert metrics.value(P + "probe_duration_seconds_count") == results
     written = metrics.value(P + "zookeeper_writes_total", result="ok")
-    assert written > 5
+    assert written >= 3  # killed twice, paused once: the newest wins
     assert metrics.value(P + "zookeeper_publish_seconds_count") <= written
     started = metrics.value("process_start_time_seconds")
     assert abs(started - moment(status["agent"]["started"])) < 60

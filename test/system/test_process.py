@@ -147,7 +147,7 @@ def test_threads_and_descriptors_stay_as_they_were(
     tree.wait_status("gone", "down", "refused")
     tree.wait_status("name", "down", "refused")
     tree.wait_round("agent-1", 3)
-    threads = agent.thread_names()
+    threads = agent.thread_ids()
     fds = agent.fds()
     for _ in range(3):
         r.kill()
@@ -156,7 +156,7 @@ def test_threads_and_descriptors_stay_as_they_were(
         tree.wait_status("r", "up", "ok")
         agent.dump()
         assert agent.reload()["event"] == "reloaded"
-    assert agent.thread_names() == threads
+    assert agent.thread_ids() == threads
     assert int(agent.dump()[0]["threads"]) == len(threads)
     wait_until(lambda: agent.fds() <= fds + 1, "descriptors as before")
     agent.stop()

@@ -48,7 +48,7 @@ def test_a_hundred_reloads_under_load_leak_and_disturb_nothing(
     wait_until(lambda: len(connections(keeps)) == len(KEPT), "all connected")
     connected = connections(keeps)
     before = {name: tree.status(name) for name in KEPT[::15]}
-    threads, rss, fds = agent.thread_names(), [], []
+    threads, rss, fds = agent.thread_ids(), [], []
     for turn in range(1, TURNS + 1):
         event = agent.reload(configure(turn))
         assert (event["event"], event["kept"], event["added"],
@@ -70,7 +70,7 @@ def test_a_hundred_reloads_under_load_leak_and_disturb_nothing(
     # A worker closes a connection a moment after it was told to.
     wait_until(lambda: len(connections(a)) == 50 and not connections(b),
                lambda: f"{len(connections(a))}, {len(connections(b))}")
-    wait_until(lambda: agent.thread_names() == threads, agent.thread_names)
+    wait_until(lambda: agent.thread_ids() == threads, agent.thread_names)
     assert max(fds[50:]) <= max(fds[:50]) + 30
     if not agent.sanitized():
         first, second = (statistics.median(half)
@@ -110,12 +110,12 @@ def test_every_fault_of_a_bad_file_is_logged_each_time(
         make_agent, redis_server, tree):
     agent = make_agent({"r": redis_server.address}, tree)
     before = tree.wait_status("r", "up", "ok", when=lambda d: d["version"])
-    threads, fds = agent.thread_names(), agent.fds()
+    threads, fds = agent.thread_ids(), agent.fds()
     bad = "".join(f"[redis:b{i}]\naddress = ?\nrise = 0\n" for i in range(50))
     for turn in range(1, 11):
         assert agent.reload(bad)["faults"] == "100"
         assert len(agent.events("config_error")) == 100 * turn
-    assert agent.thread_names() == threads
+    assert agent.thread_ids() == threads
     wait_until(lambda: agent.fds() <= fds, lambda: f"{agent.fds()} > {fds}")
     tree.wait_round("agent-1", 2)
     assert tree.status("r") == before
