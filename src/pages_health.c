@@ -61,7 +61,7 @@ static void zookeeper(const struct pages *p, const struct page_time *now,
     fleet_publisher_info(p->fleet, &info);
     since = now->mono_ms - info.store.since_mono_ms;
     if (info.store.state != STORE_CONNECTED && since > patience_ms)
-        add(out, "ZooKeeper is %s for %" PRIu64 " ms%s%s",
+        add(out, "ZooKeeper has been %s for %" PRIu64 " ms%s%s",
             store_state_name(info.store.state), since,
             info.store.why[0] != '\0' ? ": " : "", info.store.why);
     else if (info.oldest_pending_ms > 2ULL * patience_ms)

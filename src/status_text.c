@@ -165,7 +165,8 @@ static void say_publishing(struct flow *f, const struct status_view *v)
         say(f, NULL, "for %s",
             table_span(v->time_wall_ms - v->page.zk_since_wall_ms, text));
     say(f, v->page.zk_pending > 0 ? PAINT_WARNING : NULL,
-        "(%" PRId64 " pending)", v->page.zk_pending);
+        "(%" PRId64 " pending)%s", v->page.zk_pending,
+        v->page.zk_trouble[0] != '\0' ? ":" : "");
     if (v->page.zk_trouble[0] != '\0')
         say(f, PAINT_BAD, "%s", table_text(v->page.zk_trouble, text));
     new_line(f);

@@ -122,8 +122,9 @@ void zk_addrs_refresh(struct zk_addrs *a);
 
 /* The library's log callback: copies into a ring, never writes. */
 void zk_log_line(const char *line);
-/* Writes what the ring holds as events `zk_log`; the last line of the
- * library goes to LAST, which is left alone when there is none. */
+/* Writes what the ring holds as events `zk_log`; the last error among them
+ * goes to LAST, which is left alone when there is none: the library's lesser
+ * lines (that it tries again, and how often) say nothing of the cause. */
 void zk_log_drain(char *last, size_t size);
 uint64_t zk_log_dropped(void);
 

@@ -117,7 +117,8 @@ void zk_log_drain(char *last, size_t size)
     for (int i = 0; i < RING && take(&l); i++) {
         LOG_EVENT(l.error ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "zk_log",
                   LOG_STR("text", l.text));
-        snprintf(last, size, "%s", l.text);
+        if (l.error)
+            snprintf(last, size, "%s", l.text);
     }
 }
 

@@ -84,7 +84,7 @@ static void an_agent_that_is_not_well_says_why(void **state)
     (void)state;
     shows(&v, &PLAIN, "\nagent is NOT WELL: a worker hangs; x; round 7");
     shows(&v, &PLAIN,
-          "\nZooKeeper: connecting for 1m 0s (3 pending) no server\n");
+          "\nZooKeeper: connecting for 1m 0s (3 pending): no server\n");
     status_view_free(&v);
 }
 
