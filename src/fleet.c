@@ -146,6 +146,7 @@ enum store_end fleet_stop(struct fleet *f, unsigned budget_ms)
     if (clean)
         clean = resolver_stop(f->resolver);
     free(f->entries);
+    free(f->masters.buckets);
     free(f->by_slot);
     free(f->workers);
     free(f);
@@ -173,6 +174,10 @@ static int reserve(struct fleet *f, struct err *e)
         return -1;
     }
     f->entries = grown;
+    if (fleet_masters_fit(f, capacity) != 0) {
+        err_set(e, "out of memory for %zu instances", capacity);
+        return -1;
+    }
     f->capacity = capacity;
     return 0;
 }
@@ -234,6 +239,7 @@ void fleet_remove(struct fleet *f, struct member *m)
     if (m->index < f->lowest)
         f->lowest = m->index;
     f->count--;
+    fleet_masters_forget(n);
     entry_free(n);
 }
 
@@ -257,6 +263,7 @@ int fleet_change(struct fleet *f, struct member *m,
     if (strcmp(i->config->address, config->address) == 0) {
         instance_take_config(i, config);
     } else {
+        fleet_masters_forget(n);
         instance_drop(i);
         instance_init(i, config, clock_wall_ms());
         /* It must not advertise where nothing was found yet. */
@@ -314,26 +321,15 @@ static struct member *member_by_id(const struct fleet *f, uint64_t id)
     return m != NULL && entry_id(entry_of(m)) == id ? m : NULL;
 }
 
-/* The watched master of the replica's data set, by replication id. */
-static const struct instance *find_master(struct fleet *f, struct entry *n,
+/* Its master, if that is watched as well, and the lag matters. */
+static const struct instance *find_master(const struct fleet *f,
+                                          const struct member *m,
                                           const struct result *r)
 {
-    if (!r->fresh_info || r->role != ROLE_REPLICA || r->replid[0] == '\0' ||
-        n->member.instance.config->max_lag == 0)
+    if (!r->fresh_info || r->role != ROLE_REPLICA ||
+        m->instance.config->max_lag == 0)
         return NULL;
-    const struct member *m = member_by_id(f, n->master_id);
-    if (m != NULL && m->instance.role == ROLE_MASTER &&
-        strcmp(m->instance.replid, r->replid) == 0)
-        return &m->instance;
-    for (size_t i = 0; i < f->nentries; i++) {
-        struct entry *other = f->entries[i];
-        if (other != NULL && other->member.instance.role == ROLE_MASTER &&
-            strcmp(other->member.instance.replid, r->replid) == 0) {
-            n->master_id = entry_id(other);
-            return &other->member.instance;
-        }
-    }
-    return NULL;
+    return fleet_masters_find(f, r->replid);
 }
 
 /* Between two rounds a member's memory went cold: it is fetched while the one
@@ -363,8 +359,10 @@ static void take_result(struct fleet *f, const struct result *r,
     }
     job_over(f, m);
     m->result_mono_ms = now_mono_ms;
-    const struct instance *master = find_master(f, entry_of(m), r);
+    const struct instance *master = find_master(f, m, r);
     enum reason reason = instance_replication(&m->instance, r, master);
+    if (r->fresh_info)
+        fleet_masters_note(f, entry_of(m));
     hooks->result(f->options.hooks_arg, m, r, reason);
 }
 

@@ -2,12 +2,13 @@
 #define SRC_FLEET_IMPL_H
 
 /*
- * What fleet.c (threads, members, jobs) and fleet_publish.c (slots and
- * documents) share.  Thread: loop.
+ * What fleet.c (threads, members, jobs), fleet_masters.c (whose replica one
+ * is) and fleet_publish.c (slots and documents) share.  Thread: loop.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "agent/fleet.h"
 #include "agent/watchdog.h"
@@ -25,7 +26,16 @@ struct entry {
     size_t status_slot;
     size_t presence_slot;
     enum presence presence;
-    uint64_t master_id; /* where its replication id was last found */
+    /* Of the masters. */
+    bool is_master; /* and so in the table */
+    uint32_t replid_hash;
+    LIST_ENTRY(entry) same_hash;
+};
+
+/* By replication id. */
+struct masters {
+    LIST_HEAD(, entry) * buckets; /* owned */
+    size_t size; /* a power of two, and as many as there are members */
 };
 
 struct fleet {
@@ -52,6 +62,7 @@ struct fleet {
     /* By publisher slot: whose event it is. */
     struct entry **by_slot;
     size_t nby_slot;
+    struct masters masters;
 };
 
 static inline struct entry *entry_of(struct member *m)
@@ -69,6 +80,15 @@ static inline uint64_t entry_id(const struct entry *n)
 {
     return (uint64_t)n->generation << 32 | n->member.index;
 }
+
+/* Room for CAPACITY members; -1 on lack of memory. */
+int fleet_masters_fit(struct fleet *f, size_t capacity) MUST_USE;
+/* Its role or replication id may have changed. */
+void fleet_masters_note(struct fleet *f, struct entry *n);
+void fleet_masters_forget(struct entry *n);
+/* NULL: not watched. */
+const struct instance *fleet_masters_find(const struct fleet *f,
+                                          const char *replid);
 
 /* Starts the publisher with the heartbeat's slot.  -1 and E on failure. */
 int fleet_start_publisher(struct fleet *f, const struct config *c,

@@ -224,6 +224,27 @@ def test_a_replica_too_far_behind_is_degraded_lag(
     tree.wait_status("r", "up", "ok")
 
 
+def test_a_replica_is_held_against_the_master_that_is_watched_too(
+        make_agent, make_scripted, tree):
+    """By itself it is not late: it has applied all that it has read."""
+    others = {f"m{i}": make_scripted(info=MASTER_INFO.format(
+        replid=f"{i:040}", offset=30_000_000)).address for i in range(3)}
+    master = make_scripted(
+        info=MASTER_INFO.format(replid=REPLID, offset=20_000_000))
+    replica = make_scripted(
+        info=REPLICA_INFO.format(replid=REPLID, port=master.port,
+                                 read=1_000, applied=1_000))
+    make_agent({**others, "m": master.address,
+                "r": {"address": replica.address, "max_lag": "10M"}}, tree)
+    d = tree.wait_status("r", "degraded", "lag")
+    assert "behind m," in d["detail"]
+    # Now it is another data set's.
+    master.info = MASTER_INFO.format(replid="f" * 40, offset=20_000_000)
+    tree.wait_status("r", "up", "ok")
+    master.info = MASTER_INFO.format(replid=REPLID, offset=20_000_000)
+    tree.wait_status("r", "degraded", "lag")
+
+
 @pytest.mark.parametrize("reason, words", [
     ("loading", b"-LOADING Redis is loading the dataset in memory\r\n"),
     ("busy", b"-BUSY Redis is busy running a script.\r\n"),
