@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "agent/clock.h"
+#include "agent/objects.h"
 #include "agent/worker.h"
 
 #include "bench.h"
@@ -28,6 +29,7 @@
 #define HUNG    100
 #define HEALTHY 10
 #define MANY    1000
+#define CLOSED  64
 
 static struct resolver *resolver;
 static struct worker *worker;
@@ -310,6 +312,56 @@ static void a_burst_is_neither_lost_nor_a_storm_of_wakes(void **state)
     close(fd);
 }
 
+/* ARG: how many connections there have been. */
+static bool all_are_closed(void *arg)
+{
+    struct object_count count;
+
+    objects_read(OBJECT_CONNECTION, &count);
+    return count.live == 0 && count.allocated == *(uint64_t *)arg;
+}
+
+static void post_all(struct worker_target *const *t, uint64_t round)
+{
+    for (uint64_t i = 0; i < CLOSED; i++)
+        post(t[i], i, round);
+}
+
+/* The most that each may have to say before the loop listens: that it lost its
+ * connection, a result, and that it lost the new one. */
+static void what_is_lost_finds_room_beside_the_results(void **state)
+{
+    struct fake_redis *fake = fake_redis_start("127.0.0.1");
+    struct config_instance *c = instance_at(fake_redis_address(fake), "");
+    struct worker_target *t[CLOSED];
+    unsigned said[CLOSED] = { 0 };
+    struct object_count count;
+    uint64_t connections;
+
+    (void)state;
+    objects_read(OBJECT_CONNECTION, &count);
+    connections = count.allocated + CLOSED;
+    for (uint64_t i = 0; i < CLOSED; i++)
+        t[i] = add(i, c);
+    post_all(t, 1);
+    for (unsigned i = 0; i < CLOSED; i++)
+        take_one();
+    fake_redis_drop(fake);
+    assert_true(bench_until(all_are_closed, &connections));
+    fake_redis_answer(fake, "INFO replication", FAKE_CLOSE,
+                      "$11\r\nrole:master\r\n");
+    connections += CLOSED;
+    post_all(t, 2);
+    assert_true(bench_until(all_are_closed, &connections));
+    for (unsigned i = 0; i < 3 * CLOSED; i++) {
+        struct result r = take_one();
+
+        assert_int_equal(r.lost, said[r.id] % 2 == 0);
+        said[r.id]++;
+    }
+    fake_redis_stop(fake);
+}
+
 static void names_are_looked_up_and_missing_ones_are_dns(void **state)
 {
     struct fake_redis *fake = fake_redis_start("127.0.0.1");
@@ -379,6 +431,7 @@ int main(void)
         with_worker(the_wait_for_a_wedged_worker_is_bounded),
         with_worker(instances_come_and_go_while_jobs_run),
         with_worker(a_burst_is_neither_lost_nor_a_storm_of_wakes),
+        with_worker(what_is_lost_finds_room_beside_the_results),
         with_worker(names_are_looked_up_and_missing_ones_are_dns),
         with_worker(a_stall_of_the_worker_comes_with_what_it_may_have_missed),
         cmocka_unit_test(descriptors_are_all_given_back),
