@@ -216,6 +216,15 @@ static void on_connection(void *arg, struct MHD_Connection *mc, void **context,
         end_connection(arg, *context);
 }
 
+/* C has just begun to take an answer. */
+static void cut_longest_but(const struct connection *c)
+{
+    struct connection *other = longest(c->list);
+
+    if (other != NULL && other != c)
+        cut(other);
+}
+
 static void on_completed(void *arg, struct MHD_Connection *mc, void **context,
                          enum MHD_RequestTerminationCode code)
 {
@@ -273,27 +282,31 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mc,
     struct connection *c = connection_of(mc);
     const struct httpd_request request = { .path = url, .context = mc };
     struct httpd_answer answer = { .status = MHD_HTTP_OK };
+    bool begins = *context == NULL;
     enum MHD_Result rc;
 
     (void)version;
     (void)upload;
-    (void)upload_size;
     if (c == NULL)
         return MHD_NO;
-    move_to(c, &h->taking);
+    if (begins) {
+        *context = c;
+        move_to(c, &h->taking);
+    }
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
         return refuse_method(mc, method);
-    /* An answer at the first of the two calls, when the headers are in,
-     * counts as one that came too early, and closes the connection. */
-    if (*context == NULL) {
-        *context = c;
+    /* An answer to the first call, when the headers are in, counts as one
+     * that came too early, and closes the connection; and none is taken in
+     * the middle of a body, which means nothing here. */
+    if (begins || *upload_size > 0) {
+        *upload_size = 0;
         return MHD_YES;
     }
     h->answer(h->arg, &request, &answer);
     if (answer.body == NULL)
         return MHD_NO;
-    if (httpd_bodies_held() > HELD_MAX && longest(&h->taking) != c)
-        cut(longest(&h->taking));
+    if (httpd_bodies_held() > HELD_MAX)
+        cut_longest_but(c);
     rc =
         MHD_queue_response(mc, answer.status, httpd_body_response(answer.body));
     httpd_body_unref(answer.body);

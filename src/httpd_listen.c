@@ -21,6 +21,8 @@
 /* What one turn of the loop can be made to copy for one client, and the kernel
  * to keep; connections inherit it. */
 #define SEND_BUFFER (128 * 1024)
+/* Whatever the umask: the group is who is to ask, a proxy for example. */
+#define SOCKET_MODE 0660
 
 static int fail(const struct config *c, const char *what, int error,
                 struct err *e)
@@ -88,14 +90,15 @@ static int bind_to(int fd, const union httpd_address *a, socklen_t len)
     return bind(fd, &a->sa, len);
 }
 
-static int remember_file(struct httpd_listener *l, const char *path)
+static int own_file(struct httpd_listener *l, const char *path)
 {
     struct stat st;
 
     if (path == NULL)
         return 0;
     l->path = strdup(path);
-    if (l->path == NULL || lstat(path, &st) != 0)
+    if (l->path == NULL || chmod(path, SOCKET_MODE) != 0 ||
+        lstat(path, &st) != 0)
         return -1;
     l->dev = st.st_dev;
     l->ino = st.st_ino;
@@ -122,7 +125,7 @@ int httpd_listen(struct httpd_listener *l, const struct config *c,
     if (bind_to(l->fd, &a, len) != 0)
         goto close_it;
     what = "listen";
-    if (remember_file(l, c->http.path) != 0 || listen(l->fd, SOMAXCONN) != 0)
+    if (own_file(l, c->http.path) != 0 || listen(l->fd, SOMAXCONN) != 0)
         goto close_it;
     return 0;
 close_it:

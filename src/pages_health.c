@@ -42,8 +42,8 @@ static void rounds(const struct pages *p, const struct page_time *now,
     uint64_t since;
 
     rounds_info(p->rounds, &info);
-    since = info.settled > 0 ? now->mono_ms - info.settled_mono_ms
-                             : (uint64_t)(now->wall_ms - info.started_wall_ms);
+    since = now->mono_ms -
+            (info.settled > 0 ? info.settled_mono_ms : info.started_mono_ms);
     if (since > (uint64_t)INTERVALS_BORNE * info.interval_ms)
         add(out, "no round came to its end for %" PRIu64 " ms", since);
 }

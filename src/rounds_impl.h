@@ -58,6 +58,7 @@ struct rounds {
     uint64_t wanted_mono_ms; /* when to be called, as last said; 0: never */
     bool heartbeat_due;      /* not yet written for this round */
     int64_t started_wall_ms;
+    uint64_t started_mono_ms;
     uint64_t skipped;
     uint64_t overruns;
     uint64_t overrun_logged_mono_ms;

@@ -175,6 +175,7 @@ struct rounds *rounds_start(const struct config *config, void (*wake)(void *),
     }
     take_paces(r, config);
     r->started_wall_ms = clock_wall_ms();
+    r->started_mono_ms = clock_mono_ms();
     histogram_init(&r->probes, &HISTOGRAM_PROBE);
     r->history = history_new(e);
     if (r->history == NULL)

@@ -13,6 +13,7 @@ void rounds_info(const struct rounds *r, struct rounds_info *out)
 {
     *out = (struct rounds_info){
         .started_wall_ms = r->started_wall_ms,
+        .started_mono_ms = r->started_mono_ms,
         .interval_ms = r->interval_ms,
         .round = r->round,
         .settled = r->settled,

@@ -67,6 +67,7 @@ uint64_t rounds_settled(const struct rounds *r);
 #define ROUNDS_COURSE 120
 struct rounds_info {
     int64_t started_wall_ms;
+    uint64_t started_mono_ms; /* the same */
     unsigned interval_ms;
     uint64_t round;           /* the one under way; 0: none yet */
     uint64_t settled;         /* see rounds_settled */

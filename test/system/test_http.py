@@ -13,6 +13,7 @@ import pytest
 from documents import HEARTBEAT_KEYS, REASONS, STATUS_KEYS, moment
 from ports import reserve_port
 from waiting import wait_until
+from wallclock import WallClock
 
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
@@ -93,6 +94,15 @@ def test_a_connection_is_kept_for_the_next_request(served):
     connection.close()
 
 
+@pytest.mark.parametrize("body", [
+    b"Content-Length: 5\r\n\r\nhello",
+    b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"])
+def test_a_body_that_comes_with_a_get_means_nothing(served, body):
+    _, http = served
+    with http.raw(b"GET /threads HTTP/1.1\r\nHost: x\r\n" + body) as sock:
+        assert sock.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
 @pytest.mark.parametrize("data", [
     b"\0" * 4000, b"GET\r\n\r\n", b"\xff\xfe\xfd\r\n\r\n",
     b"GET / HTTP/9.9\r\n\r\n", b"GET /status HTTP/1.1\nHost: x\n\n",
@@ -159,6 +169,7 @@ def test_a_unix_socket_serves_and_goes_with_the_agent(
     agent, http = make_served({"r": redis_server.address}, http=f"unix:{path}")
     wait_until(lambda: http.status("r")["status"] == "up", agent.output)
     assert stat.S_ISSOCK(path.stat().st_mode)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o660
     # What a killed agent left does not keep the next one from listening.
     agent.kill()
     assert path.exists()
@@ -402,6 +413,17 @@ def test_health_is_lost_while_zookeeper_is_away_and_comes_back(
     assert http.status("r")["published"] in (True, False)
     own_tree.server.start()
     wait_until(lambda: health() == (200, "ok\n"), health)
+
+
+def test_a_wall_clock_that_jumps_in_the_first_round_is_no_trouble(
+        make_served, make_peer, tmp_path):
+    clock = WallClock(tmp_path / "clock")
+    agent, http = make_served(
+        {"hung": {"address": make_peer(None).address, "timeout": "60s"}},
+        agent={"interval": "60s"}, prefix=clock.prefix)
+    for offset_s in (18000, -18000):
+        clock.set(offset_s)
+        assert http.text("/healthz") == "ok\n"
 
 
 def test_who_has_our_id_is_named_as_trouble(make_served, redis_server, tree):
