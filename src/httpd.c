@@ -11,10 +11,9 @@
  * up (daemon.c of 0.9.75, MHD_epoll and MHD_accept_connection).
  *
  * Its own timeout only counts silence, so that one byte now and then would
- * keep a connection for ever.  So every connection stands in a list here, in
- * the order in which its present wait began, and is cut by a shutdown of its
- * socket, which the library sees like the peer's end, when it waits too long
- * or when another one needs its place.  Who asks and reads at once is served
+ * keep a connection for ever.  So every connection's present wait is watched
+ * here (httpd_waits.c), and the connection cut when that takes too long or when
+ * another one needs its place.  Who asks and reads at once is served
  * within one turn of the loop, before anybody can take that place.
  */
 #include <errno.h>
@@ -22,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,19 +29,15 @@
 
 #include "agent/clock.h"
 #include "agent/log.h"
-#include "agent/objects.h"
 #include "agent/reply.h"
 #include "httpd_body.h"
 #include "httpd_listen.h"
+#include "httpd_waits.h"
 
 #include "agent/httpd.h"
 
-/* To send a request. */
-#define REQUEST_MS 10000
-/* To rest between two: more than a page waits that asks now and then. */
-#define REST_MS 30000
-/* To take the answer. */
-#define ANSWER_MS 30000
+/* Of silence; waits end before, and this is for what is not one. */
+#define SILENCE_S 30
 #define SWEEP_MS  1000
 /* To accept again when there was no descriptor for it. */
 #define ACCEPT_RETRY_MS 1000
@@ -52,16 +46,6 @@
 /* Of one connection: a request's line and headers must fit. */
 #define CONNECTION_MEMORY 16384
 
-TAILQ_HEAD(connection_list, connection);
-
-struct connection {
-    struct connection_list *list; /* where it stands */
-    TAILQ_ENTRY(connection) in_list;
-    int fd;
-    uint64_t since_mono_ms; /* its present wait */
-    bool cut;
-};
-
 struct httpd {
     void (*answer)(void *arg, const struct httpd_request *r,
                    struct httpd_answer *out);
@@ -69,14 +53,11 @@ struct httpd {
     struct httpd_listener listener;
     struct MHD_Daemon *daemon;
     uv_poll_t incoming;
-    uv_poll_t poll;                 /* the library's epoll */
-    uv_timer_t timer;               /* what the library wants */
-    uv_timer_t sweep;               /* runs while there are connections */
-    uv_timer_t retry;               /* to accept, after a failure */
-    struct connection_list resting; /* between two requests */
-    struct connection_list asking;  /* the first one is not here yet */
-    struct connection_list taking;  /* an answer */
-    size_t nconnections;
+    uv_poll_t poll;   /* the library's epoll */
+    uv_timer_t timer; /* what the library wants */
+    uv_timer_t sweep; /* runs while there are connections */
+    uv_timer_t retry; /* to accept, after a failure */
+    struct waits waits;
     bool failing; /* to accept */
     bool stopping;
 };
@@ -88,12 +69,12 @@ static void on_incoming(uv_poll_t *poll, int status, int events);
 /* No-op if it does already. */
 static void listen_again(struct httpd *h)
 {
-    if (h->nconnections < HTTPD_CONNECTIONS &&
+    if (h->waits.count < HTTPD_CONNECTIONS &&
         !uv_is_active((uv_handle_t *)&h->retry))
         uv_poll_start(&h->incoming, UV_READABLE, on_incoming);
 }
 
-static struct connection *connection_of(struct MHD_Connection *mc)
+static struct waiter *connection_of(struct MHD_Connection *mc)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mc, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -101,75 +82,11 @@ static struct connection *connection_of(struct MHD_Connection *mc)
     return info == NULL ? NULL : info->socket_context;
 }
 
-static void stand_in(struct connection *c, struct connection_list *list)
-{
-    c->list = list;
-    c->since_mono_ms = clock_mono_ms();
-    TAILQ_INSERT_TAIL(list, c, in_list);
-}
-
-static void move_to(struct connection *c, struct connection_list *list)
-{
-    TAILQ_REMOVE(c->list, c, in_list);
-    stand_in(c, list);
-}
-
-/* The library closes it, in this run or in the next. */
-static void cut(struct connection *c)
-{
-    if (c->cut)
-        return;
-    c->cut = true;
-    shutdown(c->fd, SHUT_RDWR);
-}
-
-static void cut_overdue(struct connection_list *list, uint64_t now, unsigned ms)
-{
-    struct connection *c;
-
-    TAILQ_FOREACH(c, list, in_list)
-    {
-        if (now - c->since_mono_ms < ms)
-            return;
-        cut(c);
-    }
-}
-
 static void on_sweep(uv_timer_t *sweep)
 {
     struct httpd *h = sweep->data;
-    uint64_t now = clock_mono_ms();
 
-    cut_overdue(&h->resting, now, REST_MS);
-    cut_overdue(&h->asking, now, REQUEST_MS);
-    cut_overdue(&h->taking, now, ANSWER_MS);
-}
-
-/* Who waits longest in LIST and is not cut yet, or NULL. */
-static struct connection *longest(const struct connection_list *list)
-{
-    struct connection *c = TAILQ_FIRST(list);
-
-    while (c != NULL && c->cut)
-        c = TAILQ_NEXT(c, in_list);
-    return c;
-}
-
-/* Who rests can come again; else the one that has kept its place longest,
- * whatever for. */
-static void make_room(struct httpd *h)
-{
-    struct connection *c = longest(&h->resting);
-    struct connection *asking = longest(&h->asking);
-
-    if (c == NULL) {
-        c = longest(&h->taking);
-        if (c == NULL ||
-            (asking != NULL && asking->since_mono_ms < c->since_mono_ms))
-            c = asking;
-    }
-    if (c != NULL)
-        cut(c);
+    waits_cut_overdue(&h->waits, clock_mono_ms());
 }
 
 static void begin_connection(struct httpd *h, struct MHD_Connection *mc,
@@ -177,32 +94,21 @@ static void begin_connection(struct httpd *h, struct MHD_Connection *mc,
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mc, MHD_CONNECTION_INFO_CONNECTION_FD);
-    struct connection *c = calloc(1, sizeof *c);
 
-    *context = c;
-    if (c == NULL || info == NULL) {
-        free(c);
-        *context = NULL;
-        return; /* without a place in the list: answered with an end */
-    }
-    object_made(OBJECT_HTTP_CONNECTION);
-    c->fd = info->connect_fd;
-    stand_in(c, &h->asking);
-    if (h->nconnections++ == 0 && !h->stopping)
+    /* Without memory it has no place, and is answered with an end. */
+    *context = info == NULL ? NULL : waits_begin(&h->waits, info->connect_fd);
+    if (*context != NULL && !uv_is_active((uv_handle_t *)&h->sweep))
         uv_timer_start(&h->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
 }
 
-static void end_connection(struct httpd *h, struct connection *c)
+static void end_connection(struct httpd *h, struct waiter *c)
 {
     if (c == NULL)
         return;
-    TAILQ_REMOVE(c->list, c, in_list);
-    free(c);
-    object_gone(OBJECT_HTTP_CONNECTION);
-    h->nconnections--;
+    waits_end(&h->waits, c);
     if (h->stopping)
         return;
-    if (h->nconnections == 0)
+    if (h->waits.count == 0)
         uv_timer_stop(&h->sweep);
     listen_again(h);
 }
@@ -216,25 +122,16 @@ static void on_connection(void *arg, struct MHD_Connection *mc, void **context,
         end_connection(arg, *context);
 }
 
-/* C has just begun to take an answer. */
-static void cut_longest_but(const struct connection *c)
-{
-    struct connection *other = longest(c->list);
-
-    if (other != NULL && other != c)
-        cut(other);
-}
-
 static void on_completed(void *arg, struct MHD_Connection *mc, void **context,
                          enum MHD_RequestTerminationCode code)
 {
     struct httpd *h = arg;
-    struct connection *c = connection_of(mc);
+    struct waiter *c = connection_of(mc);
 
     (void)context;
     (void)code;
     if (c != NULL)
-        move_to(c, &h->resting);
+        waits_move(&h->waits, c, WAIT_RESTING);
 }
 
 /* --------------------------------------------------------------- requests */
@@ -279,7 +176,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mc,
                                   size_t *upload_size, void **context)
 {
     struct httpd *h = arg;
-    struct connection *c = connection_of(mc);
+    struct waiter *c = connection_of(mc);
     const struct httpd_request request = { .path = url, .context = mc };
     struct httpd_answer answer = { .status = MHD_HTTP_OK };
     bool begins = *context == NULL;
@@ -291,7 +188,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mc,
         return MHD_NO;
     if (begins) {
         *context = c;
-        move_to(c, &h->taking);
+        waits_move(&h->waits, c, WAIT_TAKING);
     }
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
         return refuse_method(mc, method);
@@ -306,7 +203,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mc,
     if (answer.body == NULL)
         return MHD_NO;
     if (httpd_bodies_held() > HELD_MAX)
-        cut_longest_but(c);
+        waits_cut_taker(&h->waits, c);
     rc =
         MHD_queue_response(mc, answer.status, httpd_body_response(answer.body));
     httpd_body_unref(answer.body);
@@ -394,9 +291,9 @@ static void on_incoming(uv_poll_t *poll, int status, int events)
         h->failing = false;
     else
         accept_later(h, errno);
-    if (h->nconnections >= HTTPD_CONNECTIONS) {
+    if (h->waits.count >= HTTPD_CONNECTIONS) {
         uv_poll_stop(&h->incoming);
-        make_room(h);
+        waits_make_room(&h->waits);
     }
     run(h);
 }
@@ -421,7 +318,7 @@ static int start_daemon(struct httpd *h, struct err *e)
         NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTPD_CONNECTIONS,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)ANSWER_MS / 1000,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_S,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
         MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
@@ -472,9 +369,7 @@ struct httpd *httpd_start(const struct httpd_options *o, struct err *e)
     }
     h->answer = o->answer;
     h->arg = o->arg;
-    TAILQ_INIT(&h->resting);
-    TAILQ_INIT(&h->asking);
-    TAILQ_INIT(&h->taking);
+    waits_init(&h->waits);
     if (httpd_listen(&h->listener, o->config, e) != 0)
         goto free_it;
     if (start_daemon(h, e) != 0)

@@ -36,14 +36,24 @@ static void add_last_change(const struct pages *p, const char *name,
     emit_null(out, "last_change");
 }
 
+/* The newest reason that counted; DEFLT if none did. */
+static enum reason last_judged(const struct recent *recent, enum reason deflt)
+{
+    struct recent_walk walk = { .recent = recent };
+    struct recent_result r;
+
+    while (recent_next(&walk, &r))
+        if (!r.voided)
+            return (enum reason)r.reason;
+    return deflt;
+}
+
 static void add_judgement(const struct pages *p, const struct member *m,
                           const struct rounds_turn *turn, struct text *out)
 {
     const struct config_instance *c = m->instance.config;
     const struct health *h = &m->instance.health;
-    struct recent_walk walk = { .recent = turn->recent };
-    struct recent_result last;
-    enum reason fault = recent_next(&walk, &last) ? last.reason : h->reason;
+    enum reason fault = last_judged(turn->recent, h->reason);
 
     emit_open(out, "judgement", '{');
     emit_uint(out, "rise", c->rise);
