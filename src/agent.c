@@ -320,6 +320,7 @@ static void close_loop(struct agent *a)
     int rc = uv_loop_close(&a->loop);
     assert(rc == 0);
     (void)rc;
+    loop_wake_clear(&a->wake);
 }
 
 /* The last resort against a hang in the stop itself. */

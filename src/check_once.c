@@ -357,6 +357,7 @@ int agent_check_once(const struct agent_once_options *options, bool *must_exit)
         loop_wake_close(&o.wake);
         uv_run(&o.loop, UV_RUN_DEFAULT);
         uv_loop_close(&o.loop);
+        loop_wake_clear(&o.wake);
     }
     free(o.checks);
     config_free(o.config);

@@ -6,6 +6,9 @@
  * And a waker that is held up half-way there keeps the wakes of all others
  * back.  So nothing is remembered here: each wake is a write.  Who has much to
  * say wakes once for all of it.
+ *
+ * The loop may see what a waker wants before it is woken, and end: so the
+ * descriptor, whose number another thread may get at once, outlives the loop.
  */
 #include <assert.h>
 #include <errno.h>
@@ -24,13 +27,6 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     (void)events;
     if (status == 0 && read(w->fd, &wakes, sizeof wakes) == sizeof wakes)
         w->woken(w->arg);
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-    struct loop_wake *w = handle->data;
-
-    close(w->fd);
 }
 
 int loop_wake_open(struct loop_wake *w, uv_loop_t *loop, void (*woken)(void *),
@@ -60,7 +56,12 @@ int loop_wake_open(struct loop_wake *w, uv_loop_t *loop, void (*woken)(void *),
 
 void loop_wake_close(struct loop_wake *w)
 {
-    uv_close((uv_handle_t *)&w->poll, on_closed);
+    uv_close((uv_handle_t *)&w->poll, NULL);
+}
+
+void loop_wake_clear(struct loop_wake *w)
+{
+    close(w->fd);
 }
 
 void loop_wake_send(struct loop_wake *w)

@@ -21,9 +21,13 @@ struct loop_wake {
 int loop_wake_open(struct loop_wake *w, uv_loop_t *loop, void (*woken)(void *),
                    void *arg, struct err *e) MUST_USE;
 
-/* From now on nobody may send; its memory must last until the close callbacks
- * have run.  Thread: the loop's. */
+/* From now on WOKEN is not called.  Its memory must last until the close
+ * callbacks have run.  Thread: the loop's. */
 void loop_wake_close(struct loop_wake *w);
+
+/* Gives the descriptor back, after that: nobody may send any more, while a
+ * send that was late until now did no harm.  Thread: any. */
+void loop_wake_clear(struct loop_wake *w);
 
 /* Takes no lock and never waits.  Thread: any. */
 void loop_wake_send(struct loop_wake *w);

@@ -214,6 +214,7 @@ static void fini_loop(struct worker *w)
     r = uv_loop_close(&w->loop);
     assert(r == 0);
     (void)r;
+    loop_wake_clear(&w->wake);
 }
 
 /* With all signals blocked: they are the loop thread's, and a write to a
