@@ -12,7 +12,7 @@ import pytest
 
 import agentproc
 from agentproc import config_text
-from common import needs_root
+from common import needs_root, sanitized
 from waiting import hold, wait_until
 
 CLOEXEC = 0o2000000
@@ -23,11 +23,6 @@ def limit(agent, what, soft):
     before = resource.prlimit(agent.pid, what)
     resource.prlimit(agent.pid, what, (soft, before[1]))
     return lambda: resource.prlimit(agent.pid, what, before)
-
-
-def sanitized():
-    data = Path(agentproc.agent_bin()).read_bytes()
-    return b"__asan_init" in data or b"__tsan_init" in data
 
 
 # -- descriptors --------------------------------------------------------------
