@@ -40,8 +40,8 @@ class Plan:
 
 
 def cost(world, plan, plots):
-    costs = [Cost(world, n, plan.interval, plan.windows, plan.rounds)
-             for n in plan.sizes]
+    costs = [Cost(world, min(n, world.most), plan.interval, plan.windows,
+                  plan.rounds) for n in plan.sizes]
     for c in costs:
         yield Figure(f"processor a probe, N={c.n}, over the raw loop",
                      c.ratios, "x", COST_LIMIT.get(c.n),

@@ -47,8 +47,8 @@ def start_agent(world, addresses, interval, zookeeper=None, **agent):
 
 
 class Pair:
-    """An agent and a raw loop on the same N instances of the farm, each with
-    connections of its own.  A window of ROUNDS has one with INFO."""
+    """An agent and a raw loop, each on N instances of a farm of its own.  A
+    window of ROUNDS has one with INFO."""
 
     def __init__(self, world, n, interval, rounds=10, spread=0, **agent):
         self.n, self.interval, self.rounds = n, interval, rounds
@@ -56,7 +56,7 @@ class Pair:
             world, healthy(world, n), interval, spread=f"{spread}%",
             info_interval=milliseconds(interval * rounds), **agent)
         first = self.agent.started + 0.02
-        self.raw = Raw(world.farm.ports["healthy"], n, interval, spread,
+        self.raw = Raw(world.raw_farm.ports["healthy"], n, interval, spread,
                        rounds, first + interval * 0.55)
         # A window's edge lies between the bursts of both.
         past = (time.monotonic() - first) // interval

@@ -10,13 +10,14 @@ from rig import BESIDE, Farm, PinnedZooKeeper, raise_descriptor_limit
 
 class World:
     def __init__(self, words=("healthy", "hung", "dropped")):
-        raise_descriptor_limit()
+        self.most = raise_descriptor_limit()
         os.sched_setaffinity(0, {BESIDE})
         self.scratch = tempfile.TemporaryDirectory(prefix="bench-")
         self.dir = Path(self.scratch.name)
         self.roots = itertools.count(1)
         self.env = None
         self.farm = Farm(*words)
+        self.raw_farm = Farm("healthy")
         self.zookeeper = PinnedZooKeeper(self.dir / "zookeeper")
         self.zookeeper.start()
 
@@ -38,4 +39,5 @@ class World:
         self.zookeeper.close_reader()
         self.zookeeper.kill()
         self.farm.kill()
+        self.raw_farm.kill()
         self.scratch.cleanup()
