@@ -203,8 +203,10 @@ static void went_down(struct zk_store *z, uint64_t now, const char *why)
 static void drop_wedged(struct zk_store *z, uint64_t now, enum log_level level,
                         const char *why)
 {
+    if (z->up)
+        z->lost_mono_ms = now;
     LOG_EVENT(level, "zk_handle_dropped", LOG_STR("why", why),
-              LOG_UINT("disconnected_ms", z->up ? 0 : now - z->lost_mono_ms),
+              LOG_UINT("disconnected_ms", now - z->lost_mono_ms),
               LOG_UINT("reapers", z->ndropped + 1));
     set_why(z, why);
     drop_handle(z, now);
