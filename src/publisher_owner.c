@@ -196,8 +196,10 @@ static bool in_conflict(const struct slot *s)
 static void say_conflict(const struct publisher *p, const struct slot *s)
 {
     bool id = s == p->heartbeat;
+    /* A daemon beside --check-once is as it should be. */
+    bool meant = id && s->kind == SLOT_HEARTBEAT_PERSISTENT;
 
-    LOG_EVENT(LOG_LEVEL_WARN, "conflict",
+    LOG_EVENT(meant ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "conflict",
               LOG_STR("kind", id ? "agent_id" : "instance"),
               LOG_STR("path", s->path),
               LOG_STR("agent", id ? p->contender.agent : s->rival->agent),

@@ -227,6 +227,7 @@ def test_beside_a_living_daemon_it_prints_and_writes_nothing(
     done = check(write_config(instances, tree))
     assert done.returncode == UP
     assert agent_id in done.stdout + done.stderr
+    assert "conflict" not in done.stderr, "for cron to mail each minute"
     after = tree.status_and_stat("r")
     assert after[0] == before[0]
     assert after[1].version == before[1].version
