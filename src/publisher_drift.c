@@ -94,7 +94,9 @@ static void is_sure(struct slot *s, int32_t version, const char *bytes,
 void drift_read(struct publisher *p, struct slot *s,
                 const struct store_reply *r, bool as_sent)
 {
-    bool ours = slot_is_ephemeral(s) ? s->owner == p->session : s->ours;
+    /* A daemon's heartbeat has the agent id of --check-once, and goes on. */
+    bool ours = slot_is_ephemeral(s) ? s->owner == p->session
+                                     : s->ours && r->owner == 0;
 
     s->sure = false;
     if (s->doubtful && !as_sent)

@@ -219,7 +219,10 @@ static void no_status_is_written_before_the_heartbeat_was_read(void **state)
 
 static void a_check_does_not_write_over_a_daemons_heartbeat(void **state)
 {
+    static const char BEAT_3[] =
+        "{\"schema\":1,\"agent\":\"web-1\",\"host\":\"h1\",\"round\":3}";
     struct bench_publisher w;
+    unsigned requests;
     size_t slot;
 
     (void)state;
@@ -228,9 +231,14 @@ static void a_check_does_not_write_over_a_daemons_heartbeat(void **state)
     post(&w, slot, BEAT_2);
     AWAIT(&w, info(&w).conflicts == 1 && info(&w).pending == 0);
     assert_int_equal(look(&w, PATH).writes, 1);
+    /* Its next heartbeat is nothing that was done to ours. */
+    requests = fake_store_requests(w.store);
+    fake_store_put(w.store, PATH, BEAT_3, 7);
+    AWAIT(&w, fake_store_requests(w.store) > requests);
     fake_store_end_owner(w.store, 7);
     AWAIT(&w, node_is(&w, PATH, BEAT_2));
     assert_int_equal(look(&w, PATH).owner, 0);
+    assert_int_equal(info(&w).drifts, 0);
     finish(&w);
 }
 
