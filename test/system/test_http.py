@@ -433,6 +433,7 @@ def test_who_has_our_id_is_named_as_trouble(make_served, redis_server, tree):
     wait_until(lambda: "another agent has the id agent-1" in
                http.request("/healthz")[1].decode(),
                lambda: http.request("/healthz"))
+    wait_until(lambda: http.status("s")["conflict"], http.status)
     assert http.status("s")["conflict"]["agent"] == "agent-1"
     assert http.json("/instances/s")["zookeeper"]["state"] == "conflict"
 
