@@ -56,7 +56,7 @@ def outage(make_served, make_redis, tree):
     agent, http = make_served(
         {"up-1": make_redis().address, "killed": killed.address,
          "paused": {"address": make_redis().address, "paused": "yes"}},
-        tree, agent={"interval": "1s"})
+        tree, agent={"interval": "1s", "retry_interval": "1s"})
     tree.wait_status("killed", "up", "ok")
     killed.kill()
     tree.wait_status("killed", "down", "refused")
@@ -69,11 +69,16 @@ def page(http):
 
 
 def one_moment(http):
-    """/status and /metrics between which nothing happened."""
+    """/status and /metrics between which nothing happened.  Either may be a
+    moment old when it is asked for, so each is waited for to be a new one."""
+    def newer(ask, old):
+        return wait_until(lambda: (new := ask()) != old and new, "a new page")
+
     def look():
-        before = http.status()
-        metrics = page(http)
-        after = http.status()
+        before = newer(http.status, http.status())
+        old = http.text("/metrics")
+        metrics = Page(newer(lambda: http.text("/metrics"), old))
+        after = newer(http.status, http.status())
         same = all(before[k] == after[k] for k in ("instances", "agent"))
         return same and (before, metrics)
     return wait_until(look, lambda: http.text("/status"))
