@@ -49,8 +49,8 @@ def cost(world, plan, plots):
     for n in plan.spread_sizes:
         c = Cost(world, n, plan.interval, plan.windows, plan.rounds,
                  spread=20)
-        yield Figure(f"the same with spread = 20%, N={n}", c.ratios, "x", None,
-                     f"{c.agent_us:.1f} us, the raw loop {c.raw_us:.1f} us")
+        yield Figure(f"processor a probe with spread = 20%, N={n}", c.agent,
+                     "us", None, f"the raw loop, every ms: {c.raw_us:.1f} us")
     for c in costs:
         yield Figure(f"resident memory, N={c.n}", [c.rss_kb / 1024], "MB",
                      RSS_LIMIT_MB.get(c.n),

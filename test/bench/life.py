@@ -49,11 +49,13 @@ def burst(world, n, interval=1):
     try:
         settled(world, n, interval)
         world.farm.say("reset")
+        time.sleep(interval)
         zxid, cpu = world.zookeeper.zxid(), cpu_s(world.zookeeper.pid)
         world.farm.say("loading")
         verdict = last_change(agent, "degraded", n)
         wait_until(lambda: world.zookeeper.zxid() >= zxid + n, "all nodes")
         cpu = cpu_s(world.zookeeper.pid) - cpu
+        time.sleep(2 * interval)
         written = max(client.get(node)[1].mtime for node in nodes)
         _, worst, _ = world.farm.pings()
         return written - verdict * 1000, worst / interval, cpu * 1000
