@@ -29,14 +29,14 @@ class Plan:
         self.interval = 0.5 if quick else 1
         self.sizes = [10, 100, 1000, 5000] + ([] if quick else [10000])
         self.spread_sizes = [1000] if quick else [100, 1000, 5000]
-        self.windows, self.rounds = (3, 4) if quick else (5, 10)
-        self.count_rounds = 4 if quick else 10
+        self.windows, self.rounds = (3, 3) if quick else (5, 10)
+        self.count_rounds = 3 if quick else 10
         self.big = 1000 if quick else 5000  # where 5,000 take long
         self.hung_percents = [50] if quick else [10, 50, 100]
-        self.kills = 5 if quick else 20
+        self.kills = 3 if quick else 20
         self.lives = 1 if quick else 5
         self.peer_sizes = [1000] if quick else [10, 100, 1000]
-        self.peer_seconds = 3 if quick else 10
+        self.peer_seconds = 2 if quick else 10
 
 
 def cost(world, plan, plots):
