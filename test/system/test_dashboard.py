@@ -263,7 +263,7 @@ def test_a_conflict_and_a_pause_can_be_seen(
     page = open_page(agent)
     page.wait(lambda s: s.row("r") and s.row("r").tags ==
               "conflict: agent-1", "with the conflict")
-    assert page.see().row("p").tags == "paused"
+    page.wait(lambda s: s.row("p").tags == "paused", "with the pause")
     page.type_filter("conflict")
     page.wait_rows(["r"])
 
