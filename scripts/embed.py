@@ -11,7 +11,7 @@ import sys
 
 SOURCE = """\
 /* Made by scripts/embed.py of {name}. */
-#include "agent/dashboard.h"
+#include "dashboard.h"
 
 const unsigned char dashboard_html[] = {{
 {bytes}
@@ -43,7 +43,7 @@ def main():
     policy = POLICY.format(script=hash_source(page, b"script"),
                            style=hash_source(page, b"style"))
     with open(out, "w") as f:
-        f.write(SOURCE.format(name="src/dashboard.html",
+        f.write(SOURCE.format(name="src/web/dashboard.html",
                               bytes="\n".join(lines), policy=policy))
 
 

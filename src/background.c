@@ -28,7 +28,7 @@
 #include "agent/daemon.h"
 #include "agent/log.h"
 #include "agent/supervisor.h"
-#include "log_options.h"
+#include "agent/log_options.h"
 
 #include "agent/background.h"
 

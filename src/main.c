@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
+#include "agent/run.h"
 #include "agent/background.h"
 #include "agent/config.h"
 #include "agent/daemon.h"

@@ -18,7 +18,7 @@
 
 #include "agent/clock.h"
 
-#include "../src/probe_env.h"
+#include "../src/probe/env.h"
 #include "must.h"
 #include "scratch.h"
 #include "bench.h"

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/store_zk.h"
+#include "agent/zk.h"
 
 #include "await.h"
 #include "real_zookeeper.h"

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "../src/config_keys.h"
+#include "../src/config/keys.h"
 
 #include "config_place.h"
 

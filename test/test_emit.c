@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "../src/emit.h"
+#include "agent/json_writer.h"
 
 static struct text text;
 

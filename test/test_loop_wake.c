@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "../src/loop_wake.h"
+#include "agent/loop_wake.h"
 
 static uv_loop_t loop;
 static struct loop_wake wake;

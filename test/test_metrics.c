@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "agent/metrics.h"
+#include "../src/web/metrics.h"
 #include "agent/objects.h"
 
 static struct text text;

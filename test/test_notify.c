@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "agent/notify.h"
+#include "agent/sd_notify.h"
 
 #include "children.h"
 #include "must.h"

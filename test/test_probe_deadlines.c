@@ -12,7 +12,7 @@
 
 #include "agent/clock.h"
 
-#include "../src/probe_deadlines.h"
+#include "../src/probe/deadlines.h"
 
 #define MANY 2000
 

@@ -17,7 +17,7 @@
 
 #include "bench.h"
 #include "fake_redis.h"
-#include "../src/probe_watch.h"
+#include "../src/probe/watch.h"
 #include "scratch.h"
 
 #define TIMEOUT  "timeout = 250ms\n"

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "agent/publisher.h"
-#include "agent/store_zk.h"
+#include "agent/zk.h"
 
 #include "store_bench.h"
 #include "wrapped_zookeeper.h"

@@ -14,7 +14,7 @@
 
 #include "agent/rounds.h"
 
-#include "../src/rounds_impl.h"
+#include "../src/engine/rounds_impl.h"
 #include "must.h"
 #include "scratch.h"
 

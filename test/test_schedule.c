@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "agent/schedule.h"
+#include "../src/engine/schedule.h"
 
 #define CAPACITY 37
 #define ABSENT   UINT64_MAX

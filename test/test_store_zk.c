@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "agent/resolver.h"
-#include "agent/store_zk.h"
+#include "agent/zk.h"
 
 #include "scratch.h"
 #include "store_bench.h"

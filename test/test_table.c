@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "agent/table.h"
+#include "../src/cmd/table.h"
 
 static const struct table_column COLUMNS[] = {
     { .title = "NAME" },

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "agent/tree_reader.h"
+#include "../src/cmd/tree_reader.h"
 
 #include "fake_store.h"
 

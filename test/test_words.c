@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "agent/words.h"
+#include "agent/string_pool.h"
 
 static void the_same_words_are_one_copy(void **state)
 {

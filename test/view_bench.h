@@ -3,7 +3,7 @@
 
 #include <jansson.h>
 
-#include "agent/status_view.h"
+#include "../src/cmd/status_view.h"
 
 /* What is printed of a view; failures fail the test. */
 

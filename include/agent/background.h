@@ -1,7 +1,7 @@
 #ifndef AGENT_BACKGROUND_H
 #define AGENT_BACKGROUND_H
 
-#include "agent/agent.h"
+#include "agent/run.h"
 
 #include <stdbool.h>
 

@@ -3,7 +3,7 @@
 
 #include "agent/config.h"
 #include "agent/err.h"
-#include "agent/fleet.h"
+#include "agent/pool.h"
 #include "agent/histogram.h"
 #include "agent/history.h"
 #include "agent/recent.h"

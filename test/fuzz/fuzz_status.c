@@ -14,7 +14,7 @@
 #include <jansson.h>
 
 #include "agent/config.h"
-#include "agent/status_view.h"
+#include "../../src/cmd/status_view.h"
 
 #include "fuzz.h"
 

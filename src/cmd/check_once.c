@@ -1,0 +1,365 @@
+/*
+ * --check-once: the same road for one round.  Every chosen instance is
+ * probed at once; one `ok` settles it, a bad result is asked again every
+ * retry_interval until `fall` of them agree.  Then the documents are
+ * published, as far as no running agent of the same id does that, and the
+ * table is printed.
+ *
+ * The whole run is bounded: attempts are counted, every probe has its
+ * deadline, and publishing has publish_timeout; should the loop itself be
+ * held up, one alarm ends the process.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "agent/clock.h"
+#include "agent/config.h"
+#include "agent/pool.h"
+#include "agent/log.h"
+#include "check_once_impl.h"
+#include "check_once_limits.h"
+#include "agent/log_options.h"
+
+#include "agent/run.h"
+
+#define LOG_CLOSE_MS 100
+
+/* ---------------------------------------------------------------- judging */
+
+static void settle(struct once *o, struct check *c)
+{
+    c->done = true;
+    c->retry_mono_ms = 0;
+    o->ndone++;
+}
+
+/* We were stalled and cannot blame the server: ask again, the first time at
+ * once. */
+static void on_void(struct once *o, struct check *c, const struct result *r,
+                    bool last)
+{
+    struct member *m = c->member;
+    if (last) {
+        char detail[REPLY_TEXT];
+        snprintf(detail, sizeof detail,
+                 "the agent was stalled: for %" PRIu64 " ms of the last probe",
+                 r->stalled_ms);
+        m->instance.checked_wall_ms = r->ended_wall_ms;
+        instance_doubt(&m->instance, REASON_DOUBT, detail, r->ended_wall_ms);
+        settle(o, c);
+        return;
+    }
+    c->retry_mono_ms = m->result_mono_ms;
+    if (c->attempts > 1)
+        c->retry_mono_ms += m->instance.config->retry_interval_ms;
+}
+
+/*
+ * The verdict starts from `up` only in this room, and is looked at only when
+ * it is settled: then `fall` bad results in a row have lowered it, or the
+ * last one said ok.
+ */
+static void on_result(void *arg, struct member *m, const struct result *r,
+                      enum reason reason)
+{
+    struct once *o = arg;
+    struct check *c = m->user;
+    const struct config_instance *config = m->instance.config;
+    const struct health_policy policy = { .rise = 1, .fall = config->fall };
+    const struct health_policy last_word = { .rise = 1, .fall = 1 };
+
+    c->attempts++;
+    bool last = c->attempts >= ONCE_ATTEMPTS * config->fall;
+    if (c->attempts == 1)
+        instance_presume_up(&m->instance);
+    if (instance_void(&m->instance, r)) {
+        on_void(o, c, r, last);
+        return;
+    }
+    enum health_edge edge =
+        instance_judge(&m->instance, r, reason, last ? &last_word : &policy);
+    if (reason == REASON_OK || edge == HEALTH_STATUS || last)
+        settle(o, c);
+    else
+        c->retry_mono_ms = m->job_mono_ms + config->retry_interval_ms;
+}
+
+static const struct fleet_hooks HOOKS = {
+    .result = on_result,
+    .found = once_found,
+};
+
+/* ------------------------------------------------------------------- loop */
+
+static uint64_t next_due(const struct once *o)
+{
+    uint64_t next =
+        o->publish_until_mono_ms > 0 ? o->publish_until_mono_ms : UINT64_MAX;
+    for (size_t i = 0; i < o->nchecks; i++) {
+        uint64_t due = o->checks[i].retry_mono_ms;
+        if (due > 0 && due < next)
+            next = due;
+    }
+    return next;
+}
+
+static void probe_due(struct once *o, uint64_t now)
+{
+    for (size_t i = 0; i < o->nchecks; i++) {
+        struct check *c = &o->checks[i];
+        if (c->retry_mono_ms == 0 || c->retry_mono_ms > now)
+            continue;
+        c->retry_mono_ms = 0;
+        fleet_probe(o->fleet, c->member, 1, true, now);
+    }
+    fleet_begin(o->fleet);
+}
+
+static void on_timer(uv_timer_t *timer);
+
+static void go_on(struct once *o)
+{
+    uv_update_time(&o->loop);
+    uint64_t now = clock_mono_ms();
+    probe_due(o, now);
+    if (o->ndone == o->nchecks)
+        once_publish_step(o, now);
+    if (o->over) {
+        uv_stop(&o->loop);
+        return;
+    }
+    uint64_t next = next_due(o);
+    if (next == UINT64_MAX)
+        return;
+    int rc =
+        uv_timer_start(&o->timer, on_timer, next > now ? next - now : 0, 0);
+    assert(rc == 0);
+    (void)rc;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    go_on(timer->data);
+}
+
+static void on_wake(void *arg)
+{
+    struct once *o = arg;
+    fleet_collect(o->fleet, clock_mono_ms());
+    go_on(o);
+}
+
+/* Thread: any. */
+static void wake(void *arg)
+{
+    struct once *o = arg;
+    loop_wake_send(&o->wake);
+}
+
+/* ------------------------------------------------------------------ report */
+
+static int report(const struct once *o)
+{
+    struct report_row *rows = calloc(o->nchecks, sizeof *rows);
+    if (rows == NULL) {
+        fprintf(stderr, "sentinel-agent: out of memory\n");
+        return ONCE_UNKNOWN;
+    }
+    for (size_t i = 0; i < o->nchecks; i++) {
+        const struct instance *n = &o->checks[i].member->instance;
+        rows[i] = (struct report_row){
+            .instance = n->config->name,
+            .address = n->config->address,
+            .status = n->health.status,
+            .reason = n->health.reason,
+            .detail = n->detail,
+            .rtt_us = n->rtt_us,
+            .role = n->role,
+            .version = n->version,
+            .maintenance = n->config->paused,
+        };
+    }
+    const struct report r = {
+        .agent = fleet_id(o->fleet),
+        .time_wall_ms = clock_wall_ms(),
+        .rows = rows,
+        .nrows = o->nchecks,
+        .publishing = o->publishing,
+        .publish_failed = o->publish_failed,
+        .left_to_agent = o->left_to_agent,
+    };
+    report_print(&r, o->options->format, stdout);
+    int code = report_exit_code(&r);
+    if (fflush(stdout) != 0) {
+        fprintf(stderr, "sentinel-agent: stdout: %s\n", strerror(errno));
+        code = nagios_worse(code, ONCE_UNKNOWN);
+    }
+    /* Under cron nobody sees stdout. */
+    if (o->publish_failed)
+        fprintf(stderr, "sentinel-agent: %s\n", o->publishing);
+    free(rows);
+    return code;
+}
+
+/* -------------------------------------------------------------------- start */
+
+static bool chosen(const struct agent_once_options *o, const char *name)
+{
+    for (size_t i = 0; i < o->nnames; i++)
+        if (strcmp(o->names[i], name) == 0)
+            return true;
+    return o->nnames == 0;
+}
+
+static int names_exist(const struct agent_once_options *o, struct err *e)
+{
+    for (size_t i = 0; i < o->nnames; i++) {
+        size_t n = 0;
+        while (n < o->config->ninstances &&
+               strcmp(o->config->instances[n]->name, o->names[i]) != 0)
+            n++;
+        if (n == o->config->ninstances) {
+            err_set(e, "no instance named %s in %s", o->names[i],
+                    o->config->files[0].path);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int add_checks(struct once *o, struct err *e)
+{
+    o->checks = calloc(o->config->ninstances, sizeof *o->checks);
+    if (o->checks == NULL) {
+        err_set(e, "out of memory for %zu instances", o->config->ninstances);
+        return -1;
+    }
+    uint64_t now = clock_mono_ms();
+    for (size_t i = 0; i < o->config->ninstances; i++) {
+        struct config_instance *config = o->config->instances[i];
+        if (!chosen(o->options, config->name))
+            continue;
+        struct check *c = &o->checks[o->nchecks++];
+        c->member = fleet_add(o->fleet, config, e);
+        if (c->member == NULL)
+            return -1;
+        c->member->user = c;
+        c->retry_mono_ms = now;
+    }
+    if (o->options->nnames == 0)
+        fleet_seek_orphans(o->fleet);
+    return 0;
+}
+
+static int start_loop(struct once *o, struct err *e)
+{
+    int rc = uv_loop_init(&o->loop);
+    if (rc == 0)
+        rc = uv_timer_init(&o->loop, &o->timer);
+    if (rc != 0) {
+        err_set(e, "event loop: %s", uv_strerror(rc));
+        return -1;
+    }
+    o->timer.data = o;
+    return loop_wake_open(&o->wake, &o->loop, on_wake, o, e);
+}
+
+static int start_fleet(struct once *o, struct err *e)
+{
+    const struct fleet_options options = {
+        .config = o->config,
+        .publish = o->publish,
+        .persistent_heartbeat = true,
+        .hooks = &HOOKS,
+        .hooks_arg = o,
+        .wake = wake,
+        .wake_arg = o,
+    };
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    o->fleet = fleet_start(&options, e);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return o->fleet == NULL ? -1 : add_checks(o, e);
+}
+
+/*
+ * What a person or cron sees on stderr is trouble only: cron mails the rest
+ * every time.
+ */
+static void open_log(const struct config *c)
+{
+    struct err e;
+    struct log_options log = agent_log_options(c, false);
+    bool to_stderr = strcmp(log.target, "stderr") == 0;
+    if (!to_stderr && log_open(&log, &e) == 0)
+        return;
+    if (!to_stderr)
+        fprintf(stderr, "sentinel-agent: %s\n", e.text);
+    log.target = "stderr";
+    if (log.level > LOG_LEVEL_WARN)
+        log.level = LOG_LEVEL_WARN;
+    if (log_open(&log, &e) != 0)
+        fprintf(stderr, "sentinel-agent: %s\n", e.text);
+}
+
+static int start(struct once *o, struct err *e)
+{
+    if (names_exist(o->options, e) != 0)
+        return -1;
+    if (once_lock(o->config->agent.id, e) != 0)
+        return -1;
+    o->publish = o->options->publish && o->config->zookeeper.enabled;
+    if (!o->config->zookeeper.enabled)
+        once_say(o, "not configured");
+    else if (!o->publish)
+        once_say(o, "not asked for");
+    if (start_loop(o, e) != 0)
+        return -1;
+    return start_fleet(o, e);
+}
+
+int agent_check_once(const struct agent_once_options *options, bool *must_exit)
+{
+    /* Not on the stack: a thread that was left behind may still wake it. */
+    static struct once o;
+    struct err e;
+
+    o = (struct once){ .options = options, .config = options->config };
+    once_alarm(o.config);
+    log_thread("loop");
+    open_log(o.config);
+    if (start(&o, &e) != 0) {
+        fprintf(stderr, "sentinel-agent: %s\n", e.text);
+        report_trouble(e.text, options->format, stdout);
+        fflush(stdout);
+        log_close(LOG_CLOSE_MS);
+        *must_exit = true;
+        return ONCE_UNKNOWN;
+    }
+    go_on(&o);
+    uv_run(&o.loop, UV_RUN_DEFAULT);
+    int code = report(&o);
+    *must_exit = fleet_stop(o.fleet, ONCE_STOP_MS) != STORE_CLOSED;
+    log_close(LOG_CLOSE_MS);
+    if (!*must_exit) {
+        uv_close((uv_handle_t *)&o.timer, NULL);
+        loop_wake_close(&o.wake);
+        uv_run(&o.loop, UV_RUN_DEFAULT);
+        uv_loop_close(&o.loop);
+        loop_wake_clear(&o.wake);
+    }
+    free(o.checks);
+    config_free(o.config);
+    return code;
+}

@@ -1,0 +1,314 @@
+/*
+ * The three faces of one --check-once.  The table is for people: human units,
+ * a sentence instead of a code word.  JSON has the status document's keys.
+ * The Nagios line follows the plugin guidelines: one line of text, a bar,
+ * perfdata; whatever comes from outside is stripped of bars and newlines, and
+ * where many instances are in trouble only the first are named, because
+ * Nagios cuts long lines.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "agent/clock.h"
+#include "agent/document.h"
+#include "table.h"
+
+#include "agent/report.h"
+
+/* Instances that the Nagios line names for each status. */
+#define NAMED_MAX 10
+
+enum column {
+    COL_INSTANCE,
+    COL_ADDRESS,
+    COL_STATUS,
+    COL_RTT,
+    COL_ROLE,
+    COL_VERSION,
+    COL_WHY
+};
+static const struct table_column COLUMNS[] = {
+    [COL_INSTANCE] = { .title = "INSTANCE" },
+    [COL_ADDRESS] = { .title = "ADDRESS" },
+    [COL_STATUS] = { .title = "STATUS" },
+    [COL_RTT] = { .title = "RTT" },
+    [COL_ROLE] = { .title = "ROLE" },
+    [COL_VERSION] = { .title = "VERSION" },
+    [COL_WHY] = { .title = "WHY" },
+};
+
+static const char *const FORMATS[] = {
+    [REPORT_TEXT] = "text",
+    [REPORT_JSON] = "json",
+    [REPORT_NAGIOS] = "nagios",
+};
+
+static const char *const NAGIOS_WORDS[] = { "OK", "WARNING", "CRITICAL",
+                                            "UNKNOWN" };
+
+static void count(const struct report *r, size_t by_status[STATUS_COUNT])
+{
+    memset(by_status, 0, STATUS_COUNT * sizeof *by_status);
+    for (size_t i = 0; i < r->nrows; i++)
+        by_status[r->rows[i].status]++;
+}
+
+static void format_why(const struct report_row *row, char out[TABLE_CELL])
+{
+    char detail[TABLE_CELL];
+
+    out[0] = '\0';
+    if (row->reason == REASON_OK)
+        return;
+    if (row->detail[0])
+        snprintf(out, TABLE_CELL, "%s: %.120s (%.200s)",
+                 reason_name(row->reason), reason_sentence(row->reason),
+                 table_text(row->detail, detail));
+    else
+        snprintf(out, TABLE_CELL, "%s: %.120s", reason_name(row->reason),
+                 reason_sentence(row->reason));
+}
+
+static void format_cell(const void *arg, size_t at, size_t column,
+                        char out[TABLE_CELL])
+{
+    const struct report *r = arg;
+    const struct report_row *row = &r->rows[at];
+
+    switch ((enum column)column) {
+    case COL_INSTANCE:
+        table_text(row->instance, out);
+        break;
+    case COL_ADDRESS:
+        table_text(row->address, out);
+        break;
+    case COL_STATUS:
+        snprintf(out, TABLE_CELL, "%s%s", status_name(row->status),
+                 row->maintenance ? " (maintenance)" : "");
+        break;
+    case COL_RTT:
+        table_rtt(row->rtt_us, out);
+        break;
+    case COL_ROLE:
+        strcpy(out, row->role == ROLE_ANY ? "-" : role_name(row->role));
+        break;
+    case COL_VERSION:
+        table_text(row->version[0] ? row->version : "-", out);
+        break;
+    case COL_WHY:
+        format_why(row, out);
+        break;
+    }
+}
+
+static void print_text(const struct report *r, FILE *out)
+{
+    size_t by_status[STATUS_COUNT];
+    char time[CLOCK_RFC3339_SIZE], agent[TABLE_CELL], publishing[TABLE_CELL];
+    const struct table table = {
+        .columns = COLUMNS,
+        .ncolumns = sizeof COLUMNS / sizeof *COLUMNS,
+        .nrows = r->nrows,
+        .cell = format_cell,
+        .arg = r,
+    };
+
+    count(r, by_status);
+    table_print(&table, out);
+    fprintf(out,
+            "\n%s at %s: %zu up, %zu degraded, %zu down, %zu unknown\n"
+            "ZooKeeper: %s\n",
+            table_text(r->agent, agent), clock_rfc3339(r->time_wall_ms, time),
+            by_status[STATUS_UP], by_status[STATUS_DEGRADED],
+            by_status[STATUS_DOWN], by_status[STATUS_UNKNOWN],
+            table_text(r->publishing, publishing));
+}
+
+static void json_text(const char *key, const char *value, FILE *out)
+{
+    char quoted[DOCUMENT_QUOTE_SIZE];
+
+    if (value && document_quote(value, quoted, sizeof quoted) > 0)
+        fprintf(out, "\"%s\":%s,", key, quoted);
+    else
+        fprintf(out, "\"%s\":null,", key);
+}
+
+static void json_row(const struct report_row *row, FILE *out)
+{
+    fputc('{', out);
+    json_text("instance", row->instance, out);
+    json_text("address", row->address, out);
+    json_text("status", status_name(row->status), out);
+    json_text("reason", reason_name(row->reason), out);
+    json_text("detail", row->detail, out);
+    if (row->rtt_us < 0)
+        fputs("\"rtt_us\":null,", out);
+    else
+        fprintf(out, "\"rtt_us\":%" PRId64 ",", row->rtt_us);
+    json_text("role", row->role == ROLE_ANY ? NULL : role_name(row->role), out);
+    json_text("version", row->version[0] ? row->version : NULL, out);
+    fprintf(out, "\"maintenance\":%s}", row->maintenance ? "true" : "false");
+}
+
+static void print_json(const struct report *r, FILE *out)
+{
+    char time[CLOCK_RFC3339_SIZE];
+
+    fputc('{', out);
+    json_text("agent", r->agent, out);
+    json_text("time", clock_rfc3339(r->time_wall_ms, time), out);
+    json_text("publishing", r->publishing, out);
+    fprintf(out, "\"publish_failed\":%s,\"exit_code\":%d,\"instances\":[",
+            r->publish_failed ? "true" : "false", report_exit_code(r));
+    for (size_t i = 0; i < r->nrows; i++) {
+        if (i > 0)
+            fputc(',', out);
+        json_row(&r->rows[i], out);
+    }
+    fputs("]}\n", out);
+}
+
+/* A bar would begin the perfdata. */
+static void nagios_text(const char *s, FILE *out)
+{
+    char text[TABLE_CELL];
+
+    for (const char *p = table_text(s, text); *p; p++)
+        fputc(*p == '|' ? '/' : *p, out);
+}
+
+/* " (cache-1 refused, cache-2 lag and 3 more)" */
+static void nagios_names(const struct report *r, enum status s, FILE *out)
+{
+    size_t named = 0, left = 0;
+
+    for (size_t i = 0; i < r->nrows; i++) {
+        const struct report_row *row = &r->rows[i];
+
+        if (row->status != s)
+            continue;
+        if (named == NAMED_MAX) {
+            left++;
+            continue;
+        }
+        fputs(named++ == 0 ? " (" : ", ", out);
+        nagios_text(row->instance, out);
+        fprintf(out, " %s", reason_name(row->reason));
+    }
+    if (left > 0)
+        fprintf(out, " and %zu more", left);
+    if (named > 0)
+        fputc(')', out);
+}
+
+/* label=value[UOM];[warn];[crit];[min];[max]; names of instances need no
+ * quotes around them, as they hold neither spaces nor equals signs. */
+static void nagios_perfdata(const struct report *r,
+                            const size_t by_status[STATUS_COUNT], FILE *out)
+{
+    char name[TABLE_CELL];
+
+    for (enum status s = STATUS_UP; s <= STATUS_UNKNOWN; s++)
+        fprintf(out, " %s=%zu;;;0;%zu", status_name(s), by_status[s], r->nrows);
+    for (size_t i = 0; i < r->nrows; i++) {
+        const struct report_row *row = &r->rows[i];
+
+        fprintf(out, " %s_rtt=", table_text(row->instance, name));
+        if (row->rtt_us < 0)
+            fputc('U', out);
+        else
+            fprintf(out, "%" PRId64 ".%06" PRId64 "s;;;0;",
+                    row->rtt_us / 1000000, row->rtt_us % 1000000);
+    }
+}
+
+static void print_nagios(const struct report *r, FILE *out)
+{
+    /* The worst first: the start of the line is what a pager shows. */
+    static const enum status ORDER[] = { STATUS_DOWN, STATUS_DEGRADED,
+                                         STATUS_UNKNOWN, STATUS_UP };
+    size_t by_status[STATUS_COUNT], maintenance = 0;
+    const char *before = " - ";
+
+    count(r, by_status);
+    fprintf(out, "REDIS %s", NAGIOS_WORDS[report_exit_code(r)]);
+    for (size_t i = 0; i < STATUS_COUNT; i++) {
+        enum status s = ORDER[i];
+
+        if (by_status[s] == 0 && !(s == STATUS_UP && r->nrows == 0))
+            continue;
+        fprintf(out, "%s%zu %s", before, by_status[s], status_name(s));
+        before = ", ";
+        if (s != STATUS_UP)
+            nagios_names(r, s, out);
+    }
+    for (size_t i = 0; i < r->nrows; i++)
+        maintenance += r->rows[i].maintenance;
+    if (maintenance > 0)
+        fprintf(out, ", %zu in maintenance", maintenance);
+    if (r->publish_failed || r->left_to_agent) {
+        fputs(", ", out);
+        nagios_text(r->publishing, out);
+    }
+    fputs(" |", out);
+    nagios_perfdata(r, by_status, out);
+    fputc('\n', out);
+}
+
+bool report_parse_format(const char *word, enum report_format *out)
+{
+    for (enum report_format f = REPORT_TEXT; f <= REPORT_NAGIOS; f++) {
+        if (strcmp(word, FORMATS[f]) == 0) {
+            *out = f;
+            return true;
+        }
+    }
+    return false;
+}
+
+int report_exit_code(const struct report *r)
+{
+    /* Where nothing was looked at nothing can be told. */
+    int worst = status_nagios(r->nrows > 0 ? STATUS_UP : STATUS_UNKNOWN);
+
+    for (size_t i = 0; i < r->nrows; i++)
+        worst = nagios_worse(worst, status_nagios(r->rows[i].status));
+    if (r->publish_failed)
+        worst = nagios_worse(worst, status_nagios(STATUS_UNKNOWN));
+    return worst;
+}
+
+void report_print(const struct report *r, enum report_format f, FILE *out)
+{
+    switch (f) {
+    case REPORT_TEXT:
+        print_text(r, out);
+        break;
+    case REPORT_JSON:
+        print_json(r, out);
+        break;
+    case REPORT_NAGIOS:
+        print_nagios(r, out);
+        break;
+    }
+}
+
+void report_trouble(const char *text, enum report_format f, FILE *out)
+{
+    switch (f) {
+    case REPORT_TEXT:
+        break;
+    case REPORT_JSON:
+        fputc('{', out);
+        json_text("error", text, out);
+        fprintf(out, "\"exit_code\":%d}\n", status_nagios(STATUS_UNKNOWN));
+        break;
+    case REPORT_NAGIOS:
+        fprintf(out, "REDIS %s - ",
+                NAGIOS_WORDS[status_nagios(STATUS_UNKNOWN)]);
+        nagios_text(text, out);
+        fputc('\n', out);
+        break;
+    }
+}

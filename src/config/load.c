@@ -1,0 +1,435 @@
+/*
+ * A configuration from its files: sections as read (config_read.c), then what
+ * nobody set is filled in from [defaults], [agent] and the table of keys
+ * (config_keys.c), and what spans several keys is checked.
+ *
+ * Faults are collected, never returned early, and sorted by their places
+ * in the end: whoever repairs a file wants all of them at once, top down.
+ */
+#include <assert.h>
+#include <limits.h>
+#include <search.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "files.h"
+#include "read.h"
+
+/* The count stands outside of what others see. */
+struct counted_instance {
+    struct config_instance public; /* first: one is cast to the other */
+    atomic_uint references;
+};
+
+static const struct config_keyset *const AGENT = &CONFIG_KEYSETS[SECTION_AGENT];
+static const struct config_keyset *const ZOOKEEPER =
+    &CONFIG_KEYSETS[SECTION_ZOOKEEPER];
+static const struct config_keyset *const HTTP = &CONFIG_KEYSETS[SECTION_HTTP];
+static const struct config_keyset *const INSTANCE =
+    &CONFIG_KEYSETS[SECTION_INSTANCE];
+
+/* Where a key stands, or else its section. */
+static unsigned place_of(const struct config_section *s, const char *key)
+{
+    unsigned at = s->keys_at[config_key_index(s->set, key)];
+
+    return at ? at : s->at;
+}
+
+static bool has(const struct config_section *s, const char *key)
+{
+    return s->keys_at[config_key_index(s->set, key)] != 0;
+}
+
+static void set_defaults(struct config_reading *r,
+                         const struct config_keyset *set, void *base)
+{
+    for (size_t i = 0; i < set->nkeys; i++) {
+        struct err why;
+
+        /* The table's defaults are valid: only memory can be lacking. */
+        if (set->keys[i].deflt &&
+            config_value_parse(&set->keys[i], set->keys[i].deflt, base, &why) ==
+                -1)
+            r->out_of_memory = true;
+    }
+}
+
+/* The secret that FILE holds; NULL after a fault. */
+static char *read_secret(struct config_reading *r, unsigned at, const char *key,
+                         const char *file)
+{
+    struct err why;
+    char *secret = config_secret(file, &why);
+
+    if (!secret)
+        config_fault(r, at, "%s: %s: %s", key, file, why.text);
+    return secret;
+}
+
+/* The password of a section that says where it is; faults of the pair. */
+static void resolve_password(struct config_reading *r, struct config_section *s)
+{
+    struct config_instance *i = s->base;
+    unsigned here = s->keys_at[config_key_index(INSTANCE, "password")];
+    unsigned file = s->keys_at[config_key_index(INSTANCE, "password_file")];
+
+    if (here && file)
+        config_fault(r, here > file ? here : file,
+                     "password and password_file exclude each other");
+    else if (i->password_file && !r->leave_passwords)
+        i->password = read_secret(r, file, "password_file", i->password_file);
+}
+
+/*
+ * Makes the defaults complete: what [defaults] does not say comes from
+ * [agent], or else from the table.
+ */
+static void complete_defaults(struct config_reading *r)
+{
+    for (size_t i = 0; i < INSTANCE->nkeys; i++) {
+        const struct config_key *k = &INSTANCE->keys[i];
+        int parent = config_key_find(AGENT, k->name);
+        struct err why;
+        int rc = 0;
+
+        if (r->defaults.keys_at[i])
+            continue;
+        if (parent != -1)
+            rc = config_value_copy(&AGENT->keys[parent], r->agent.base, k,
+                                   r->defaults.base);
+        else if (k->deflt)
+            rc = config_value_parse(k, k->deflt, r->defaults.base, &why);
+        if (rc == -1)
+            r->out_of_memory = true;
+    }
+    resolve_password(r, &r->defaults);
+}
+
+/* Two ways to say one thing: an instance that uses either inherits neither. */
+static bool own_password(const struct config_section *s)
+{
+    return has(s, "password") || has(s, "password_file");
+}
+
+static void inherit(struct config_reading *r, struct config_section *s)
+{
+    for (size_t i = 0; i < INSTANCE->nkeys; i++) {
+        const struct config_key *k = &INSTANCE->keys[i];
+
+        if (s->keys_at[i] ||
+            (own_password(s) && strncmp(k->name, "password", 8) == 0))
+            continue;
+        if (config_value_copy(k, r->defaults.base, k, s->base) == -1)
+            r->out_of_memory = true;
+    }
+}
+
+static void complete_instance(struct config_reading *r,
+                              struct config_section *s)
+{
+    struct config_instance *i = s->base;
+    char shown[REPLY_TEXT];
+
+    resolve_password(r, s);
+    inherit(r, s);
+    if (i->username && !own_password(s) && !own_password(&r->defaults))
+        config_fault(r, place_of(s, "username"),
+                     "[redis:%s] has a username and no password",
+                     config_show(i->name, shown));
+    if (!has(s, "address"))
+        config_fault(r, s->at, "[redis:%s] has no address",
+                     config_show(i->name, shown));
+    else if (i->address && config_split_address(i->address, &i->host, &i->port,
+                                                &i->path) == -1)
+        r->out_of_memory = true;
+}
+
+static void read_digest(struct config_reading *r, struct config *c)
+{
+    unsigned at = place_of(&r->zookeeper, "digest_file");
+    const char *colon;
+
+    c->zookeeper.digest =
+        read_secret(r, at, "digest_file", c->zookeeper.digest_file);
+    if (!c->zookeeper.digest)
+        return;
+    colon = strchr(c->zookeeper.digest, ':');
+    if (!colon || colon == c->zookeeper.digest || colon[1] == '\0')
+        config_fault(r, at, "digest_file: %s: not of the form user:password",
+                     c->zookeeper.digest_file);
+}
+
+static void complete_zookeeper(struct config_reading *r, struct config *c)
+{
+    const struct config_section *s = &r->zookeeper;
+
+    c->zookeeper.enabled = s->at != 0;
+    if (!c->zookeeper.enabled)
+        return;
+    if (!has(s, "servers"))
+        config_fault(r, s->at, "[zookeeper] has no servers");
+    else if (c->zookeeper.servers_text &&
+             config_split_servers(c->zookeeper.servers_text,
+                                  &c->zookeeper.servers,
+                                  &c->zookeeper.nservers) == -1)
+        r->out_of_memory = true;
+    if (c->zookeeper.acl != CONFIG_ACL_OPEN && !has(s, "digest_file"))
+        config_fault(r, place_of(s, "acl"), "acl = %s needs a digest_file",
+                     c->zookeeper.acl == CONFIG_ACL_READ ? "read" : "private");
+    if (c->zookeeper.digest_file && !r->leave_digest)
+        read_digest(r, c);
+}
+
+static void complete_http(struct config_reading *r, struct config *c)
+{
+    c->http.enabled = r->http.at != 0;
+    if (c->http.enabled && c->http.listen &&
+        config_split_address(c->http.listen, &c->http.host, &c->http.port,
+                             &c->http.path) == -1)
+        r->out_of_memory = true;
+}
+
+/* The host's name as id is the one default that can be unfit. */
+static void complete_id(struct config_reading *r, struct config *c)
+{
+    char host[HOST_NAME_MAX + 1] = "";
+    struct err why;
+
+    if (has(&r->agent, "id"))
+        return;
+    gethostname(host, sizeof host - 1);
+    if (config_check_id(host, &why) == -1)
+        config_fault(r, r->agent.at,
+                     "id is not set and the host's name cannot stand in: "
+                     "it %s",
+                     why.text);
+    else if (!(c->agent.id = strdup(host)))
+        r->out_of_memory = true;
+}
+
+static void complete(struct config_reading *r, struct config *c)
+{
+    complete_id(r, c);
+    complete_zookeeper(r, c);
+    complete_http(r, c);
+    complete_defaults(r);
+    for (size_t i = 0; i < r->ninstances; i++)
+        complete_instance(r, r->instances[i]);
+    if (r->ninstances == 0)
+        config_fault(r, 0, "no [redis:NAME] section");
+}
+
+/* Moves the instances from the sections to C. */
+static void adopt_instances(struct config_reading *r, struct config *c)
+{
+    c->instances = calloc(r->ninstances + 1, sizeof(struct config_instance *));
+    if (!c->instances) {
+        r->out_of_memory = true;
+        return;
+    }
+    c->ninstances = r->ninstances;
+    for (size_t i = 0; i < r->ninstances; i++) {
+        c->instances[i] = r->instances[i]->base;
+        r->instances[i]->base = NULL;
+    }
+}
+
+static void list_files(struct config_reading *r, struct config *c)
+{
+    c->files = calloc(r->nsources + 1, sizeof *c->files);
+    if (!c->files) {
+        r->out_of_memory = true;
+        return;
+    }
+    c->nfiles = r->nsources;
+    for (size_t i = 0; i < r->nsources; i++) {
+        const struct config_source *s = &r->sources[i];
+
+        c->files[i].path = strdup(s->path);
+        c->files[i].mode = s->mode;
+        c->files[i].exposed = s->secret && (s->mode & S_IROTH) != 0;
+        if (!c->files[i].path)
+            r->out_of_memory = true;
+    }
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct config_fault *x = a, *y = b;
+
+    if (x->at != y->at)
+        return x->at < y->at ? -1 : 1;
+    return x->order < y->order ? -1 : 1;
+}
+
+/* Hands the texts over to OUT; returns how many there are. */
+static size_t report_faults(struct config_reading *r, struct config_faults *out)
+{
+    if (r->out_of_memory && r->nsources > 0)
+        config_fault(r, 0, "out of memory");
+    if (r->nfaults == 0)
+        return 0;
+    qsort(r->faults, r->nfaults, sizeof *r->faults, by_place);
+    out->lines = calloc(r->nfaults, sizeof *out->lines);
+    for (size_t i = 0; i < r->nfaults; i++) {
+        if (out->lines)
+            out->lines[i] = r->faults[i].text;
+        else
+            free(r->faults[i].text);
+    }
+    out->count = out->lines ? r->nfaults : 0;
+    return r->nfaults;
+}
+
+static void keep_node(void *node)
+{
+    (void)node;
+}
+
+static void reading_free(struct config_reading *r)
+{
+    tdestroy(r->by_name, keep_node);
+    for (size_t i = 0; i < r->ninstances; i++) {
+        config_instance_unref(r->instances[i]->base);
+        free(r->instances[i]);
+    }
+    free(r->instances);
+    config_instance_unref(r->defaults.base);
+    for (size_t i = 0; i < r->nsources; i++)
+        free(r->sources[i].path);
+    free(r->sources);
+    free(r->faults);
+}
+
+static struct config *load(const char *file, bool passwords, bool digest,
+                           struct config_faults *faults)
+{
+    struct config *c = calloc(1, sizeof *c);
+    struct config_reading r = {
+        .agent = { .set = AGENT, .base = c },
+        .zookeeper = { .set = ZOOKEEPER, .base = c },
+        .http = { .set = HTTP, .base = c },
+        .defaults = { .set = INSTANCE,
+                      .base = config_instance_new("defaults") },
+        .leave_passwords = !passwords,
+        .leave_digest = !digest,
+    };
+
+    *faults = (struct config_faults){ 0 };
+    if (!c || !r.defaults.base) {
+        r.out_of_memory = true;
+    } else {
+        set_defaults(&r, AGENT, c);
+        set_defaults(&r, ZOOKEEPER, c);
+        set_defaults(&r, HTTP, c);
+        if (config_read(&r, file))
+            complete(&r, c);
+        adopt_instances(&r, c);
+        list_files(&r, c);
+    }
+    if (report_faults(&r, faults) > 0 || r.out_of_memory) {
+        config_free(c);
+        c = NULL;
+    }
+    reading_free(&r);
+    return c;
+}
+
+struct config *config_load(const char *file, struct config_faults *faults)
+{
+    return load(file, true, true, faults);
+}
+
+struct config *config_load_to_look(const char *file, bool digest,
+                                   struct config_faults *faults)
+{
+    return load(file, false, digest, faults);
+}
+
+void config_faults_free(struct config_faults *faults)
+{
+    for (size_t i = 0; i < faults->count; i++)
+        free(faults->lines[i]);
+    free(faults->lines);
+    *faults = (struct config_faults){ 0 };
+}
+
+void config_drop_instances(struct config *c)
+{
+    for (size_t i = 0; i < c->ninstances; i++)
+        config_instance_unref(c->instances[i]);
+    free(c->instances);
+    c->instances = NULL;
+    c->ninstances = 0;
+}
+
+void config_free(struct config *c)
+{
+    if (!c)
+        return;
+    config_drop_instances(c);
+    config_servers_free(c->zookeeper.servers, c->zookeeper.nservers);
+    if (c->zookeeper.digest)
+        config_wipe(c->zookeeper.digest, strlen(c->zookeeper.digest));
+    config_values_free(AGENT, c);
+    config_values_free(ZOOKEEPER, c);
+    config_values_free(HTTP, c);
+    free(c->http.host);
+    free(c->http.path);
+    for (size_t i = 0; i < c->nfiles; i++)
+        free(c->files[i].path);
+    free(c->files);
+    free(c);
+}
+
+bool config_has_secrets(const struct config *c)
+{
+    bool any = c->zookeeper.digest != NULL;
+
+    for (size_t i = 0; i < c->ninstances; i++)
+        any = any || c->instances[i]->password != NULL;
+    return any;
+}
+
+struct config_instance *config_instance_new(const char *name)
+{
+    struct counted_instance *i = calloc(1, sizeof *i);
+
+    if (!i)
+        return NULL;
+    i->public.name = strdup(name);
+    atomic_init(&i->references, 1);
+    if (i->public.name)
+        return &i->public;
+    free(i);
+    return NULL;
+}
+
+struct config_instance *config_instance_ref(struct config_instance *i)
+{
+    struct counted_instance *counted = (struct counted_instance *)i;
+    unsigned before = atomic_fetch_add_explicit(&counted->references, 1,
+                                                memory_order_relaxed);
+
+    assert(before > 0);
+    (void)before;
+    return i;
+}
+
+void config_instance_unref(struct config_instance *i)
+{
+    struct counted_instance *counted = (struct counted_instance *)i;
+
+    if (!i || atomic_fetch_sub_explicit(&counted->references, 1,
+                                        memory_order_acq_rel) != 1)
+        return;
+    config_values_free(INSTANCE, i);
+    free(i->name);
+    free(i->host);
+    free(i->path);
+    free(counted);
+}

@@ -1,0 +1,38 @@
+/*
+ * The settings in force, as a file that could be loaded.  Everything is
+ * spelled out: there is no [defaults], each instance has all its keys.
+ */
+#include "keys.h"
+
+static void print_section(const struct config_keyset *set, const char *name,
+                          const void *base, FILE *out)
+{
+    if (name)
+        fprintf(out, "\n[%s:%s]\n", set->name, name);
+    else
+        fprintf(out, "%s[%s]\n",
+                set == &CONFIG_KEYSETS[SECTION_AGENT] ? "" : "\n", set->name);
+    for (size_t i = 0; i < set->nkeys; i++)
+        config_value_print(&set->keys[i], base, out);
+}
+
+static void print_instance(const struct config_instance *i, FILE *out)
+{
+    struct config_instance copy = *i;
+
+    /* Read from there: the file may name one of the two only. */
+    if (i->password_file)
+        copy.password = NULL;
+    print_section(&CONFIG_KEYSETS[SECTION_INSTANCE], i->name, &copy, out);
+}
+
+void config_print(const struct config *c, FILE *out)
+{
+    print_section(&CONFIG_KEYSETS[SECTION_AGENT], NULL, c, out);
+    if (c->zookeeper.enabled)
+        print_section(&CONFIG_KEYSETS[SECTION_ZOOKEEPER], NULL, c, out);
+    if (c->http.enabled)
+        print_section(&CONFIG_KEYSETS[SECTION_HTTP], NULL, c, out);
+    for (size_t i = 0; i < c->ninstances; i++)
+        print_instance(c->instances[i], out);
+}

@@ -1,0 +1,84 @@
+#ifndef CONFIG_READ_H
+#define CONFIG_READ_H
+
+#include "keys.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Inside the config room: files' lines become sections whose values are
+ * set where a file sets them and nowhere else.  What is inherited, and
+ * what must be there, is decided by config.c when all files are known.
+ */
+struct config_section {
+    const struct config_keyset *set; /* NULL: unknown, its keys are skipped */
+    void *base;  /* borrowed: where the values of SET go; for an instance or
+                    the defaults a struct config_instance */
+    unsigned at; /* place of its header; 0: in no file */
+    unsigned keys_at[CONFIG_KEYS_MAX]; /* of its keys; 0: in no file */
+};
+
+/*
+ * A place is a number: the lines of all files are counted on, in the order
+ * in which the files are read.  So places sort as faults are told, and one
+ * unsigned names file and line.
+ */
+struct config_source {
+    char *path;    /* owned */
+    unsigned base; /* the place of the file as a whole; line N: base + N */
+    unsigned mode; /* permission bits */
+    bool secret;   /* a password stands in it */
+};
+
+struct config_fault {
+    unsigned at;
+    size_t order; /* of detection */
+    char *text;   /* owned */
+};
+
+struct config_reading {
+    struct config_source *sources; /* owned; the main file first */
+    size_t nsources;
+    struct config_section agent;
+    struct config_section zookeeper;
+    struct config_section http;
+    struct config_section defaults;
+    struct config_section **instances; /* owned; in the files' order */
+    size_t ninstances;
+    size_t instances_size;
+    void *by_name; /* of instances: a tree of search.h */
+
+    struct config_fault *faults;
+    size_t nfaults;
+    size_t faults_size;
+    bool out_of_memory;
+    bool leave_passwords; /* in their files */
+    bool leave_digest;    /* in its file */
+
+    /* Of the lines, while they are read. */
+    struct config_source *source; /* borrowed: the file that is read */
+    const char *text;             /* borrowed */
+    size_t text_len;
+    size_t total_len; /* of all files so far */
+    size_t pos;
+    unsigned at;                    /* the line that is read */
+    struct config_section *current; /* NULL: before the first header */
+    struct config_section unknown;
+};
+
+/*
+ * Reads FILE, and then what its `include` names, into the sections, whose
+ * set and base are given.  Each fault is kept; the caller releases what is
+ * in R in any case.  Returns false when FILE itself could not be read.
+ */
+bool config_read(struct config_reading *r, const char *file);
+
+/* Keeps "FILE:LINE: …", or "FILE: …" at the place of a whole file. */
+void config_fault(struct config_reading *r, unsigned at, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* In config.c: all zero but for the name; one reference. */
+struct config_instance *config_instance_new(const char *name);
+
+#endif

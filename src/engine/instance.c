@@ -1,0 +1,184 @@
+/*
+ * The loop's view of one instance.  Health judges reasons; this room adds
+ * what belongs to a verdict: the words that go with its reason, since when it
+ * stands, and the one judgement that needs two instances, a replica's lag
+ * behind a master that this agent watches as well.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/config.h"
+#include "agent/objects.h"
+#include "agent/stall.h"
+#include "agent/string_pool.h"
+
+#include "agent/instance.h"
+
+void instance_init(struct instance *i, struct config_instance *config,
+                   int64_t now_wall_ms)
+{
+    memset(i, 0, sizeof *i);
+    object_made(OBJECT_INSTANCE);
+    i->config = config_instance_ref(config);
+    health_init(&i->health);
+    i->since_wall_ms = now_wall_ms;
+    i->detail = words_keep("");
+    for (size_t s = 0; s < STATUS_COUNT; s++)
+        i->heard[s] = words_keep("");
+    i->rtt_us = -1;
+    i->offset = -1;
+}
+
+void instance_drop(struct instance *i)
+{
+    object_gone(OBJECT_INSTANCE);
+    config_instance_unref(i->config);
+    i->config = NULL;
+    words_drop(i->detail);
+    words_drop(i->lag_detail);
+    for (size_t s = 0; s < STATUS_COUNT; s++)
+        words_drop(i->heard[s]);
+}
+
+void instance_take_config(struct instance *i, struct config_instance *config)
+{
+    config_instance_ref(config);
+    config_instance_unref(i->config);
+    i->config = config;
+}
+
+static void lag_judge(struct instance *i, const struct instance *master)
+{
+    i->lagging = false;
+    if (i->config->max_lag == 0 || i->role != ROLE_REPLICA || i->offset < 0 ||
+        master == NULL || master->offset < 0 ||
+        master->offset_mono_us > i->offset_mono_us)
+        return;
+    char text[REPLY_TEXT];
+    int64_t behind = master->offset - i->offset;
+    if (behind <= 0 || (uint64_t)behind <= i->config->max_lag)
+        return;
+    i->lagging = true;
+    snprintf(text, sizeof text,
+             "%" PRId64 " bytes behind %s, max_lag is %" PRIu64, behind,
+             master->config->name, i->config->max_lag);
+    words_set(&i->lag_detail, text);
+}
+
+enum reason instance_replication(struct instance *i, const struct result *r,
+                                 const struct instance *master)
+{
+    if (r->role != ROLE_ANY && r->role != i->role) {
+        i->role = r->role;
+        i->news = true;
+    }
+    if (r->version[0] != '\0' && strcmp(r->version, i->version) != 0) {
+        memcpy(i->version, r->version, sizeof i->version);
+        i->news = true;
+    }
+    if (r->fresh_info) {
+        memcpy(i->replid, r->replid, sizeof i->replid);
+        i->offset = r->offset;
+        i->offset_mono_us = r->started_mono_us;
+        if (r->role == ROLE_MASTER)
+            i->offset_mono_us += (uint64_t)r->lookup_us + r->connect_us +
+                                 r->auth_us + r->reply_us;
+        lag_judge(i, master);
+    }
+    return r->reason == REASON_OK && i->lagging ? REASON_LAG : r->reason;
+}
+
+bool instance_void(const struct instance *i, const struct result *r)
+{
+    return r->timed &&
+           r->stalled_ms > stall_loss_limit_ms(i->config->interval_ms,
+                                               i->config->timeout_ms);
+}
+
+/* The words to publish are those of the last result with the reason. */
+static void take_words(struct instance *i)
+{
+    words_set(&i->detail, i->heard[i->health.status]);
+}
+
+void instance_adopt_since(struct instance *i)
+{
+    if (i->seen_valid && i->seen_status == i->health.status &&
+        i->seen_since_wall_ms > 0 && i->seen_since_wall_ms < i->since_wall_ms)
+        i->since_wall_ms = i->seen_since_wall_ms;
+}
+
+static void status_began(struct instance *i, bool was_pending, int64_t wall_ms)
+{
+    i->since_wall_ms = wall_ms;
+    i->first = was_pending;
+    if (was_pending)
+        instance_adopt_since(i);
+}
+
+enum health_edge instance_judge(struct instance *i, const struct result *r,
+                                enum reason reason,
+                                const struct health_policy *p)
+{
+    bool was_pending = i->health.reason == REASON_PENDING;
+    const char *words = reason == r->reason ? r->detail : i->lag_detail;
+
+    i->checked_wall_ms = r->ended_wall_ms;
+    i->rtt_us = r->rtt_us;
+    i->round = r->round;
+    words_set(&i->heard[reason_status(reason)], words);
+
+    enum health_edge edge = health_step(&i->health, p, reason);
+    if (edge == HEALTH_STATUS || (was_pending && edge == HEALTH_REASON))
+        status_began(i, was_pending, r->ended_wall_ms);
+    if (edge != HEALTH_SAME || reason == i->health.reason)
+        take_words(i);
+    return edge;
+}
+
+enum health_edge instance_doubt(struct instance *i, enum reason r,
+                                const char *detail, int64_t now_wall_ms)
+{
+    enum health_edge edge = health_doubt(&i->health, r);
+    if (edge == HEALTH_STATUS)
+        status_began(i, false, now_wall_ms);
+    words_set(&i->detail, detail);
+    return edge;
+}
+
+void instance_seen(struct instance *i, const struct document_seen *seen)
+{
+    i->seen_valid = seen->valid;
+    i->seen_status = seen->status;
+    i->seen_since_wall_ms = seen->since_wall_ms;
+    if (i->first)
+        instance_adopt_since(i);
+}
+
+void instance_presume_up(struct instance *i)
+{
+    i->health.status = STATUS_UP;
+    i->health.reason = REASON_OK;
+}
+
+size_t instance_document(const struct instance *i, const char *agent, char *out,
+                         size_t size)
+{
+    const struct document_status d = {
+        .instance = i->config->name,
+        .address = i->config->address,
+        .status = i->health.status,
+        .reason = i->health.reason,
+        .detail = i->detail,
+        .since_wall_ms = i->since_wall_ms,
+        .checked_wall_ms = i->checked_wall_ms,
+        .rtt_us = i->rtt_us,
+        .role = i->role,
+        .version = i->version,
+        .maintenance = i->config->paused,
+        .agent = agent,
+        .round = i->round,
+    };
+    return document_status(&d, out, size);
+}

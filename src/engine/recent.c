@@ -1,0 +1,163 @@
+/*
+ * A ring of 32, embedded in whoever keeps it.  Nearly all results are the
+ * same plain answer on a connection that stood already, and for these nothing
+ * is kept that follows from the rest: the round-trip time is the time in the
+ * phases that talk, and a result's time is told from the one after it.  What
+ * else there is to say, of a new connection or of a failure, stands in a
+ * small array that comes and goes with it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/string_pool.h"
+
+#include "agent/recent.h"
+
+#define EXTRAS_FIRST 4u
+
+static const struct recent_extra NO_EXTRA = { .detail = "" };
+
+static const struct recent_entry *entry_at(const struct recent *recent,
+                                           size_t i)
+{
+    return &recent->ring[(recent->next + RECENT_MAX - 1 - i) % RECENT_MAX];
+}
+
+static const struct recent_extra *extra_of(const struct recent *recent,
+                                           const struct recent_entry *e)
+{
+    return e->extra > 0 ? &recent->extras[e->extra - 1] : &NO_EXTRA;
+}
+
+/* Gives the array back with the last of it. */
+static void drop_extra(struct recent *recent, struct recent_entry *e)
+{
+    if (e->extra == 0)
+        return;
+    words_drop(recent->extras[e->extra - 1].detail);
+    recent->extras[e->extra - 1].detail = NULL;
+    e->extra = 0;
+    for (size_t i = 0; i < recent->nextras; i++) {
+        if (recent->extras[i].detail != NULL)
+            return;
+    }
+    free(recent->extras);
+    recent->extras = NULL;
+    recent->nextras = 0;
+}
+
+/* An index of a free one, or nextras on lack of memory. */
+static size_t free_extra(struct recent *recent)
+{
+    size_t before = recent->nextras;
+    size_t size = before == 0 ? EXTRAS_FIRST : before * 2;
+    struct recent_extra *grown;
+
+    for (size_t i = 0; i < before; i++) {
+        if (recent->extras[i].detail == NULL)
+            return i;
+    }
+    grown = reallocarray(recent->extras, size, sizeof *grown);
+    if (grown == NULL)
+        return before;
+    memset(grown + before, 0, (size - before) * sizeof *grown);
+    recent->extras = grown;
+    recent->nextras = (uint8_t)size;
+    return before;
+}
+
+static uint8_t keep_extra(struct recent *recent, const struct result *r,
+                          const char *detail)
+{
+    size_t i;
+
+    if (detail[0] == '\0' && r->lookup_us == 0 && r->connect_us == 0 &&
+        r->auth_us == 0)
+        return 0;
+    i = free_extra(recent);
+    if (i == recent->nextras)
+        return 0;
+    recent->extras[i] = (struct recent_extra){
+        .detail = words_keep(detail),
+        .lookup_us = r->lookup_us,
+        .connect_us = r->connect_us,
+        .auth_us = r->auth_us,
+    };
+    return (uint8_t)(i + 1);
+}
+
+static int32_t clamp(int64_t ms)
+{
+    if (ms > INT32_MAX)
+        return INT32_MAX;
+    return ms < INT32_MIN ? INT32_MIN : (int32_t)ms;
+}
+
+void recent_add(struct recent *recent, const struct result *r,
+                enum reason reason, const char *detail, bool voided)
+{
+    struct recent_entry *e = &recent->ring[recent->next];
+
+    /* First, so that there are never more than RECENT_MAX extras. */
+    drop_extra(recent, e);
+    *e = (struct recent_entry){
+        .later_ms = clamp(r->ended_wall_ms - recent->newest_wall_ms),
+        .round = (uint32_t)r->round,
+        .reply_us = r->reply_us,
+        .reason = (uint8_t)reason,
+        .extra = keep_extra(recent, r, detail),
+        .answered = r->rtt_us >= 0,
+        .voided = voided,
+        .info = r->fresh_info,
+    };
+    recent->newest_wall_ms = r->ended_wall_ms;
+    recent->next = (uint8_t)((recent->next + 1u) % RECENT_MAX);
+    if (recent->count < RECENT_MAX)
+        recent->count++;
+}
+
+int64_t recent_rtt_us(const struct recent *recent, size_t i)
+{
+    const struct recent_entry *e;
+
+    if (i >= recent->count)
+        return -1;
+    e = entry_at(recent, i);
+    if (!e->answered)
+        return -1;
+    return (int64_t)extra_of(recent, e)->auth_us + e->reply_us;
+}
+
+bool recent_next(struct recent_walk *w, struct recent_result *out)
+{
+    const struct recent_entry *e;
+    const struct recent_extra *extra;
+
+    if (w->i >= w->recent->count)
+        return false;
+    e = entry_at(w->recent, w->i);
+    extra = extra_of(w->recent, e);
+    *out = (struct recent_result){
+        .ended_wall_ms = w->recent->newest_wall_ms - w->earlier_ms,
+        .round = e->round,
+        .reason = (enum reason)e->reason,
+        .detail = extra->detail,
+        .lookup_us = extra->lookup_us,
+        .connect_us = extra->connect_us,
+        .auth_us = extra->auth_us,
+        .reply_us = e->reply_us,
+        .rtt_us = recent_rtt_us(w->recent, w->i),
+        .voided = e->voided,
+        .info = e->info,
+    };
+    w->earlier_ms += e->later_ms;
+    w->i++;
+    return true;
+}
+
+void recent_clear(struct recent *recent)
+{
+    for (size_t i = 0; i < RECENT_MAX; i++)
+        drop_extra(recent, &recent->ring[i]);
+    memset(recent, 0, sizeof *recent);
+}

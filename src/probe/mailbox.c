@@ -1,0 +1,194 @@
+/*
+ * One mutex guards both mailboxes.  The inbox is a list through the targets
+ * themselves, each at most once in it, with what is wanted of it as flags.
+ * The outbox is a ring in which adding a target reserves room, so that a
+ * result always finds a place.
+ */
+#include <assert.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mailbox.h"
+
+void mailbox_init(struct mailbox *m)
+{
+    pthread_mutex_init(&m->mutex, NULL);
+    STAILQ_INIT(&m->inbox);
+}
+
+void mailbox_clear(struct mailbox *m)
+{
+    pthread_mutex_destroy(&m->mutex);
+    free(m->ring);
+}
+
+/* What a target may push before the loop takes the first of it: the result of
+ * its one job, and before and after it that the connection was lost. */
+#define PUSHES 3
+
+/* The mutex is held.  True if the worker must be told. */
+static bool enqueue(struct mailbox *m, struct worker_target *t)
+{
+    bool first = STAILQ_EMPTY(&m->inbox);
+
+    if (t->in_inbox)
+        return false;
+    STAILQ_INSERT_TAIL(&m->inbox, t, inbox);
+    t->in_inbox = true;
+    return first;
+}
+
+static size_t wrap(const struct mailbox *m, size_t i)
+{
+    return i < m->capacity ? i : i - m->capacity;
+}
+
+static void copy_result(struct result *to, const struct result *from)
+{
+    size_t words = strnlen(from->detail, sizeof from->detail - 1) + 1;
+
+    memcpy(to, from, offsetof(struct result, detail) + words);
+}
+
+/* Makes the ring NEED long at least; the mutex is held. */
+static int grow(struct mailbox *m, size_t need)
+{
+    size_t capacity = m->capacity == 0 ? 16 : m->capacity * 2;
+    struct result *ring;
+
+    if (need <= m->capacity)
+        return 0;
+    if (capacity < need)
+        capacity = need;
+    ring = calloc(capacity, sizeof *ring);
+    if (ring == NULL)
+        return -1;
+    for (size_t i = 0; i < m->count; i++)
+        copy_result(&ring[i], &m->ring[wrap(m, m->first + i)]);
+    free(m->ring);
+    m->ring = ring;
+    m->capacity = capacity;
+    m->first = 0;
+    return 0;
+}
+
+int mailbox_reserve(struct mailbox *m)
+{
+    int r;
+
+    pthread_mutex_lock(&m->mutex);
+    /* Beside what waits, and what may still be pushed. */
+    r = grow(m, m->count + (m->ntargets + 1) * PUSHES);
+    if (r == 0)
+        m->ntargets++;
+    pthread_mutex_unlock(&m->mutex);
+    return r;
+}
+
+bool mailbox_add(struct mailbox *m, struct worker_target *t)
+{
+    bool tell;
+
+    pthread_mutex_lock(&m->mutex);
+    t->want_add = true;
+    tell = enqueue(m, t);
+    pthread_mutex_unlock(&m->mutex);
+    return tell;
+}
+
+bool mailbox_remove(struct mailbox *m, struct worker_target *t)
+{
+    bool tell;
+
+    pthread_mutex_lock(&m->mutex);
+    t->want_remove = true;
+    tell = enqueue(m, t);
+    pthread_mutex_unlock(&m->mutex);
+    return tell;
+}
+
+void mailbox_post(struct mailbox *m, struct worker_target *t,
+                  const struct job *job)
+{
+    pthread_mutex_lock(&m->mutex);
+    assert(!t->want_job);
+    t->want_job = true;
+    t->job = *job;
+    m->queued++;
+    enqueue(m, t);
+    pthread_mutex_unlock(&m->mutex);
+}
+
+size_t mailbox_take(struct mailbox *m, struct result *out, size_t max)
+{
+    size_t n = 0;
+
+    pthread_mutex_lock(&m->mutex);
+    for (; n < max && m->count > 0; n++, m->count--) {
+        copy_result(&out[n], &m->ring[m->first]);
+        m->first = wrap(m, m->first + 1);
+    }
+    /* What was never used costs no memory, and what was is warm. */
+    if (m->count == 0)
+        m->first = 0;
+    pthread_mutex_unlock(&m->mutex);
+    return n;
+}
+
+size_t mailbox_queued(struct mailbox *m)
+{
+    size_t n;
+
+    pthread_mutex_lock(&m->mutex);
+    n = m->queued;
+    pthread_mutex_unlock(&m->mutex);
+    return n;
+}
+
+void mailbox_stop(struct mailbox *m)
+{
+    pthread_mutex_lock(&m->mutex);
+    m->stopping = true;
+    pthread_mutex_unlock(&m->mutex);
+}
+
+size_t mailbox_next(struct mailbox *m, struct order *out, size_t max)
+{
+    struct worker_target *t;
+    size_t n = 0;
+
+    pthread_mutex_lock(&m->mutex);
+    for (; n < max && (t = STAILQ_FIRST(&m->inbox)) != NULL; n++) {
+        STAILQ_REMOVE_HEAD(&m->inbox, inbox);
+        out[n] = (struct order){ t, t->want_add, t->want_remove,
+                                 t->want_job && !t->want_remove && !m->stopping,
+                                 t->job };
+        m->queued -= t->want_job;
+        m->ntargets -= t->want_remove;
+        t->in_inbox = false;
+        t->want_add = false;
+        t->want_job = false;
+    }
+    pthread_mutex_unlock(&m->mutex);
+    return n;
+}
+
+void mailbox_push(struct mailbox *m, const struct result *r)
+{
+    pthread_mutex_lock(&m->mutex);
+    assert(m->count < m->capacity);
+    copy_result(&m->ring[wrap(m, m->first + m->count)], r);
+    m->count++;
+    pthread_mutex_unlock(&m->mutex);
+}
+
+bool mailbox_stopping(struct mailbox *m)
+{
+    bool yes;
+
+    pthread_mutex_lock(&m->mutex);
+    yes = m->stopping;
+    pthread_mutex_unlock(&m->mutex);
+    return yes;
+}

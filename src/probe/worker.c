@@ -1,0 +1,402 @@
+/*
+ * The thread, what runs on it, and who frees what.
+ *
+ *     loop thread                         worker thread
+ *     worker_add/post/remove ── inbox ──→ drain: attach, start, close
+ *     worker_take ←──────────── outbox ── ended: push; one wake a turn
+ *
+ * A target is made by the loop and freed here, after the loop has let go of
+ * it.  What passes between the two threads does so in worker_mailbox.c.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <time.h>
+
+#include <uv.h>
+
+#include "agent/log.h"
+#include "agent/resolver.h"
+#include "agent/watchdog.h"
+
+#include "agent/loop_wake.h"
+#include "env.h"
+#include "mailbox.h"
+#include "agent/worker.h"
+
+/* Taken out of the inbox at one time. */
+#define ORDERS 32
+
+struct worker {
+    struct worker_options options;
+    char name[16];
+    pthread_t thread;
+    struct loop_wake wake; /* its send: any thread */
+    atomic_bool resolved;  /* something new is known of a name */
+    struct pulse pulse;
+    bool posted; /* loop thread: jobs, since the last wake */
+
+    /* Worker thread. */
+    uv_loop_t loop;
+    uv_prepare_t prepare;
+    struct probe_env env;
+    LIST_HEAD(, worker_target) targets;
+    bool results;        /* wait, and the loop was not woken for them */
+    bool urgent;         /* one of them is bad */
+    uint64_t results_ms; /* the first of them came; by uv_now */
+
+    struct mailbox mailbox;
+
+    pthread_mutex_t ended_mutex;
+    pthread_cond_t ended_cond;
+    bool ended; /* guarded by ended_mutex */
+};
+
+static void push_result(void *arg, const struct result *r)
+{
+    struct worker *w = arg;
+
+    /* First: who has a result of this thread must not think that it hangs. */
+    pulse_beat(&w->pulse);
+    mailbox_push(&w->mailbox, r);
+    if (!w->results)
+        w->results_ms = uv_now(&w->loop);
+    w->results = true;
+    w->urgent = w->urgent || r->lost || r->reason != REASON_OK;
+}
+
+/*
+ * A good result waits for the others of its burst, so that all of them cost
+ * one wake: until no probe is under way, or for one tick of the watch, which
+ * turns this loop as long as one is.  A bad one waits for nobody.
+ */
+static bool wake_due(struct worker *w)
+{
+    return w->results && (w->urgent || w->env.watch.probes == 0 ||
+                          uv_now(&w->loop) - w->results_ms >= STALL_TICK_MS);
+}
+
+/* libuv prepares once before each wait for sockets. */
+static void before_waiting(uv_prepare_t *prepare)
+{
+    struct worker *w = prepare->data;
+
+    pulse_beat(&w->pulse);
+    if (!wake_due(w))
+        return;
+    w->results = false;
+    w->urgent = false;
+    w->options.wake(w->options.arg);
+}
+
+static void drop_target(struct worker_target *t)
+{
+    LIST_REMOVE(t, all);
+    probe_close(t->probe);
+    free(t);
+}
+
+static void follow(struct worker *w, const struct order *o)
+{
+    struct worker_target *t = o->target;
+
+    if (o->add) {
+        probe_attach(t->probe, &w->env);
+        LIST_INSERT_HEAD(&w->targets, t, all);
+    }
+    if (o->start) {
+        /* Before: it may end, come back and be posted again at once. */
+        atomic_store_explicit(&t->queued, false, memory_order_relaxed);
+        probe_start(t->probe, &o->job);
+    }
+    if (o->remove)
+        drop_target(t);
+}
+
+static void follow_all(struct worker *w, const struct order *orders, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        /* Between two rounds it went cold, and each start is a system call. */
+        if (i + 1 < n)
+            probe_expect(orders[i + 1].target->probe);
+        follow(w, &orders[i]);
+    }
+}
+
+static void close_all(struct worker *w)
+{
+    while (!LIST_EMPTY(&w->targets))
+        drop_target(LIST_FIRST(&w->targets));
+    probe_env_close(&w->env);
+    uv_close((uv_handle_t *)&w->prepare, NULL);
+    loop_wake_close(&w->wake);
+}
+
+static void on_wake(void *arg)
+{
+    struct worker *w = arg;
+    struct order orders[ORDERS];
+    size_t n;
+
+    if (atomic_exchange(&w->resolved, false))
+        probe_env_resolved(&w->env);
+    while ((n = mailbox_next(&w->mailbox, orders, ORDERS)) > 0)
+        follow_all(w, orders, n);
+    if (mailbox_stopping(&w->mailbox))
+        close_all(w);
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *w = arg;
+
+    log_thread(w->name);
+    /* Returns when the last handle is closed: see close_all. */
+    uv_run(&w->loop, UV_RUN_DEFAULT);
+    pthread_mutex_lock(&w->ended_mutex);
+    w->ended = true;
+    pthread_cond_signal(&w->ended_cond);
+    pthread_mutex_unlock(&w->ended_mutex);
+    return NULL;
+}
+
+static void on_resolved(void *arg)
+{
+    struct worker *w = arg;
+
+    atomic_store(&w->resolved, true);
+    loop_wake_send(&w->wake);
+}
+
+static void init_ended(struct worker *w)
+{
+    pthread_condattr_t attr;
+
+    pthread_mutex_init(&w->ended_mutex, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->ended_cond, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+static int init_loop(struct worker *w, struct err *e)
+{
+    int r = uv_loop_init(&w->loop);
+
+    if (r != 0) {
+        err_set(e, "%s: uv_loop_init: %s", w->name, uv_strerror(r));
+        return -1;
+    }
+    if (loop_wake_open(&w->wake, &w->loop, on_wake, w, e) != 0) {
+        uv_loop_close(&w->loop);
+        return -1;
+    }
+    probe_env_open(&w->env, &w->loop);
+    uv_prepare_init(&w->loop, &w->prepare);
+    uv_prepare_start(&w->prepare, before_waiting);
+    w->prepare.data = w;
+    return 0;
+}
+
+/* Nobody runs the loop any more, or yet. */
+static void fini_loop(struct worker *w)
+{
+    int r;
+
+    uv_run(&w->loop, UV_RUN_DEFAULT);
+    r = uv_loop_close(&w->loop);
+    assert(r == 0);
+    (void)r;
+    loop_wake_clear(&w->wake);
+}
+
+/* With all signals blocked: they are the loop thread's, and a write to a
+ * closed socket must not raise SIGPIPE here. */
+static int start_thread(struct worker *w, struct err *e)
+{
+    sigset_t all, old;
+    int r;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    r = pthread_create(&w->thread, NULL, worker_main, w);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (r != 0)
+        err_set(e, "%s: pthread_create: %s", w->name, strerror(r));
+    return r == 0 ? 0 : -1;
+}
+
+static void free_worker(struct worker *w)
+{
+    probe_env_clear(&w->env);
+    pthread_cond_destroy(&w->ended_cond);
+    pthread_mutex_destroy(&w->ended_mutex);
+    mailbox_clear(&w->mailbox);
+    free(w);
+}
+
+struct worker *worker_start(const struct worker_options *o, struct err *e)
+{
+    struct worker *w = calloc(1, sizeof *w);
+
+    if (w == NULL) {
+        err_set(e, "no memory for worker-%u", o->index);
+        return NULL;
+    }
+    w->options = *o;
+    snprintf(w->name, sizeof w->name, "worker-%u", o->index);
+    LIST_INIT(&w->targets);
+    mailbox_init(&w->mailbox);
+    init_ended(w);
+    w->env.ended = push_result;
+    w->env.arg = w;
+    if (probe_env_init(&w->env, e) < 0)
+        goto no_env;
+    if (init_loop(w, e) < 0)
+        goto no_env;
+    if (resolver_subscribe(o->resolver, on_resolved, w, e) < 0)
+        goto no_subscription;
+    if (start_thread(w, e) < 0)
+        goto no_thread;
+    return w;
+
+no_thread:
+    resolver_unsubscribe(o->resolver, on_resolved, w);
+no_subscription:
+    close_all(w);
+    fini_loop(w);
+no_env:
+    free_worker(w);
+    return NULL;
+}
+
+static bool wait_ended(struct worker *w, unsigned budget_ms)
+{
+    struct timespec until;
+    bool ended;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += budget_ms / 1000;
+    until.tv_nsec += (long)(budget_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&w->ended_mutex);
+    while (!w->ended && pthread_cond_timedwait(&w->ended_cond, &w->ended_mutex,
+                                               &until) != ETIMEDOUT)
+        ;
+    ended = w->ended;
+    pthread_mutex_unlock(&w->ended_mutex);
+    return ended;
+}
+
+bool worker_stop(struct worker *w, unsigned budget_ms)
+{
+    if (!mailbox_stopping(&w->mailbox)) {
+        resolver_unsubscribe(w->options.resolver, on_resolved, w);
+        mailbox_stop(&w->mailbox);
+        loop_wake_send(&w->wake);
+    }
+    if (!wait_ended(w, budget_ms))
+        return false;
+    pthread_join(w->thread, NULL); /* it has nothing left to do */
+    fini_loop(w);
+    free_worker(w);
+    return true;
+}
+
+struct worker_target *worker_add(struct worker *w, uint64_t id,
+                                 struct config_instance *config, struct err *e)
+{
+    struct worker_target *t = calloc(1, sizeof *t);
+
+    if (t == NULL)
+        goto no_memory;
+    t->id = id;
+    t->probe = probe_new(config, w->options.resolver, e);
+    if (t->probe == NULL)
+        goto no_probe;
+    if (mailbox_reserve(&w->mailbox) < 0)
+        goto no_memory;
+    if (mailbox_add(&w->mailbox, t))
+        loop_wake_send(&w->wake);
+    return t;
+
+no_memory:
+    err_set(e, "%s: no memory for an instance", w->name);
+    if (t != NULL)
+        probe_free(t->probe);
+no_probe:
+    free(t);
+    return NULL;
+}
+
+void worker_remove(struct worker *w, struct worker_target *t)
+{
+    if (mailbox_remove(&w->mailbox, t))
+        loop_wake_send(&w->wake);
+}
+
+void worker_post(struct worker *w, struct worker_target *t,
+                 const struct job *job)
+{
+    assert(job->id == t->id);
+    atomic_store_explicit(&t->queued, true, memory_order_relaxed);
+    mailbox_post(&w->mailbox, t, job);
+    w->posted = true;
+}
+
+void worker_wake(struct worker *w)
+{
+    if (!w->posted)
+        return;
+    w->posted = false;
+    loop_wake_send(&w->wake);
+}
+
+static void nudge(void *arg)
+{
+    struct worker *w = arg;
+
+    loop_wake_send(&w->wake);
+}
+
+void worker_watch(struct worker *w, struct watchdog *watchdog)
+{
+    watchdog_watch(watchdog, &(struct watch){ .thread = w->name,
+                                              .pulse = &w->pulse,
+                                              .nudge = nudge,
+                                              .arg = w });
+}
+
+bool worker_wedged(const struct worker *w)
+{
+    return pulse_wedged(&w->pulse);
+}
+
+size_t worker_take(struct worker *w, struct result *out, size_t max)
+{
+    return mailbox_take(&w->mailbox, out, max);
+}
+
+const char *worker_target_phase(const struct worker_target *t)
+{
+    if (atomic_load_explicit(&t->queued, memory_order_relaxed))
+        return "queued";
+    return probe_phase_name(probe_phase(t->probe));
+}
+
+size_t worker_queued(const struct worker *w)
+{
+    struct worker *guarded = (struct worker *)w; /* for the mutex only */
+
+    return mailbox_queued(&guarded->mailbox);
+}

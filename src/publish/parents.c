@@ -1,0 +1,154 @@
+/*
+ * The nodes above ours: every level of the root, then instances, agents and
+ * alive.  They are made one by one when a create finds no parent, never
+ * beforehand: who has no right to make them may still write below them.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+static int add(struct parents *a, const char *root, size_t len,
+               const char *last)
+{
+    char *path;
+
+    if (asprintf(&path, "%.*s%s", (int)len, root, last) < 0)
+        return -1;
+    a->paths[a->count++] = path;
+    return 0;
+}
+
+int parents_init(struct parents *a, const char *root, bool presence,
+                 struct err *e)
+{
+    size_t levels = 3;
+
+    for (const char *c = root; *c != '\0'; c++)
+        levels += *c == '/';
+    a->paths = calloc(levels, sizeof *a->paths);
+    if (a->paths == NULL)
+        goto no_memory;
+    for (const char *c = strchr(root, '/'); c != NULL; c = strchr(c + 1, '/'))
+        if (c != root && add(a, root, (size_t)(c - root), "") != 0)
+            goto no_memory;
+    if ((root[0] != '\0' && add(a, root, strlen(root), "") != 0) ||
+        add(a, root, strlen(root), "/instances") != 0 ||
+        add(a, root, strlen(root), "/agents") != 0 ||
+        (presence && add(a, root, strlen(root), "/alive") != 0))
+        goto no_memory;
+    a->next = a->count;
+    return 0;
+
+no_memory:
+    err_set(e, "no memory for the paths above %s", root);
+    return -1;
+}
+
+void parents_free(struct parents *a)
+{
+    for (size_t i = 0; i < a->count; i++)
+        free(a->paths[i]);
+    free(a->paths);
+}
+
+void parents_wanted(struct publisher *p, struct slot *s, uint64_t now_mono_ms)
+{
+    struct parents *a = &p->parents;
+
+    s->parents_tried = true;
+    slot_move(p, s, PLACE_PARENTS);
+    if (a->next < a->count)
+        return;
+    a->next = 0;
+    a->code = STORE_OK;
+    a->retry_mono_ms = now_mono_ms;
+}
+
+bool parents_request(struct publisher *p, uint64_t now_mono_ms,
+                     struct store_request *r)
+{
+    struct parents *a = &p->parents;
+
+    if (a->next >= a->count || a->under_way || now_mono_ms < a->retry_mono_ms)
+        return false;
+    *r = (struct store_request){
+        .verb = STORE_CREATE,
+        .token = PARENTS_TOKEN,
+        .path = a->paths[a->next],
+        .data = "",
+    };
+    a->under_way = true;
+    return true;
+}
+
+void parents_unsent(struct publisher *p)
+{
+    p->parents.under_way = false;
+}
+
+void parents_refuse(struct publisher *p, struct slot *s, uint64_t now_mono_ms)
+{
+    struct parents *a = &p->parents;
+    char detail[160];
+
+    if (a->code == STORE_OK)
+        snprintf(detail, sizeof detail,
+                 "create: no parent, though it was made");
+    else
+        snprintf(detail, sizeof detail, "create: no parent; create %.100s: %s",
+                 a->paths[a->at], store_code_name(a->code));
+    publisher_refuse(p, s,
+                     a->code == STORE_NO_AUTH ? CAUSE_NO_AUTH : CAUSE_NO_PARENT,
+                     detail, 0, now_mono_ms);
+}
+
+static void note(struct parents *a, enum store_code code)
+{
+    if (a->code != STORE_OK)
+        return;
+    a->code = code;
+    a->at = a->next;
+}
+
+static void over(struct publisher *p)
+{
+    struct slot *s;
+
+    p->parents.next = p->parents.count;
+    while ((s = TAILQ_FIRST(&p->waiting)) != NULL)
+        slot_move(p, s, PLACE_QUEUE);
+}
+
+void parents_reply(struct publisher *p, const struct store_reply *r,
+                   uint64_t now_mono_ms)
+{
+    struct parents *a = &p->parents;
+
+    a->under_way = false;
+    switch (r->code) {
+    case STORE_OK:
+    case STORE_NODE_EXISTS:
+    case STORE_BAD_VERSION:
+        a->next++;
+        break;
+    case STORE_NO_AUTH: /* of an upper level: it may be there */
+        note(a, r->code);
+        a->next++;
+        break;
+    case STORE_NO_NODE:
+    case STORE_FAILED:
+        note(a, r->code);
+        a->next = a->count;
+        break;
+    case STORE_UNCERTAIN:
+    case STORE_SESSION_GONE:
+        break;
+    case STORE_BUSY:
+        a->retry_mono_ms = now_mono_ms + BUSY_RETRY_MS;
+        break;
+    }
+    if (a->next >= a->count)
+        over(p);
+}

@@ -1,0 +1,133 @@
+/*
+ * The log lines of the ZooKeeper library.  It logs from three threads, in a
+ * reconnect loop up to hundreds of thousands of lines a second, and a
+ * callback that blocks stops its pings; so the callback copies into a bounded
+ * ring, at most one line of each of the library's functions in some seconds,
+ * and the publisher's thread writes what is there.  The callback has no user
+ * pointer: one ring a process.
+ */
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/clock.h"
+#include "agent/log.h"
+
+#include "internal.h"
+
+#define RING       32
+#define LINE       200
+#define FUNCTIONS  16
+#define QUIET_MS   10000
+#define NAME_WIDTH 32
+
+struct line {
+    bool error;
+    char text[LINE];
+};
+
+static struct {
+    pthread_mutex_t lock;
+    /* All below: lock. */
+    struct line lines[RING];
+    size_t head;
+    size_t count;
+    uint64_t dropped;
+    struct {
+        char name[NAME_WIDTH];
+        uint64_t until_mono_ms;
+    } quiet[FUNCTIONS];
+} ring = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* One line of a function, then silence of it for a while.  More functions
+ * than the table holds share the last entry. */
+static bool may_speak(const char *name, size_t len, uint64_t now)
+{
+    size_t i;
+
+    if (len >= NAME_WIDTH)
+        len = NAME_WIDTH - 1;
+    for (i = 0; i < FUNCTIONS - 1; i++) {
+        if (ring.quiet[i].name[0] == '\0')
+            break;
+        if (strlen(ring.quiet[i].name) == len &&
+            memcmp(ring.quiet[i].name, name, len) == 0)
+            break;
+    }
+    if (ring.quiet[i].name[0] != '\0' && now < ring.quiet[i].until_mono_ms)
+        return false;
+    memcpy(ring.quiet[i].name, name, len);
+    ring.quiet[i].name[len] = '\0';
+    ring.quiet[i].until_mono_ms = now + QUIET_MS;
+    return true;
+}
+
+static void keep(bool error, const char *text)
+{
+    struct line *l = &ring.lines[(ring.head + ring.count) % RING];
+    size_t len = strcspn(text, "\n");
+
+    if (len >= LINE)
+        len = LINE - 1;
+    l->error = error;
+    memcpy(l->text, text, len);
+    l->text[len] = '\0';
+    ring.count++;
+}
+
+/* "2026-11-23 05:29:00,123:42(0x7f…):ZOO_ERROR@func@123: words" */
+void zk_log_line(const char *line)
+{
+    const char *level = strstr(line, ":ZOO_");
+    const char *name = level != NULL ? strchr(level, '@') : NULL;
+    const char *text = name != NULL ? strstr(name, ": ") : NULL;
+    size_t name_len = name != NULL ? strcspn(name + 1, "@") : 1;
+    bool error = level != NULL && strncmp(level, ":ZOO_ERROR", 10) == 0;
+    uint64_t now = clock_mono_ms();
+
+    pthread_mutex_lock(&ring.lock);
+    if (ring.count < RING &&
+        may_speak(name != NULL ? name + 1 : "?", name_len, now))
+        keep(error, text != NULL ? text + 2 : line);
+    else
+        ring.dropped++;
+    pthread_mutex_unlock(&ring.lock);
+}
+
+static bool take(struct line *out)
+{
+    bool any;
+
+    pthread_mutex_lock(&ring.lock);
+    any = ring.count > 0;
+    if (any) {
+        *out = ring.lines[ring.head];
+        ring.head = (ring.head + 1) % RING;
+        ring.count--;
+    }
+    pthread_mutex_unlock(&ring.lock);
+    return any;
+}
+
+void zk_log_drain(char *last, size_t size)
+{
+    struct line l;
+
+    for (int i = 0; i < RING && take(&l); i++) {
+        LOG_EVENT(l.error ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "zk_log",
+                  LOG_STR("text", l.text));
+        if (l.error)
+            snprintf(last, size, "%s", l.text);
+    }
+}
+
+uint64_t zk_log_dropped(void)
+{
+    uint64_t n;
+
+    pthread_mutex_lock(&ring.lock);
+    n = ring.dropped;
+    pthread_mutex_unlock(&ring.lock);
+    return n;
+}
