@@ -87,7 +87,7 @@ static void stop(struct agent *a, const char *why, int exit_code)
     a->exit_code = exit_code;
     LOG_EVENT(exit_code == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "stopping",
               LOG_STR("why", why));
-    notify_stopping();
+    sd_notify_stopping();
     uv_stop(&a->loop);
 }
 
@@ -96,13 +96,13 @@ static void on_timer(uv_timer_t *timer);
 /* To the service manager, once a round. */
 static void tell_status(struct agent *a)
 {
-    char text[NOTIFY_STATUS_SIZE];
+    char text[SD_NOTIFY_STATUS_SIZE];
     uint64_t round = rounds_settled(a->rounds);
     if (round == a->told_round)
         return;
     a->told_round = round;
     rounds_describe(a->rounds, text, sizeof text);
-    notify_status(text);
+    sd_notify_status(text);
 }
 
 /* Does what is due, and sleeps until the next is. */
@@ -216,7 +216,7 @@ static void reload(struct agent *a)
 {
     struct config_faults faults;
     struct err e;
-    notify_reloading();
+    sd_notify_reloading();
     struct config *fresh = config_load(a->config_file, &faults);
     for (size_t i = 0; i < faults.count; i++)
         log_fault(faults.lines[i]);
@@ -230,7 +230,7 @@ static void reload(struct agent *a)
         apply(a, fresh);
     }
     config_faults_free(&faults);
-    notify_ready();
+    sd_notify_ready();
     go_on(a);
 }
 
@@ -376,7 +376,7 @@ static void say_ready(struct agent *a)
     in_force(a);
     if (a->hooks->ready != NULL)
         a->hooks->ready();
-    notify_ready();
+    sd_notify_ready();
 }
 
 static enum store_end shut_down(struct agent *a)
@@ -417,7 +417,7 @@ static int start_http(struct agent *a, struct err *e)
 static int start(struct agent *a, struct err *e)
 {
     const struct log_options log = agent_log_options(a->config, a->background);
-    notify_open();
+    sd_notify_open();
     if (log_open(&log, e) != 0)
         return -1;
     a->log_open = true;

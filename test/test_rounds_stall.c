@@ -83,7 +83,7 @@ static int set_up(void **state)
     MUST(config != NULL);
     rounds = rounds_start(config, nobody_wakes, NULL, &e);
     MUST(rounds != NULL);
-    x = fleet_member(rounds->fleet, 0);
+    x = pool_member(rounds->pool, 0);
     began_ms = rounds->round_mono_ms;
     give_reason(began_ms + 1, REASON_OK);
     assert_int_equal(x->instance.health.status, STATUS_UP);

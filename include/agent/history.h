@@ -21,7 +21,7 @@ struct history_event {
     enum status to; /* the same: only the reason changed */
     enum reason from_reason;
     enum reason reason;
-    /* Words (words.h), copied by history_add. */
+    /* Words (string_pool.h), copied by history_add. */
     const char *instance;
     const char *address;
     const char *detail;

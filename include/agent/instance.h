@@ -19,7 +19,8 @@ struct config_instance;
 struct instance {
     struct config_instance *config; /* a reference of its own */
     struct health health;
-    const char *detail; /* of health.reason; words.h, a reference of its own */
+    const char
+        *detail; /* of health.reason; string_pool.h, a reference of its own */
     /* The last words heard for each status; up has none. */
     const char *heard[STATUS_COUNT]; /* the same */
     int64_t since_wall_ms;           /* of the status */
@@ -36,7 +37,7 @@ struct instance {
     uint64_t offset_mono_us; /* for a master: when its probe had ended; for
                                 a replica: when its probe began */
     bool lagging;            /* behind its master, by what the loop knows */
-    const char *lag_detail;  /* words.h; NULL: never lagged */
+    const char *lag_detail;  /* string_pool.h; NULL: never lagged */
 
     /* What an earlier life left in ZooKeeper. */
     bool seen_valid;

@@ -1,5 +1,5 @@
-#ifndef SRC_EMIT_H
-#define SRC_EMIT_H
+#ifndef AGENT_JSON_WRITER_H
+#define AGENT_JSON_WRITER_H
 
 /*
  * JSON, member by member, into a text.  The documents in ZooKeeper are built
@@ -13,18 +13,18 @@
 #include "agent/text.h"
 
 /* KEY may be NULL: a member of an array, or the whole.  BRACKET is { or [. */
-void emit_open(struct text *t, const char *key, char bracket);
-void emit_close(struct text *t, char bracket); /* } or ] */
+void jsonw_open(struct text *t, const char *key, char bracket);
+void jsonw_close(struct text *t, char bracket); /* } or ] */
 
-void emit_string(struct text *t, const char *key, const char *s); /* or null */
-void emit_uint(struct text *t, const char *key, uint64_t n);
-void emit_int(struct text *t, const char *key, int64_t n);
+void jsonw_string(struct text *t, const char *key, const char *s); /* or null */
+void jsonw_uint(struct text *t, const char *key, uint64_t n);
+void jsonw_int(struct text *t, const char *key, int64_t n);
 /* Null for numbers below zero, and for no time (0). */
-void emit_natural(struct text *t, const char *key, int64_t n);
-void emit_time(struct text *t, const char *key, int64_t wall_ms);
-void emit_bool(struct text *t, const char *key, bool b);
-void emit_null(struct text *t, const char *key);
+void jsonw_natural(struct text *t, const char *key, int64_t n);
+void jsonw_time(struct text *t, const char *key, int64_t wall_ms);
+void jsonw_bool(struct text *t, const char *key, bool b);
+void jsonw_null(struct text *t, const char *key);
 /* LEN bytes that are JSON already. */
-void emit_raw(struct text *t, const char *key, const char *bytes, size_t len);
+void jsonw_raw(struct text *t, const char *key, const char *bytes, size_t len);
 
 #endif

@@ -9,8 +9,8 @@
 
 /*
  * The last results of one instance, so that a person can follow what a
- * verdict was made of.  Pure, but for the words (words.h) and for the memory
- * of what is out of the ordinary.  Thread: loop.
+ * verdict was made of.  Pure, but for the words (string_pool.h) and for the
+ * memory of what is out of the ordinary.  Thread: loop.
  */
 #define RECENT_MAX 32u
 
@@ -28,7 +28,7 @@ struct recent_entry {
 
 /* Of a result that was no plain one on a connection that stood already. */
 struct recent_extra {
-    const char *detail; /* words.h; NULL: free */
+    const char *detail; /* string_pool.h; NULL: free */
     uint32_t lookup_us;
     uint32_t connect_us;
     uint32_t auth_us;

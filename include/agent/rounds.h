@@ -20,14 +20,14 @@
 struct rounds;
 
 /*
- * Starts the fleet with all instances of CONFIG (borrowed during the call);
+ * Starts the pool with all instances of CONFIG (borrowed during the call);
  * WAKE(ARG) says on any thread that rounds_collect has work; it must not
  * wait.  NULL and E on failure.
  */
 struct rounds *rounds_start(const struct config *config, void (*wake)(void *),
                             void *arg, struct err *e) MUST_USE;
 
-/* See fleet_stop. */
+/* See pool_stop. */
 enum store_end rounds_stop(struct rounds *r, unsigned budget_ms) MUST_USE;
 
 /*
@@ -84,7 +84,7 @@ struct rounds_info {
 };
 void rounds_info(const struct rounds *r, struct rounds_info *out);
 
-const struct fleet *rounds_fleet(const struct rounds *r);
+const struct pool *rounds_pool(const struct rounds *r);
 const struct history *rounds_history(const struct rounds *r);
 
 /* What the rounds know of a member.  Borrowed, until the next call into the

@@ -1,5 +1,5 @@
-#ifndef AGENT_AGENT_H
-#define AGENT_AGENT_H
+#ifndef AGENT_RUN_H
+#define AGENT_RUN_H
 
 #include "agent/err.h"
 #include "agent/report.h"

@@ -1,5 +1,5 @@
-#ifndef AGENT_NOTIFY_H
-#define AGENT_NOTIFY_H
+#ifndef AGENT_SD_NOTIFY_H
+#define AGENT_SD_NOTIFY_H
 
 #include <stdint.h>
 
@@ -11,26 +11,26 @@
  */
 
 /* Longest STATUS, with the NUL. */
-#define NOTIFY_STATUS_SIZE 160
+#define SD_NOTIFY_STATUS_SIZE 160
 
 /*
  * Takes what concerns us out of the environment, and opens a socket: with
  * the privileges that are to be kept, and before the first thread.  A
  * $NOTIFY_SOCKET that is none is logged.
  */
-void notify_open(void);
+void sd_notify_open(void);
 
-void notify_ready(void); /* up, or done with a reload */
-void notify_reloading(void);
-void notify_stopping(void);
+void sd_notify_ready(void); /* up, or done with a reload */
+void sd_notify_reloading(void);
+void sd_notify_stopping(void);
 
 /* One line for people.  Nothing is sent when it is what was sent last. */
-void notify_status(const char *text);
+void sd_notify_status(const char *text);
 
 /*
- * How soon the manager gives us up without notify_watchdog, in ms; 0: it
+ * How soon the manager gives us up without sd_notify_watchdog, in ms; 0: it
  * does not watch us.  Call it at half of that.                Thread: any. */
-uint64_t notify_watchdog_interval_ms(void);
-void notify_watchdog(void); /* Thread: any. */
+uint64_t sd_notify_watchdog_interval_ms(void);
+void sd_notify_watchdog(void); /* Thread: any. */
 
 #endif

@@ -1,5 +1,5 @@
-#ifndef AGENT_WORDS_H
-#define AGENT_WORDS_H
+#ifndef AGENT_STRING_POOL_H
+#define AGENT_STRING_POOL_H
 
 /*
  * Words that repeat.  What servers answer and what fails says the same few
@@ -11,12 +11,12 @@
  * The one copy of TEXT, with a reference for the caller.  "" costs nothing;
  * on lack of memory it is a sentence that says so.  Never NULL.
  */
-const char *words_keep(const char *text);
+const char *string_pool_keep(const char *text);
 
 /* Gives a reference back; NULL is a no-op. */
-void words_drop(const char *words);
+void string_pool_drop(const char *words);
 
 /* *HELD (NULL, or a reference) becomes TEXT, which may be *HELD itself. */
-void words_set(const char **held, const char *text);
+void string_pool_set(const char **held, const char *text);
 
 #endif

@@ -1,5 +1,5 @@
-#ifndef AGENT_STORE_ZK_H
-#define AGENT_STORE_ZK_H
+#ifndef AGENT_ZK_H
+#define AGENT_ZK_H
 
 #include "agent/config.h"
 #include "agent/err.h"

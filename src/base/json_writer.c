@@ -17,47 +17,47 @@ static void begin(struct text *t, const char *key)
     text_add_bytes(t, "\":", 2);
 }
 
-void emit_open(struct text *t, const char *key, char bracket)
+void jsonw_open(struct text *t, const char *key, char bracket)
 {
     begin(t, key);
     text_add_char(t, bracket);
 }
 
-void emit_close(struct text *t, char bracket)
+void jsonw_close(struct text *t, char bracket)
 {
     text_add_char(t, bracket);
 }
 
-void emit_string(struct text *t, const char *key, const char *s)
+void jsonw_string(struct text *t, const char *key, const char *s)
 {
     begin(t, key);
     text_add_json_string(t, s);
 }
 
-void emit_uint(struct text *t, const char *key, uint64_t n)
+void jsonw_uint(struct text *t, const char *key, uint64_t n)
 {
     begin(t, key);
     text_add_uint(t, n);
 }
 
-void emit_int(struct text *t, const char *key, int64_t n)
+void jsonw_int(struct text *t, const char *key, int64_t n)
 {
     begin(t, key);
     text_add_int(t, n);
 }
 
-void emit_natural(struct text *t, const char *key, int64_t n)
+void jsonw_natural(struct text *t, const char *key, int64_t n)
 {
     if (n < 0)
-        emit_null(t, key);
+        jsonw_null(t, key);
     else
-        emit_int(t, key, n);
+        jsonw_int(t, key, n);
 }
 
-void emit_time(struct text *t, const char *key, int64_t wall_ms)
+void jsonw_time(struct text *t, const char *key, int64_t wall_ms)
 {
     if (wall_ms == 0) {
-        emit_null(t, key);
+        jsonw_null(t, key);
         return;
     }
     begin(t, key);
@@ -66,19 +66,19 @@ void emit_time(struct text *t, const char *key, int64_t wall_ms)
     text_add_char(t, '"');
 }
 
-void emit_bool(struct text *t, const char *key, bool b)
+void jsonw_bool(struct text *t, const char *key, bool b)
 {
     begin(t, key);
     text_add(t, b ? "true" : "false");
 }
 
-void emit_null(struct text *t, const char *key)
+void jsonw_null(struct text *t, const char *key)
 {
     begin(t, key);
     text_add(t, "null");
 }
 
-void emit_raw(struct text *t, const char *key, const char *bytes, size_t len)
+void jsonw_raw(struct text *t, const char *key, const char *bytes, size_t len)
 {
     begin(t, key);
     text_add_bytes(t, bytes, len);

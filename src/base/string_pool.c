@@ -101,7 +101,7 @@ static const char *add(uint32_t hash, const char *text)
     return w->text;
 }
 
-const char *words_keep(const char *text)
+const char *string_pool_keep(const char *text)
 {
     uint32_t hash;
     struct word *w;
@@ -119,7 +119,7 @@ const char *words_keep(const char *text)
     return w->text;
 }
 
-void words_drop(const char *words)
+void string_pool_drop(const char *words)
 {
     struct word *w;
     struct word **at;
@@ -140,12 +140,12 @@ void words_drop(const char *words)
     table.size = 0;
 }
 
-void words_set(const char **held, const char *text)
+void string_pool_set(const char **held, const char *text)
 {
     const char *before = *held;
 
     if (before != NULL && strcmp(before, text) == 0)
         return;
-    *held = words_keep(text);
-    words_drop(before);
+    *held = string_pool_keep(text);
+    string_pool_drop(before);
 }

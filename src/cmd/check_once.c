@@ -93,7 +93,7 @@ static void on_result(void *arg, struct member *m, const struct result *r,
         c->retry_mono_ms = m->job_mono_ms + config->retry_interval_ms;
 }
 
-static const struct fleet_hooks HOOKS = {
+static const struct pool_hooks HOOKS = {
     .result = on_result,
     .found = once_found,
 };
@@ -119,9 +119,9 @@ static void probe_due(struct once *o, uint64_t now)
         if (c->retry_mono_ms == 0 || c->retry_mono_ms > now)
             continue;
         c->retry_mono_ms = 0;
-        fleet_probe(o->fleet, c->member, 1, true, now);
+        pool_probe(o->pool, c->member, 1, true, now);
     }
-    fleet_begin(o->fleet);
+    pool_begin(o->pool);
 }
 
 static void on_timer(uv_timer_t *timer);
@@ -154,7 +154,7 @@ static void on_timer(uv_timer_t *timer)
 static void on_wake(void *arg)
 {
     struct once *o = arg;
-    fleet_collect(o->fleet, clock_mono_ms());
+    pool_collect(o->pool, clock_mono_ms());
     go_on(o);
 }
 
@@ -189,7 +189,7 @@ static int report(const struct once *o)
         };
     }
     const struct report r = {
-        .agent = fleet_id(o->fleet),
+        .agent = pool_id(o->pool),
         .time_wall_ms = clock_wall_ms(),
         .rows = rows,
         .nrows = o->nchecks,
@@ -249,14 +249,14 @@ static int add_checks(struct once *o, struct err *e)
         if (!chosen(o->options, config->name))
             continue;
         struct check *c = &o->checks[o->nchecks++];
-        c->member = fleet_add(o->fleet, config, e);
+        c->member = pool_add(o->pool, config, e);
         if (c->member == NULL)
             return -1;
         c->member->user = c;
         c->retry_mono_ms = now;
     }
     if (o->options->nnames == 0)
-        fleet_seek_orphans(o->fleet);
+        pool_seek_orphans(o->pool);
     return 0;
 }
 
@@ -273,9 +273,9 @@ static int start_loop(struct once *o, struct err *e)
     return loop_wake_open(&o->wake, &o->loop, on_wake, o, e);
 }
 
-static int start_fleet(struct once *o, struct err *e)
+static int start_pool(struct once *o, struct err *e)
 {
-    const struct fleet_options options = {
+    const struct pool_options options = {
         .config = o->config,
         .publish = o->publish,
         .persistent_heartbeat = true,
@@ -288,9 +288,9 @@ static int start_fleet(struct once *o, struct err *e)
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    o->fleet = fleet_start(&options, e);
+    o->pool = pool_start(&options, e);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return o->fleet == NULL ? -1 : add_checks(o, e);
+    return o->pool == NULL ? -1 : add_checks(o, e);
 }
 
 /*
@@ -326,7 +326,7 @@ static int start(struct once *o, struct err *e)
         once_say(o, "not asked for");
     if (start_loop(o, e) != 0)
         return -1;
-    return start_fleet(o, e);
+    return start_pool(o, e);
 }
 
 int agent_check_once(const struct agent_once_options *options, bool *must_exit)
@@ -350,7 +350,7 @@ int agent_check_once(const struct agent_once_options *options, bool *must_exit)
     go_on(&o);
     uv_run(&o.loop, UV_RUN_DEFAULT);
     int code = report(&o);
-    *must_exit = fleet_stop(o.fleet, ONCE_STOP_MS) != STORE_CLOSED;
+    *must_exit = pool_stop(o.pool, ONCE_STOP_MS) != STORE_CLOSED;
     log_close(LOG_CLOSE_MS);
     if (!*must_exit) {
         uv_close((uv_handle_t *)&o.timer, NULL);

@@ -26,7 +26,7 @@ struct check {
 struct once {
     const struct agent_once_options *options;
     struct config *config;
-    struct fleet *fleet;
+    struct pool *pool;
     struct check *checks;
     size_t nchecks;
     size_t ndone;
@@ -47,7 +47,7 @@ struct once {
 /* For people: how publishing went. */
 void once_say(struct once *o, const char *text);
 
-/* See struct fleet_hooks. */
+/* See struct pool_hooks. */
 void once_found(void *arg, struct member *m, const struct publisher_event *e);
 
 /* One step on the way to `over`, once everything is settled. */

@@ -26,7 +26,7 @@ static void leave_to_agent(struct once *o, const char *host)
 {
     o->left_to_agent = true;
     snprintf(o->publishing, sizeof o->publishing,
-             "left to the running agent %.64s on %.120s", fleet_id(o->fleet),
+             "left to the running agent %.64s on %.120s", pool_id(o->pool),
              host_name(host));
 }
 
@@ -53,8 +53,8 @@ static void post_heartbeat(struct once *o)
 {
     int64_t now = clock_wall_ms();
     struct document_heartbeat d = {
-        .agent = fleet_id(o->fleet),
-        .host = fleet_host(o->fleet),
+        .agent = pool_id(o->pool),
+        .host = pool_host(o->pool),
         .pid = (long)getpid(),
         .started_wall_ms = now,
         .round = 1,
@@ -64,15 +64,15 @@ static void post_heartbeat(struct once *o)
     };
     if (o->nchecks < o->config->ninstances)
         return;
-    fleet_tally(o->fleet, d.by_status);
-    fleet_heartbeat(o->fleet, &d);
+    pool_tally(o->pool, d.by_status);
+    pool_heartbeat(o->pool, &d);
 }
 
 static void post_all(struct once *o)
 {
     for (size_t i = 0; i < o->nchecks; i++) {
         instance_adopt_since(&o->checks[i].member->instance);
-        fleet_post(o->fleet, o->checks[i].member);
+        pool_post(o->pool, o->checks[i].member);
     }
     post_heartbeat(o);
     o->posted = true;
@@ -97,7 +97,7 @@ static void say_published(struct once *o)
     struct publisher_holder one;
     size_t n = 0;
     for (size_t i = 0; i < o->nchecks; i++)
-        if (fleet_conflict(o->fleet, o->checks[i].member, &one)) {
+        if (pool_conflict(o->pool, o->checks[i].member, &one)) {
             holder = one;
             n++;
         }
@@ -105,7 +105,7 @@ static void say_published(struct once *o)
         once_say(o, "published");
         return;
     }
-    if (strcmp(holder.agent, fleet_id(o->fleet)) == 0) {
+    if (strcmp(holder.agent, pool_id(o->pool)) == 0) {
         leave_to_agent(o, holder.host);
         return;
     }
@@ -126,7 +126,7 @@ void once_publish_step(struct once *o, uint64_t now)
             now + o->config->zookeeper.publish_timeout_ms;
     if (!o->posted && o->heartbeat_found && o->nfound == o->nchecks)
         post_all(o);
-    fleet_publisher_info(o->fleet, &info);
+    pool_publisher_info(o->pool, &info);
     /* Of what left the config, later runs find what this one does not. */
     if (o->posted && info.pending == 0 &&
         (!info.seeking || now >= o->publish_until_mono_ms)) {

@@ -24,10 +24,10 @@ struct history *history_new(struct err *e)
 
 static void forget(struct history_event *e)
 {
-    words_drop(e->instance);
-    words_drop(e->address);
-    words_drop(e->detail);
-    words_drop(e->cause);
+    string_pool_drop(e->instance);
+    string_pool_drop(e->address);
+    string_pool_drop(e->detail);
+    string_pool_drop(e->cause);
 }
 
 void history_free(struct history *h)
@@ -47,10 +47,10 @@ void history_add(struct history *h, const struct history_event *event)
 
     *slot = *event;
     slot->seq = seq;
-    slot->instance = words_keep(event->instance);
-    slot->address = words_keep(event->address);
-    slot->detail = words_keep(event->detail);
-    slot->cause = words_keep(event->cause);
+    slot->instance = string_pool_keep(event->instance);
+    slot->address = string_pool_keep(event->address);
+    slot->detail = string_pool_keep(event->detail);
+    slot->cause = string_pool_keep(event->cause);
     forget(&before);
 }
 

@@ -23,9 +23,9 @@ void instance_init(struct instance *i, struct config_instance *config,
     i->config = config_instance_ref(config);
     health_init(&i->health);
     i->since_wall_ms = now_wall_ms;
-    i->detail = words_keep("");
+    i->detail = string_pool_keep("");
     for (size_t s = 0; s < STATUS_COUNT; s++)
-        i->heard[s] = words_keep("");
+        i->heard[s] = string_pool_keep("");
     i->rtt_us = -1;
     i->offset = -1;
 }
@@ -35,10 +35,10 @@ void instance_drop(struct instance *i)
     object_gone(OBJECT_INSTANCE);
     config_instance_unref(i->config);
     i->config = NULL;
-    words_drop(i->detail);
-    words_drop(i->lag_detail);
+    string_pool_drop(i->detail);
+    string_pool_drop(i->lag_detail);
     for (size_t s = 0; s < STATUS_COUNT; s++)
-        words_drop(i->heard[s]);
+        string_pool_drop(i->heard[s]);
 }
 
 void instance_take_config(struct instance *i, struct config_instance *config)
@@ -63,7 +63,7 @@ static void lag_judge(struct instance *i, const struct instance *master)
     snprintf(text, sizeof text,
              "%" PRId64 " bytes behind %s, max_lag is %" PRIu64, behind,
              master->config->name, i->config->max_lag);
-    words_set(&i->lag_detail, text);
+    string_pool_set(&i->lag_detail, text);
 }
 
 enum reason instance_replication(struct instance *i, const struct result *r,
@@ -99,7 +99,7 @@ bool instance_void(const struct instance *i, const struct result *r)
 /* The words to publish are those of the last result with the reason. */
 static void take_words(struct instance *i)
 {
-    words_set(&i->detail, i->heard[i->health.status]);
+    string_pool_set(&i->detail, i->heard[i->health.status]);
 }
 
 void instance_adopt_since(struct instance *i)
@@ -127,7 +127,7 @@ enum health_edge instance_judge(struct instance *i, const struct result *r,
     i->checked_wall_ms = r->ended_wall_ms;
     i->rtt_us = r->rtt_us;
     i->round = r->round;
-    words_set(&i->heard[reason_status(reason)], words);
+    string_pool_set(&i->heard[reason_status(reason)], words);
 
     enum health_edge edge = health_step(&i->health, p, reason);
     if (edge == HEALTH_STATUS || (was_pending && edge == HEALTH_REASON))
@@ -143,7 +143,7 @@ enum health_edge instance_doubt(struct instance *i, enum reason r,
     enum health_edge edge = health_doubt(&i->health, r);
     if (edge == HEALTH_STATUS)
         status_began(i, false, now_wall_ms);
-    words_set(&i->detail, detail);
+    string_pool_set(&i->detail, detail);
     return edge;
 }
 

@@ -1,6 +1,6 @@
 /*
  * Which member is the master of a replica's data set: a hash table of all
- * masters under watch by replication id.  A fleet of replicas whose masters
+ * masters under watch by replication id.  A pool of replicas whose masters
  * nobody watches would else look at each other in vain, all of them, at every
  * INFO.
  */
@@ -25,7 +25,7 @@ static void insert(struct masters *t, struct entry *n)
     LIST_INSERT_HEAD(&t->buckets[n->replid_hash & (t->size - 1)], n, same_hash);
 }
 
-int fleet_masters_fit(struct fleet *f, size_t capacity)
+int pool_masters_fit(struct pool *f, size_t capacity)
 {
     struct masters old = f->masters;
     size_t size = old.size == 0 ? 64 : old.size;
@@ -47,7 +47,7 @@ int fleet_masters_fit(struct fleet *f, size_t capacity)
     return 0;
 }
 
-void fleet_masters_forget(struct entry *n)
+void pool_masters_forget(struct entry *n)
 {
     if (!n->is_master)
         return;
@@ -55,7 +55,7 @@ void fleet_masters_forget(struct entry *n)
     n->is_master = false;
 }
 
-void fleet_masters_note(struct fleet *f, struct entry *n)
+void pool_masters_note(struct pool *f, struct entry *n)
 {
     const struct instance *i = &n->member.instance;
     bool is_master = i->role == ROLE_MASTER && i->replid[0] != '\0';
@@ -63,15 +63,15 @@ void fleet_masters_note(struct fleet *f, struct entry *n)
 
     if (is_master == n->is_master && hash == n->replid_hash)
         return;
-    fleet_masters_forget(n);
+    pool_masters_forget(n);
     n->replid_hash = hash;
     n->is_master = is_master;
     if (is_master)
         insert(&f->masters, n);
 }
 
-const struct instance *fleet_masters_find(const struct fleet *f,
-                                          const char *replid)
+const struct instance *pool_masters_find(const struct pool *f,
+                                         const char *replid)
 {
     uint32_t hash = hash_of(replid);
     const struct entry *n;

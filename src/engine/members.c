@@ -25,7 +25,7 @@
  */
 static uint64_t offset_ms(const struct rounds *r, const struct member *m)
 {
-    size_t count = fleet_count(r->fleet);
+    size_t count = pool_count(r->pool);
     uint64_t part =
         (uint64_t)m->instance.config->interval_ms * r->spread_percent / 100;
     uint64_t step = part < 10 * SPREAD_STEP_MS ? 1 : SPREAD_STEP_MS;
@@ -63,8 +63,8 @@ static int fit_schedule(struct rounds *r, size_t size, struct err *e)
     struct schedule *s = schedule_new(grown, e);
     if (s == NULL)
         return -1;
-    for (size_t i = 0; i < fleet_slots(r->fleet); i++) {
-        const struct member *m = fleet_member(r->fleet, i);
+    for (size_t i = 0; i < pool_slots(r->pool); i++) {
+        const struct member *m = pool_member(r->pool, i);
         if (m != NULL && m->user != NULL)
             schedule_set(s, i, turn_of(m)->due_mono_ms);
     }
@@ -82,9 +82,9 @@ static struct member *add_member(struct rounds *r,
         err_set(e, "out of memory for instance %s", config->name);
         return NULL;
     }
-    if (fit_schedule(r, fleet_slots(r->fleet) + 1, e) != 0)
+    if (fit_schedule(r, pool_slots(r->pool) + 1, e) != 0)
         goto free_turn;
-    struct member *m = fleet_add(r->fleet, config, e);
+    struct member *m = pool_add(r->pool, config, e);
     if (m == NULL)
         goto free_turn;
     m->user = t;
@@ -127,14 +127,14 @@ static void remove_member(struct rounds *r, struct member *m)
     rounds_not_awaited(r, m);
     schedule_remove(r->schedule, m->index);
     note_removed(r, m);
-    fleet_remove(r->fleet, m);
+    pool_remove(r->pool, m);
     turn_free(t);
 }
 
 static void place_all(struct rounds *r, uint64_t now)
 {
-    for (size_t i = 0; i < fleet_slots(r->fleet); i++) {
-        struct member *m = fleet_member(r->fleet, i);
+    for (size_t i = 0; i < pool_slots(r->pool); i++) {
+        struct member *m = pool_member(r->pool, i);
         if (m != NULL)
             place(r, m, now);
     }
@@ -158,8 +158,8 @@ static void rounds_free(struct rounds *r)
 
 static void free_turns(struct rounds *r)
 {
-    for (size_t i = 0; i < fleet_slots(r->fleet); i++) {
-        struct member *m = fleet_member(r->fleet, i);
+    for (size_t i = 0; i < pool_slots(r->pool); i++) {
+        struct member *m = pool_member(r->pool, i);
         if (m != NULL)
             turn_free(turn_of(m));
     }
@@ -180,7 +180,7 @@ struct rounds *rounds_start(const struct config *config, void (*wake)(void *),
     r->history = history_new(e);
     if (r->history == NULL)
         goto free_rounds;
-    const struct fleet_options o = {
+    const struct pool_options o = {
         .config = config,
         .publish = config->zookeeper.enabled,
         .presence = true,
@@ -191,13 +191,13 @@ struct rounds *rounds_start(const struct config *config, void (*wake)(void *),
         .wake = wake,
         .wake_arg = arg,
     };
-    r->fleet = fleet_start(&o, e);
-    if (r->fleet == NULL)
+    r->pool = pool_start(&o, e);
+    if (r->pool == NULL)
         goto free_rounds;
     for (size_t i = 0; i < config->ninstances; i++)
         if (add_member(r, config->instances[i], e) == NULL)
             goto stop;
-    fleet_seek_orphans(r->fleet);
+    pool_seek_orphans(r->pool);
     r->round_mono_ms = r->next_round_mono_ms = clock_mono_ms();
     place_all(r, r->round_mono_ms);
     return r;
@@ -212,9 +212,9 @@ free_rounds:
 
 enum store_end rounds_stop(struct rounds *r, unsigned budget_ms)
 {
-    fleet_collect(r->fleet, clock_mono_ms());
+    pool_collect(r->pool, clock_mono_ms());
     free_turns(r);
-    enum store_end end = fleet_stop(r->fleet, budget_ms);
+    enum store_end end = pool_stop(r->pool, budget_ms);
     rounds_free(r);
     return end;
 }
@@ -238,8 +238,8 @@ static int name_and_member(const void *key, const void *element)
 static size_t sorted_members(const struct rounds *r, struct member **out)
 {
     size_t n = 0;
-    for (size_t i = 0; i < fleet_slots(r->fleet); i++) {
-        struct member *m = fleet_member(r->fleet, i);
+    for (size_t i = 0; i < pool_slots(r->pool); i++) {
+        struct member *m = pool_member(r->pool, i);
         if (m != NULL)
             out[n++] = m;
     }
@@ -253,7 +253,7 @@ static int change_member(struct rounds *r, struct member *m,
 {
     bool moved = strcmp(m->instance.config->address, config->address) != 0;
     struct health before = m->instance.health;
-    if (fleet_change(r->fleet, m, config, e) != 0)
+    if (pool_change(r->pool, m, config, e) != 0)
         return -1;
     if (!moved)
         return 0;
@@ -310,7 +310,7 @@ int rounds_reload(struct rounds *r, const struct config *config,
                   struct rounds_change *out, struct err *e)
 {
     memset(out, 0, sizeof *out);
-    size_t count = fleet_count(r->fleet);
+    size_t count = pool_count(r->pool);
     struct member **old = calloc(count + 1, sizeof(*old));
     bool *stays = calloc(count + 1, sizeof(*stays));
     int rc = -1;
@@ -349,7 +349,7 @@ static void dump_job(const struct member *m, uint64_t now_mono_ms)
 {
     LOG_EVENT(LOG_LEVEL_INFO, "dump_job",
               LOG_STR("instance", m->instance.config->name),
-              LOG_STR("phase", fleet_phase(m)),
+              LOG_STR("phase", pool_phase(m)),
               LOG_UINT("age_ms", now_mono_ms - m->job_mono_ms),
               LOG_UINT("worker", m->worker));
 }
@@ -369,13 +369,13 @@ static void dump_head(struct rounds *r)
 {
     struct publisher_info info;
     struct process_memory memory;
-    fleet_publisher_info(r->fleet, &info);
+    pool_publisher_info(r->pool, &info);
     process_memory(&memory);
-    bool publishing = fleet_publishing(r->fleet);
+    bool publishing = pool_publishing(r->pool);
     const struct log_pair figures[] = {
-        LOG_UINT("workers", fleet_workers(r->fleet)),
-        LOG_UINT("jobs_active", fleet_jobs(r->fleet)),
-        LOG_UINT("jobs_queued", fleet_queued(r->fleet)),
+        LOG_UINT("workers", pool_workers(r->pool)),
+        LOG_UINT("jobs_active", pool_jobs(r->pool)),
+        LOG_UINT("jobs_queued", pool_queued(r->pool)),
         LOG_INT("threads", process_threads()),
         LOG_UINT("round", r->round),
         LOG_STR("zk_state",
@@ -389,7 +389,7 @@ static void dump_head(struct rounds *r)
         LOG_UINT("zk_conflicts", info.conflicts),
         LOG_UINT("zk_reapers", info.store.reapers),
         LOG_INT("rss_kb", process_rss_kb()),
-        LOG_UINT("instances", fleet_count(r->fleet)),
+        LOG_UINT("instances", pool_count(r->pool)),
         LOG_UINT("skipped", r->skipped),
         LOG_UINT("overruns", r->overruns),
         LOG_UINT("voided", r->voided),
@@ -411,8 +411,8 @@ static void dump_head(struct rounds *r)
 void rounds_dump(struct rounds *r, uint64_t now_mono_ms)
 {
     dump_head(r);
-    for (size_t i = 0; i < fleet_slots(r->fleet); i++) {
-        const struct member *m = fleet_member(r->fleet, i);
+    for (size_t i = 0; i < pool_slots(r->pool); i++) {
+        const struct member *m = pool_member(r->pool, i);
         if (m != NULL && m->busy)
             dump_job(m, now_mono_ms);
     }

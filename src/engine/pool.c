@@ -29,7 +29,7 @@
 
 /* ------------------------------------------------------------- starting */
 
-static int start_workers(struct fleet *f, unsigned n, struct err *e)
+static int start_workers(struct pool *f, unsigned n, struct err *e)
 {
     f->workers = calloc(n, sizeof *f->workers);
     if (f->workers == NULL) {
@@ -53,11 +53,10 @@ static int start_workers(struct fleet *f, unsigned n, struct err *e)
 static void tell_manager(void *arg)
 {
     (void)arg;
-    notify_watchdog();
+    sd_notify_watchdog();
 }
 
-static int start_watchdog(struct fleet *f, const struct config *c,
-                          struct err *e)
+static int start_watchdog(struct pool *f, const struct config *c, struct err *e)
 {
     const struct watchdog_options o = {
         .wedge_timeout_ms = c->agent.wedge_timeout_ms,
@@ -65,7 +64,7 @@ static int start_watchdog(struct fleet *f, const struct config *c,
         .changed_arg = f->options.wake_arg,
         .alive = tell_manager,
         /* Half of what is allowed, as sd_watchdog_enabled(3) advises. */
-        .alive_ms = (unsigned)(notify_watchdog_interval_ms() + 1) / 2,
+        .alive_ms = (unsigned)(sd_notify_watchdog_interval_ms() + 1) / 2,
     };
     f->watchdog = watchdog_new(&o, e);
     if (f->watchdog == NULL)
@@ -82,9 +81,9 @@ static int start_watchdog(struct fleet *f, const struct config *c,
     return watchdog_start(f->watchdog, e);
 }
 
-struct fleet *fleet_start(const struct fleet_options *o, struct err *e)
+struct pool *pool_start(const struct pool_options *o, struct err *e)
 {
-    struct fleet *f = calloc(1, sizeof *f);
+    struct pool *f = calloc(1, sizeof *f);
     if (f == NULL) {
         err_set(e, "out of memory");
         return NULL;
@@ -100,13 +99,13 @@ struct fleet *fleet_start(const struct fleet_options *o, struct err *e)
         goto stop;
     if (start_workers(f, o->config->agent.workers, e) != 0)
         goto stop;
-    if (o->publish && fleet_start_publisher(f, o->config, e) != 0)
+    if (o->publish && pool_start_publisher(f, o->config, e) != 0)
         goto stop;
     if (o->watchdog && start_watchdog(f, o->config, e) != 0)
         goto stop;
     return f;
 stop:
-    if (fleet_stop(f, FAILED_START_MS) == STORE_LEFT)
+    if (pool_stop(f, FAILED_START_MS) == STORE_LEFT)
         LOG_EVENT(LOG_LEVEL_WARN, "stopped", LOG_STR("left", "threads"));
     return NULL;
 }
@@ -125,7 +124,7 @@ static unsigned left_ms(uint64_t end_mono_ms)
     return now < end_mono_ms ? (unsigned)(end_mono_ms - now) : 0;
 }
 
-enum store_end fleet_stop(struct fleet *f, unsigned budget_ms)
+enum store_end pool_stop(struct pool *f, unsigned budget_ms)
 {
     if (f == NULL)
         return STORE_CLOSED;
@@ -156,14 +155,14 @@ enum store_end fleet_stop(struct fleet *f, unsigned budget_ms)
 /* -------------------------------------------------------------- members */
 
 /* The lowest hole, or the end. */
-static size_t free_index(struct fleet *f)
+static size_t free_index(struct pool *f)
 {
     while (f->lowest < f->nentries && f->entries[f->lowest] != NULL)
         f->lowest++;
     return f->lowest;
 }
 
-static int reserve(struct fleet *f, struct err *e)
+static int reserve(struct pool *f, struct err *e)
 {
     if (f->nentries < f->capacity)
         return 0;
@@ -174,7 +173,7 @@ static int reserve(struct fleet *f, struct err *e)
         return -1;
     }
     f->entries = grown;
-    if (fleet_masters_fit(f, capacity) != 0) {
+    if (pool_masters_fit(f, capacity) != 0) {
         err_set(e, "out of memory for %zu instances", capacity);
         return -1;
     }
@@ -182,8 +181,8 @@ static int reserve(struct fleet *f, struct err *e)
     return 0;
 }
 
-struct member *fleet_add(struct fleet *f, struct config_instance *config,
-                         struct err *e)
+struct member *pool_add(struct pool *f, struct config_instance *config,
+                        struct err *e)
 {
     if (reserve(f, e) != 0)
         return NULL;
@@ -198,7 +197,7 @@ struct member *fleet_add(struct fleet *f, struct config_instance *config,
     n->member.result_mono_ms = clock_mono_ms();
     n->status_slot = n->presence_slot = NO_SLOT;
     instance_init(&n->member.instance, config, clock_wall_ms());
-    if (fleet_take_slots(f, n, e) != 0)
+    if (pool_take_slots(f, n, e) != 0)
         goto give_back;
     n->target =
         worker_add(f->workers[n->member.worker], entry_id(n), config, e);
@@ -210,12 +209,12 @@ struct member *fleet_add(struct fleet *f, struct config_instance *config,
     f->count++;
     return &n->member;
 give_back:
-    fleet_give_slots_back(f, n);
+    pool_give_slots_back(f, n);
     entry_free(n);
     return NULL;
 }
 
-static void job_over(struct fleet *f, struct member *m)
+static void job_over(struct pool *f, struct member *m)
 {
     if (!m->busy)
         return;
@@ -224,27 +223,27 @@ static void job_over(struct fleet *f, struct member *m)
     object_gone(OBJECT_JOB);
 }
 
-void fleet_remove(struct fleet *f, struct member *m)
+void pool_remove(struct pool *f, struct member *m)
 {
     struct entry *n = entry_of(m);
     instance_doubt(&m->instance, REASON_REMOVED, "no longer configured",
                    clock_wall_ms());
     m->found = true; /* its last document is posted in any case */
-    fleet_post(f, m);
-    fleet_withdraw(f, n);
-    fleet_give_slots_back(f, n);
+    pool_post(f, m);
+    pool_withdraw(f, n);
+    pool_give_slots_back(f, n);
     worker_remove(f->workers[m->worker], n->target);
     job_over(f, m);
     f->entries[m->index] = NULL;
     if (m->index < f->lowest)
         f->lowest = m->index;
     f->count--;
-    fleet_masters_forget(n);
+    pool_masters_forget(n);
     entry_free(n);
 }
 
-int fleet_change(struct fleet *f, struct member *m,
-                 struct config_instance *config, struct err *e)
+int pool_change(struct pool *f, struct member *m,
+                struct config_instance *config, struct err *e)
 {
     struct entry *n = entry_of(m);
     struct instance *i = &m->instance;
@@ -263,26 +262,26 @@ int fleet_change(struct fleet *f, struct member *m,
     if (strcmp(i->config->address, config->address) == 0) {
         instance_take_config(i, config);
     } else {
-        fleet_masters_forget(n);
+        pool_masters_forget(n);
         instance_drop(i);
         instance_init(i, config, clock_wall_ms());
         /* It must not advertise where nothing was found yet. */
-        fleet_withdraw(f, n);
+        pool_withdraw(f, n);
     }
     return 0;
 }
 
-size_t fleet_slots(const struct fleet *f)
+size_t pool_slots(const struct pool *f)
 {
     return f->nentries;
 }
 
-size_t fleet_count(const struct fleet *f)
+size_t pool_count(const struct pool *f)
 {
     return f->count;
 }
 
-struct member *fleet_member(const struct fleet *f, size_t index)
+struct member *pool_member(const struct pool *f, size_t index)
 {
     if (index >= f->nentries || f->entries[index] == NULL)
         return NULL;
@@ -291,8 +290,8 @@ struct member *fleet_member(const struct fleet *f, size_t index)
 
 /* ----------------------------------------------------- jobs and results */
 
-void fleet_probe(struct fleet *f, struct member *m, uint64_t round,
-                 bool want_info, uint64_t now_mono_ms)
+void pool_probe(struct pool *f, struct member *m, uint64_t round,
+                bool want_info, uint64_t now_mono_ms)
 {
     struct entry *n = entry_of(m);
     const struct job job = {
@@ -309,34 +308,34 @@ void fleet_probe(struct fleet *f, struct member *m, uint64_t round,
     worker_post(f->workers[m->worker], n->target, &job);
 }
 
-void fleet_begin(struct fleet *f)
+void pool_begin(struct pool *f)
 {
     for (unsigned i = 0; i < f->nworkers; i++)
         worker_wake(f->workers[i]);
 }
 
-static struct member *member_by_id(const struct fleet *f, uint64_t id)
+static struct member *member_by_id(const struct pool *f, uint64_t id)
 {
-    struct member *m = fleet_member(f, (size_t)(id & UINT32_MAX));
+    struct member *m = pool_member(f, (size_t)(id & UINT32_MAX));
     return m != NULL && entry_id(entry_of(m)) == id ? m : NULL;
 }
 
 /* Its master, if that is watched as well, and the lag matters. */
-static const struct instance *find_master(const struct fleet *f,
+static const struct instance *find_master(const struct pool *f,
                                           const struct member *m,
                                           const struct result *r)
 {
     if (!r->fresh_info || r->role != ROLE_REPLICA ||
         m->instance.config->max_lag == 0)
         return NULL;
-    return fleet_masters_find(f, r->replid);
+    return pool_masters_find(f, r->replid);
 }
 
 /* Between two rounds a member's memory went cold: it is fetched while the one
  * before is looked at. */
-static void expect_result(const struct fleet *f, const struct result *r)
+static void expect_result(const struct pool *f, const struct result *r)
 {
-    const struct member *m = fleet_member(f, (size_t)(r->id & UINT32_MAX));
+    const struct member *m = pool_member(f, (size_t)(r->id & UINT32_MAX));
     const char *at = (const char *)m;
     if (m == NULL)
         return;
@@ -345,11 +344,11 @@ static void expect_result(const struct fleet *f, const struct result *r)
     __builtin_prefetch(m->user);
 }
 
-static void take_result(struct fleet *f, const struct result *r,
+static void take_result(struct pool *f, const struct result *r,
                         uint64_t now_mono_ms)
 {
     struct member *m = member_by_id(f, r->id);
-    const struct fleet_hooks *hooks = f->options.hooks;
+    const struct pool_hooks *hooks = f->options.hooks;
     if (m == NULL)
         return;
     if (r->lost) {
@@ -362,12 +361,12 @@ static void take_result(struct fleet *f, const struct result *r,
     const struct instance *master = find_master(f, m, r);
     enum reason reason = instance_replication(&m->instance, r, master);
     if (r->fresh_info)
-        fleet_masters_note(f, entry_of(m));
+        pool_masters_note(f, entry_of(m));
     hooks->result(f->options.hooks_arg, m, r, reason);
 }
 
-static void take_results(struct fleet *f, const struct result *results,
-                         size_t n, uint64_t now_mono_ms)
+static void take_results(struct pool *f, const struct result *results, size_t n,
+                         uint64_t now_mono_ms)
 {
     for (size_t i = 0; i < n; i++) {
         if (i + 1 < n)
@@ -376,7 +375,7 @@ static void take_results(struct fleet *f, const struct result *results,
     }
 }
 
-void fleet_collect(struct fleet *f, uint64_t now_mono_ms)
+void pool_collect(struct pool *f, uint64_t now_mono_ms)
 {
     struct result results[TAKE_AT_ONCE];
     pulse_beat(&f->pulse);
@@ -385,12 +384,12 @@ void fleet_collect(struct fleet *f, uint64_t now_mono_ms)
         while ((n = worker_take(f->workers[w], results, TAKE_AT_ONCE)) > 0)
             take_results(f, results, n, now_mono_ms);
     }
-    fleet_take_events(f);
+    pool_take_events(f);
 }
 
 /* -------------------------------------------------------------- figures */
 
-void fleet_tally(const struct fleet *f, size_t by_status[STATUS_COUNT])
+void pool_tally(const struct pool *f, size_t by_status[STATUS_COUNT])
 {
     memset(by_status, 0, STATUS_COUNT * sizeof by_status[0]);
     for (size_t i = 0; i < f->nentries; i++)
@@ -398,28 +397,27 @@ void fleet_tally(const struct fleet *f, size_t by_status[STATUS_COUNT])
             by_status[f->entries[i]->member.instance.health.status]++;
 }
 
-bool fleet_well(const struct fleet *f)
+bool pool_well(const struct pool *f)
 {
     return f->watchdog == NULL || watchdog_well(f->watchdog);
 }
 
-bool fleet_wedged(const struct fleet *f, const struct member *m)
+bool pool_wedged(const struct pool *f, const struct member *m)
 {
     return worker_wedged(f->workers[m->worker]);
 }
 
-size_t fleet_wedged_threads(const struct fleet *f, const char **names,
-                            size_t max)
+size_t pool_wedged_threads(const struct pool *f, const char **names, size_t max)
 {
     return f->watchdog == NULL ? 0 : watchdog_wedged(f->watchdog, names, max);
 }
 
-size_t fleet_jobs(const struct fleet *f)
+size_t pool_jobs(const struct pool *f)
 {
     return f->jobs;
 }
 
-size_t fleet_queued(const struct fleet *f)
+size_t pool_queued(const struct pool *f)
 {
     size_t n = 0;
     for (unsigned i = 0; i < f->nworkers; i++)
@@ -427,22 +425,22 @@ size_t fleet_queued(const struct fleet *f)
     return n;
 }
 
-unsigned fleet_workers(const struct fleet *f)
+unsigned pool_workers(const struct pool *f)
 {
     return f->nworkers;
 }
 
-const char *fleet_phase(const struct member *m)
+const char *pool_phase(const struct member *m)
 {
     return worker_target_phase(entry_of_const(m)->target);
 }
 
-const char *fleet_id(const struct fleet *f)
+const char *pool_id(const struct pool *f)
 {
     return f->id;
 }
 
-const char *fleet_host(const struct fleet *f)
+const char *pool_host(const struct pool *f)
 {
     return f->host;
 }

@@ -2,8 +2,8 @@
 #define SRC_FLEET_IMPL_H
 
 /*
- * What fleet.c (threads, members, jobs), fleet_masters.c (whose replica one
- * is) and fleet_publish.c (slots and documents) share.  Thread: loop.
+ * What pool.c (threads, members, jobs), pool_masters.c (whose replica one
+ * is) and pool_publish.c (slots and documents) share.  Thread: loop.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,8 +38,8 @@ struct masters {
     size_t size; /* a power of two, and as many as there are members */
 };
 
-struct fleet {
-    struct fleet_options options; /* config is not used after the start */
+struct pool {
+    struct pool_options options; /* config is not used after the start */
     char id[256];
     char host[256];
     struct resolver *resolver;
@@ -82,26 +82,26 @@ static inline uint64_t entry_id(const struct entry *n)
 }
 
 /* Room for CAPACITY members; -1 on lack of memory. */
-int fleet_masters_fit(struct fleet *f, size_t capacity) MUST_USE;
+int pool_masters_fit(struct pool *f, size_t capacity) MUST_USE;
 /* Its role or replication id may have changed. */
-void fleet_masters_note(struct fleet *f, struct entry *n);
-void fleet_masters_forget(struct entry *n);
+void pool_masters_note(struct pool *f, struct entry *n);
+void pool_masters_forget(struct entry *n);
 /* NULL: not watched. */
-const struct instance *fleet_masters_find(const struct fleet *f,
-                                          const char *replid);
+const struct instance *pool_masters_find(const struct pool *f,
+                                         const char *replid);
 
 /* Starts the publisher with the heartbeat's slot.  -1 and E on failure. */
-int fleet_start_publisher(struct fleet *f, const struct config *c,
-                          struct err *e) MUST_USE;
+int pool_start_publisher(struct pool *f, const struct config *c,
+                         struct err *e) MUST_USE;
 
 /* The member's slots; no-op without a publisher.  On failure what was taken
- * stays for fleet_give_slots_back. */
-int fleet_take_slots(struct fleet *f, struct entry *n, struct err *e) MUST_USE;
-void fleet_give_slots_back(struct fleet *f, struct entry *n);
+ * stays for pool_give_slots_back. */
+int pool_take_slots(struct pool *f, struct entry *n, struct err *e) MUST_USE;
+void pool_give_slots_back(struct pool *f, struct entry *n);
 
 /* Removes the presence node for good. */
-void fleet_withdraw(struct fleet *f, struct entry *n);
+void pool_withdraw(struct pool *f, struct entry *n);
 
-void fleet_take_events(struct fleet *f);
+void pool_take_events(struct pool *f);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * The fleet's way into ZooKeeper: which slot belongs to whom, what is posted
+ * The pool's way into ZooKeeper: which slot belongs to whom, what is posted
  * into it when, and what was found there at the first reading.
  */
 #include <stdio.h>
@@ -25,7 +25,7 @@
  * end with their session.  And a copy of this machine is not this agent, even
  * if it has its name: the two would take the session from each other for ever.
  */
-static int open_session_file(struct fleet *f, const struct config *c,
+static int open_session_file(struct pool *f, const struct config *c,
                              struct session_file **out, struct err *e)
 {
     char scope[SESSION_SCOPE_SIZE];
@@ -40,8 +40,7 @@ static int open_session_file(struct fleet *f, const struct config *c,
     return *out == NULL ? -1 : 0;
 }
 
-int fleet_start_publisher(struct fleet *f, const struct config *c,
-                          struct err *e)
+int pool_start_publisher(struct pool *f, const struct config *c, struct err *e)
 {
     struct store_zk_options zk = {
         .servers = c->zookeeper.servers,
@@ -84,8 +83,7 @@ int fleet_start_publisher(struct fleet *f, const struct config *c,
     return f->heartbeat_slot == NO_SLOT ? -1 : 0;
 }
 
-static int own_slot(struct fleet *f, size_t slot, struct entry *n,
-                    struct err *e)
+static int own_slot(struct pool *f, size_t slot, struct entry *n, struct err *e)
 {
     if (slot >= f->nby_slot) {
         size_t size = slot < 32 ? 64 : slot * 2;
@@ -102,7 +100,7 @@ static int own_slot(struct fleet *f, size_t slot, struct entry *n,
     return 0;
 }
 
-void fleet_give_slots_back(struct fleet *f, struct entry *n)
+void pool_give_slots_back(struct pool *f, struct entry *n)
 {
     size_t slots[] = { n->status_slot, n->presence_slot };
     for (size_t i = 0; i < 2; i++) {
@@ -114,7 +112,7 @@ void fleet_give_slots_back(struct fleet *f, struct entry *n)
     }
 }
 
-int fleet_take_slots(struct fleet *f, struct entry *n, struct err *e)
+int pool_take_slots(struct pool *f, struct entry *n, struct err *e)
 {
     const char *name = n->member.instance.config->name;
     if (f->publisher == NULL)
@@ -132,7 +130,7 @@ int fleet_take_slots(struct fleet *f, struct entry *n, struct err *e)
 
 /* ------------------------------------------------------------- orphans */
 
-static bool is_watched(const struct fleet *f, const char *name)
+static bool is_watched(const struct pool *f, const char *name)
 {
     for (size_t i = 0; i < f->nentries; i++)
         if (f->entries[i] != NULL &&
@@ -142,8 +140,8 @@ static bool is_watched(const struct fleet *f, const char *name)
 }
 
 /* An instance that left the config while no agent ran ends like one that
- * leaves it now: as fleet_remove does, from what its document says. */
-static void end_orphan(struct fleet *f, const struct publisher_event *e)
+ * leaves it now: as pool_remove does, from what its document says. */
+static void end_orphan(struct pool *f, const struct publisher_event *e)
 {
     const struct document_status d = {
         .instance = e->name,
@@ -179,13 +177,13 @@ static void end_orphan(struct fleet *f, const struct publisher_event *e)
               LOG_STR("status", status_name(e->seen.status)));
 }
 
-void fleet_seek_orphans(struct fleet *f)
+void pool_seek_orphans(struct pool *f)
 {
     if (f->publisher != NULL)
         publisher_seek_orphans(f->publisher);
 }
 
-static void take_event(struct fleet *f, const struct publisher_event *e)
+static void take_event(struct pool *f, const struct publisher_event *e)
 {
     if (e->orphan) {
         end_orphan(f, e);
@@ -204,7 +202,7 @@ static void take_event(struct fleet *f, const struct publisher_event *e)
     f->options.hooks->found(f->options.hooks_arg, &n->member, e);
 }
 
-void fleet_take_events(struct fleet *f)
+void pool_take_events(struct pool *f)
 {
     struct publisher_event event;
     while (f->publisher != NULL && publisher_take(f->publisher, &event))
@@ -230,7 +228,7 @@ static enum presence presence_due(const struct entry *n)
     return n->presence;
 }
 
-static void post_presence(struct fleet *f, struct entry *n)
+static void post_presence(struct pool *f, struct entry *n)
 {
     const struct config_instance *c = n->member.instance.config;
     enum presence due = presence_due(n);
@@ -248,14 +246,14 @@ static void post_presence(struct fleet *f, struct entry *n)
         publisher_post(f->publisher, n->presence_slot, doc, len);
 }
 
-void fleet_withdraw(struct fleet *f, struct entry *n)
+void pool_withdraw(struct pool *f, struct entry *n)
 {
     n->presence = PRESENCE_GONE;
     if (n->presence_slot != NO_SLOT)
         publisher_withdraw(f->publisher, n->presence_slot);
 }
 
-void fleet_post(struct fleet *f, struct member *m)
+void pool_post(struct pool *f, struct member *m)
 {
     struct entry *n = entry_of(m);
     if (f->publisher == NULL)
@@ -269,7 +267,7 @@ void fleet_post(struct fleet *f, struct member *m)
         publisher_post(f->publisher, n->status_slot, doc, len);
 }
 
-void fleet_heartbeat(struct fleet *f, const struct document_heartbeat *d)
+void pool_heartbeat(struct pool *f, const struct document_heartbeat *d)
 {
     if (f->publisher == NULL || !f->heartbeat_found)
         return;
@@ -281,13 +279,13 @@ void fleet_heartbeat(struct fleet *f, const struct document_heartbeat *d)
 
 /* -------------------------------------------------------------- figures */
 
-bool fleet_publishing(const struct fleet *f)
+bool pool_publishing(const struct pool *f)
 {
     return f->publisher != NULL;
 }
 
-bool fleet_node(const struct fleet *f, const struct member *m,
-                struct publisher_node *out)
+bool pool_node(const struct pool *f, const struct member *m,
+               struct publisher_node *out)
 {
     if (f->publisher == NULL)
         return false;
@@ -295,7 +293,7 @@ bool fleet_node(const struct fleet *f, const struct member *m,
     return true;
 }
 
-bool fleet_heartbeat_node(const struct fleet *f, struct publisher_node *out)
+bool pool_heartbeat_node(const struct pool *f, struct publisher_node *out)
 {
     if (f->publisher == NULL)
         return false;
@@ -303,14 +301,14 @@ bool fleet_heartbeat_node(const struct fleet *f, struct publisher_node *out)
     return true;
 }
 
-bool fleet_contested(const struct fleet *f, struct publisher_holder *out)
+bool pool_contested(const struct pool *f, struct publisher_holder *out)
 {
     return f->publisher != NULL &&
            publisher_conflict(f->publisher, f->heartbeat_slot, out);
 }
 
-size_t fleet_node_document(const struct fleet *f, const struct member *m,
-                           char *out, size_t size)
+size_t pool_node_document(const struct pool *f, const struct member *m,
+                          char *out, size_t size)
 {
     if (f->publisher == NULL)
         return 0;
@@ -318,7 +316,7 @@ size_t fleet_node_document(const struct fleet *f, const struct member *m,
                                    out, size);
 }
 
-const char *fleet_presence(const struct fleet *f, const struct member *m)
+const char *pool_presence(const struct pool *f, const struct member *m)
 {
     const struct entry *n = entry_of_const(m);
     if (f->publisher == NULL || n->presence_slot == NO_SLOT)
@@ -334,15 +332,15 @@ const char *fleet_presence(const struct fleet *f, const struct member *m)
     return "as it is";
 }
 
-bool fleet_conflict(const struct fleet *f, const struct member *m,
-                    struct publisher_holder *out)
+bool pool_conflict(const struct pool *f, const struct member *m,
+                   struct publisher_holder *out)
 {
     return f->publisher != NULL &&
            publisher_conflict(f->publisher, entry_of_const(m)->status_slot,
                               out);
 }
 
-void fleet_publisher_info(const struct fleet *f, struct publisher_info *out)
+void pool_publisher_info(const struct pool *f, struct publisher_info *out)
 {
     memset(out, 0, sizeof *out);
     if (f->publisher != NULL)

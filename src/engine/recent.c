@@ -34,7 +34,7 @@ static void drop_extra(struct recent *recent, struct recent_entry *e)
 {
     if (e->extra == 0)
         return;
-    words_drop(recent->extras[e->extra - 1].detail);
+    string_pool_drop(recent->extras[e->extra - 1].detail);
     recent->extras[e->extra - 1].detail = NULL;
     e->extra = 0;
     for (size_t i = 0; i < recent->nextras; i++) {
@@ -78,7 +78,7 @@ static uint8_t keep_extra(struct recent *recent, const struct result *r,
     if (i == recent->nextras)
         return 0;
     recent->extras[i] = (struct recent_extra){
-        .detail = words_keep(detail),
+        .detail = string_pool_keep(detail),
         .lookup_us = r->lookup_us,
         .connect_us = r->connect_us,
         .auth_us = r->auth_us,

@@ -58,17 +58,17 @@ void rounds_heartbeat(struct rounds *r)
 {
     r->vouching = true;
     struct document_heartbeat d = {
-        .agent = fleet_id(r->fleet),
-        .host = fleet_host(r->fleet),
+        .agent = pool_id(r->pool),
+        .host = pool_host(r->pool),
         .pid = (long)getpid(),
         .started_wall_ms = r->started_wall_ms,
         .round = r->round,
         .interval_ms = r->interval_ms,
         .time_wall_ms = clock_wall_ms(),
-        .instances = fleet_count(r->fleet),
+        .instances = pool_count(r->pool),
     };
-    fleet_tally(r->fleet, d.by_status);
-    fleet_heartbeat(r->fleet, &d);
+    pool_tally(r->pool, d.by_status);
+    pool_heartbeat(r->pool, &d);
 }
 
 static void note_settled(struct rounds *r)
@@ -115,7 +115,7 @@ void rounds_post(struct rounds *r, struct member *m)
         r->inherited--;
     }
     m->instance.news = false;
-    fleet_post(r->fleet, m);
+    pool_post(r->pool, m);
 }
 
 void rounds_note_verdict(struct rounds *r, struct member *m,
@@ -251,7 +251,7 @@ static void on_lost(void *arg, struct member *m)
 static void found_member(struct rounds *r, struct member *m,
                          const struct publisher_event *e)
 {
-    bool ours = e->seen.valid && strcmp(e->seen.agent, fleet_id(r->fleet)) == 0;
+    bool ours = e->seen.valid && strcmp(e->seen.agent, pool_id(r->pool)) == 0;
     /* Once we vouch for all of ours, nothing unchecked may stay. */
     if (ours && !r->vouching && m->instance.health.reason == REASON_PENDING) {
         turn_of(m)->inherited = true;
@@ -268,8 +268,8 @@ static void found_heartbeat(struct rounds *r, const struct publisher_event *e)
     int64_t most_ms = 3 * (int64_t)r->interval_ms;
     r->heartbeat_found = true;
     if (e->exists && e->seen.valid &&
-        strcmp(e->seen.agent, fleet_id(r->fleet)) == 0 &&
-        strcmp(e->seen.host, fleet_host(r->fleet)) == 0 && left_ms > 0)
+        strcmp(e->seen.agent, pool_id(r->pool)) == 0 &&
+        strcmp(e->seen.host, pool_host(r->pool)) == 0 && left_ms > 0)
         r->vouched_until_mono_ms =
             clock_mono_ms() + (uint64_t)(left_ms < most_ms ? left_ms : most_ms);
     if (r->awaited == 0)
@@ -285,7 +285,7 @@ static void on_found(void *arg, struct member *m,
         found_member(arg, m, e);
 }
 
-const struct fleet_hooks ROUNDS_HOOKS = {
+const struct pool_hooks ROUNDS_HOOKS = {
     .result = on_result,
     .lost = on_lost,
     .found = on_found,
@@ -295,8 +295,8 @@ const struct fleet_hooks ROUNDS_HOOKS = {
 static void stop_inheriting(struct rounds *r)
 {
     r->vouched_until_mono_ms = 0;
-    for (size_t i = 0; i < fleet_slots(r->fleet) && r->inherited > 0; i++) {
-        struct member *m = fleet_member(r->fleet, i);
+    for (size_t i = 0; i < pool_slots(r->pool) && r->inherited > 0; i++) {
+        struct member *m = pool_member(r->pool, i);
         if (m != NULL && turn_of(m)->inherited)
             rounds_post(r, m);
     }
@@ -311,22 +311,22 @@ static void check_silence(struct rounds *r, struct member *m, uint64_t now)
         return;
     char detail[REPLY_TEXT];
     snprintf(detail, sizeof detail, "no result for %" PRIu64 " ms, phase %s",
-             silent, fleet_phase(m));
+             silent, pool_phase(m));
     rounds_doubt(r, m, REASON_STUCK, detail);
 }
 
 /* What the watchdog knows need not be waited for. */
 static void look_for_wedged(struct rounds *r)
 {
-    if (fleet_well(r->fleet))
+    if (pool_well(r->pool))
         return;
-    for (size_t i = 0; i < fleet_slots(r->fleet); i++) {
-        struct member *m = fleet_member(r->fleet, i);
-        if (m == NULL || is_stuck(m) || !fleet_wedged(r->fleet, m))
+    for (size_t i = 0; i < pool_slots(r->pool); i++) {
+        struct member *m = pool_member(r->pool, i);
+        if (m == NULL || is_stuck(m) || !pool_wedged(r->pool, m))
             continue;
         char detail[REPLY_TEXT];
         snprintf(detail, sizeof detail, "thread worker-%u hangs, phase %s",
-                 m->worker, fleet_phase(m));
+                 m->worker, pool_phase(m));
         rounds_doubt(r, m, REASON_STUCK, detail);
     }
 }
@@ -355,7 +355,7 @@ static void take_turn(struct rounds *r, struct member *m, uint64_t now)
         rounds_set_due(r, m, t->regular_mono_ms);
         return;
     }
-    fleet_probe(r->fleet, m, r->round, t->want_info, now);
+    pool_probe(r->pool, m, r->round, t->want_info, now);
     t->want_info = false;
     /* Should the result never come, the next turn notices. */
     rounds_set_due(r, m, t->regular_mono_ms);
@@ -384,8 +384,8 @@ static void end_round(struct rounds *r, uint64_t now)
 {
     size_t late = 0;
     size_t owed = 0;
-    for (size_t i = 0; i < fleet_slots(r->fleet); i++) {
-        const struct member *m = fleet_member(r->fleet, i);
+    for (size_t i = 0; i < pool_slots(r->pool); i++) {
+        const struct member *m = pool_member(r->pool, i);
         if (m == NULL)
             continue;
         late += turn_of(m)->awaited && m->busy;
@@ -409,15 +409,15 @@ static void begin_round(struct rounds *r, uint64_t now)
     r->next_round_mono_ms = r->round_mono_ms + r->interval_ms;
     r->heartbeat_due = true;
     r->awaited = 0;
-    for (size_t i = 0; i < fleet_slots(r->fleet); i++) {
-        struct member *m = fleet_member(r->fleet, i);
+    for (size_t i = 0; i < pool_slots(r->pool); i++) {
+        struct member *m = pool_member(r->pool, i);
         if (m == NULL)
             continue;
         struct turn *t = turn_of(m);
         t->awaited = t->due_mono_ms < r->next_round_mono_ms;
         r->awaited += t->awaited;
         if (r->publish_every_round && !t->inherited)
-            fleet_post(r->fleet, m);
+            pool_post(r->pool, m);
     }
     if (r->inherited > 0 && now > r->vouched_until_mono_ms)
         stop_inheriting(r);
@@ -432,8 +432,8 @@ uint64_t rounds_fire(struct rounds *r, uint64_t now)
         begin_round(r, now);
     size_t index;
     while ((index = schedule_due(r->schedule, now)) != SIZE_MAX)
-        take_turn(r, fleet_member(r->fleet, index), now);
-    fleet_begin(r->fleet);
+        take_turn(r, pool_member(r->pool, index), now);
+    pool_begin(r->pool);
     uint64_t next = schedule_next_ms(r->schedule);
     if (next > r->next_round_mono_ms)
         next = r->next_round_mono_ms;
@@ -444,6 +444,6 @@ uint64_t rounds_fire(struct rounds *r, uint64_t now)
 void rounds_collect(struct rounds *r, uint64_t now)
 {
     rounds_note_stall(r, now);
-    fleet_collect(r->fleet, now);
+    pool_collect(r->pool, now);
     look_for_wedged(r);
 }

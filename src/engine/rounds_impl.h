@@ -33,7 +33,7 @@ struct turn {
 };
 
 struct rounds {
-    struct fleet *fleet;
+    struct pool *pool;
     struct schedule *schedule;
     struct history *history;
     size_t schedule_size;
@@ -124,6 +124,6 @@ void rounds_void(struct rounds *r, struct member *m, const struct result *res);
 /* Says what became void since the last round; nothing if nothing did. */
 void rounds_log_voids(struct rounds *r);
 
-extern const struct fleet_hooks ROUNDS_HOOKS;
+extern const struct pool_hooks ROUNDS_HOOKS;
 
 #endif

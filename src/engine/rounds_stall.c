@@ -35,8 +35,8 @@ uint64_t rounds_silence_ms(const struct member *m)
 /* What could not be heard meanwhile is no silence of others. */
 static void forgive(struct rounds *r, uint64_t wanted, uint64_t late)
 {
-    for (size_t i = 0; i < fleet_slots(r->fleet); i++) {
-        struct member *m = fleet_member(r->fleet, i);
+    for (size_t i = 0; i < pool_slots(r->pool); i++) {
+        struct member *m = pool_member(r->pool, i);
         if (m == NULL)
             continue;
         /* What came in just now is not older than it is. */
@@ -67,7 +67,7 @@ void rounds_note_stall(struct rounds *r, uint64_t now)
     r->stall_begin_mono_ms = wanted;
     r->stall_end_mono_ms = now;
     LOG_EVENT(LOG_LEVEL_WARN, "stalled", LOG_UINT("late_ms", late),
-              LOG_UINT("probes", fleet_jobs(r->fleet)));
+              LOG_UINT("probes", pool_jobs(r->pool)));
 }
 
 /* Did the loop's own stall fall into the probe's time? */

@@ -31,9 +31,9 @@ void rounds_info(const struct rounds *r, struct rounds_info *out)
         out->threads[i] = r->threads[(oldest + i) % ROUNDS_COURSE];
 }
 
-const struct fleet *rounds_fleet(const struct rounds *r)
+const struct pool *rounds_pool(const struct rounds *r)
 {
-    return r->fleet;
+    return r->pool;
 }
 
 const struct history *rounds_history(const struct rounds *r)
@@ -61,20 +61,19 @@ void rounds_describe(const struct rounds *r, char *out, size_t size)
 {
     struct publisher_info info;
     size_t by[STATUS_COUNT];
-    fleet_tally(r->fleet, by);
-    fleet_publisher_info(r->fleet, &info);
+    pool_tally(r->pool, by);
+    pool_publisher_info(r->pool, &info);
     snprintf(
         out, size, "%zu up, %zu degraded, %zu down, %zu unknown; ZooKeeper %s",
         by[STATUS_UP], by[STATUS_DEGRADED], by[STATUS_DOWN], by[STATUS_UNKNOWN],
-        fleet_publishing(r->fleet) ? store_state_name(info.store.state)
-                                   : "off");
+        pool_publishing(r->pool) ? store_state_name(info.store.state) : "off");
 }
 
 bool rounds_well(struct rounds *r, struct err *why)
 {
     struct publisher_info info;
-    fleet_publisher_info(r->fleet, &info);
-    if (!fleet_publishing(r->fleet) || info.store.state != STORE_BROKEN)
+    pool_publisher_info(r->pool, &info);
+    if (!pool_publishing(r->pool) || info.store.state != STORE_BROKEN)
         return true;
     err_set(why, "ZooKeeper's library hangs: %s", info.store.why);
     return false;

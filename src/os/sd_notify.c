@@ -26,7 +26,7 @@
 
 #include "agent/sd_notify.h"
 
-#define MESSAGE_SIZE (NOTIFY_STATUS_SIZE + 16)
+#define MESSAGE_SIZE (SD_NOTIFY_STATUS_SIZE + 16)
 
 /* Set before the first thread. */
 static int fd = -1;
@@ -36,7 +36,7 @@ static uint64_t watchdog_ms;
 
 /* The loop's. */
 static char owed[64]; /* a state that could not be sent; "": none */
-static char last_status[NOTIFY_STATUS_SIZE];
+static char last_status[SD_NOTIFY_STATUS_SIZE];
 
 /* A positive number and nothing else; 0 otherwise. */
 static uint64_t take_number(const char *name)
@@ -80,7 +80,7 @@ static bool take_address(const char *name)
     return true;
 }
 
-void notify_open(void)
+void sd_notify_open(void)
 {
     const char *name = getenv("NOTIFY_SOCKET");
     if (name == NULL)
@@ -125,12 +125,12 @@ static void state(const char *text)
     pay();
 }
 
-void notify_ready(void)
+void sd_notify_ready(void)
 {
     state("READY=1");
 }
 
-void notify_reloading(void)
+void sd_notify_reloading(void)
 {
     char text[sizeof owed];
     snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
@@ -138,28 +138,28 @@ void notify_reloading(void)
     state(text);
 }
 
-void notify_stopping(void)
+void sd_notify_stopping(void)
 {
     state("STOPPING=1");
 }
 
-void notify_status(const char *text)
+void sd_notify_status(const char *text)
 {
     char message[MESSAGE_SIZE];
     if (!pay() || strcmp(text, last_status) == 0)
         return;
-    snprintf(message, sizeof message, "STATUS=%.*s", NOTIFY_STATUS_SIZE - 1,
+    snprintf(message, sizeof message, "STATUS=%.*s", SD_NOTIFY_STATUS_SIZE - 1,
              text);
     if (send_now(message))
         snprintf(last_status, sizeof last_status, "%s", text);
 }
 
-uint64_t notify_watchdog_interval_ms(void)
+uint64_t sd_notify_watchdog_interval_ms(void)
 {
     return watchdog_ms;
 }
 
-void notify_watchdog(void)
+void sd_notify_watchdog(void)
 {
     (void)send_now("WATCHDOG=1");
 }

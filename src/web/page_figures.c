@@ -14,7 +14,7 @@ static bool instance_figures(void *arg, size_t index,
                              struct metrics_instance *out)
 {
     const struct pages *p = arg;
-    const struct member *m = fleet_member(p->fleet, index);
+    const struct member *m = pool_member(p->pool, index);
     const struct instance *i;
     struct rounds_turn turn;
 
@@ -48,7 +48,7 @@ void pages_metrics(const struct pages *p, const struct page_key *k,
     (void)k;
     rounds_info(p->rounds, &info);
     pages_troubles(p, &now, &troubles);
-    (void)fleet_heartbeat_node(p->fleet, &heartbeat);
+    (void)pool_heartbeat_node(p->pool, &heartbeat);
     struct metrics_source s = {
         .version = AGENT_VERSION,
         .interval_ms = info.interval_ms,
@@ -59,21 +59,21 @@ void pages_metrics(const struct pages *p, const struct page_key *k,
         .probes_skipped = info.skipped,
         .results_void = info.voided,
         .probe_time = info.probes,
-        .workers = fleet_workers(p->fleet),
-        .jobs_active = fleet_jobs(p->fleet),
-        .jobs_queued = fleet_queued(p->fleet),
+        .workers = pool_workers(p->pool),
+        .jobs_active = pool_jobs(p->pool),
+        .jobs_queued = pool_queued(p->pool),
         .wedged_threads =
-            fleet_wedged_threads(p->fleet, wedged, WATCHDOG_THREADS),
+            pool_wedged_threads(p->pool, wedged, WATCHDOG_THREADS),
         .healthy = troubles.count == 0,
         .log_dropped = log_dropped(),
-        .zookeeper_configured = fleet_publishing(p->fleet),
+        .zookeeper_configured = pool_publishing(p->pool),
         .heartbeat_wall_ms = heartbeat.acked_wall_ms,
         .process_started_wall_ms = process_started_wall_ms(),
         .instance = instance_figures,
         .arg = (void *)(uintptr_t)p,
-        .slots = fleet_slots(p->fleet),
+        .slots = pool_slots(p->pool),
     };
-    fleet_publisher_info(p->fleet, &s.zookeeper);
+    pool_publisher_info(p->pool, &s.zookeeper);
     process_figures(&s.process);
     metrics_render(&s, out);
 }
@@ -86,29 +86,29 @@ void pages_memory(const struct pages *p, const struct page_key *k,
     (void)p;
     (void)k;
     process_memory(&m);
-    emit_open(out, NULL, '{');
-    emit_uint(out, "schema", 1);
-    emit_time(out, "time", page_now().wall_ms);
-    emit_open(out, "heap", '{');
-    emit_uint(out, "in_use", m.heap_in_use);
-    emit_uint(out, "free", m.heap_free);
-    emit_uint(out, "mapped", m.heap_mapped);
-    emit_uint(out, "arena", m.heap_arena);
-    emit_close(out, '}');
-    emit_uint(out, "rss_kb", m.resident / 1024);
-    emit_uint(out, "rss_bytes", m.resident);
-    emit_open(out, "objects", '{');
+    jsonw_open(out, NULL, '{');
+    jsonw_uint(out, "schema", 1);
+    jsonw_time(out, "time", page_now().wall_ms);
+    jsonw_open(out, "heap", '{');
+    jsonw_uint(out, "in_use", m.heap_in_use);
+    jsonw_uint(out, "free", m.heap_free);
+    jsonw_uint(out, "mapped", m.heap_mapped);
+    jsonw_uint(out, "arena", m.heap_arena);
+    jsonw_close(out, '}');
+    jsonw_uint(out, "rss_kb", m.resident / 1024);
+    jsonw_uint(out, "rss_bytes", m.resident);
+    jsonw_open(out, "objects", '{');
     for (size_t i = 0; i < OBJECT_KINDS; i++) {
         struct object_count count;
 
         objects_read((enum object_kind)i, &count);
-        emit_open(out, object_kind_name((enum object_kind)i), '{');
-        emit_uint(out, "allocated", count.allocated);
-        emit_uint(out, "freed", count.freed);
-        emit_uint(out, "live", count.live);
-        emit_close(out, '}');
+        jsonw_open(out, object_kind_name((enum object_kind)i), '{');
+        jsonw_uint(out, "allocated", count.allocated);
+        jsonw_uint(out, "freed", count.freed);
+        jsonw_uint(out, "live", count.live);
+        jsonw_close(out, '}');
     }
-    emit_close(out, '}');
-    emit_close(out, '}');
+    jsonw_close(out, '}');
+    jsonw_close(out, '}');
     text_add_char(out, '\n');
 }

@@ -29,7 +29,7 @@ add(struct troubles *t, const char *format, ...)
 static void threads(const struct pages *p, struct troubles *out)
 {
     const char *names[WATCHDOG_THREADS];
-    size_t n = fleet_wedged_threads(p->fleet, names, WATCHDOG_THREADS);
+    size_t n = pool_wedged_threads(p->pool, names, WATCHDOG_THREADS);
 
     for (size_t i = 0; i < n; i++)
         add(out, "thread %s hangs", names[i]);
@@ -56,9 +56,9 @@ static void zookeeper(const struct pages *p, const struct page_time *now,
     struct publisher_info info;
     uint64_t since;
 
-    if (!fleet_publishing(p->fleet))
+    if (!pool_publishing(p->pool))
         return;
-    fleet_publisher_info(p->fleet, &info);
+    pool_publisher_info(p->pool, &info);
     since = now->mono_ms - info.store.since_mono_ms;
     if (info.store.state != STORE_CONNECTED && since > patience_ms)
         add(out, "ZooKeeper has been %s for %" PRIu64 " ms%s%s",
@@ -69,8 +69,8 @@ static void zookeeper(const struct pages *p, const struct page_time *now,
             info.pending, info.oldest_pending_ms);
     if (info.refused > 0)
         add(out, "ZooKeeper refuses %u nodes: %s", info.refused, info.trouble);
-    if (fleet_contested(p->fleet, &holder))
-        add(out, "another agent has the id %s: on host %s", fleet_id(p->fleet),
+    if (pool_contested(p->pool, &holder))
+        add(out, "another agent has the id %s: on host %s", pool_id(p->pool),
             holder.host[0] != '\0' ? holder.host : "(not said)");
 }
 

@@ -11,11 +11,11 @@
 static void add_row(const char *key, unsigned count, unsigned needed,
                     enum reason leads_to, struct text *out)
 {
-    emit_open(out, key, '{');
-    emit_uint(out, "count", count);
-    emit_uint(out, "needed", needed);
-    emit_string(out, "leads_to", count > 0 ? reason_name(leads_to) : NULL);
-    emit_close(out, '}');
+    jsonw_open(out, key, '{');
+    jsonw_uint(out, "count", count);
+    jsonw_uint(out, "needed", needed);
+    jsonw_string(out, "leads_to", count > 0 ? reason_name(leads_to) : NULL);
+    jsonw_close(out, '}');
 }
 
 static void add_last_change(const struct pages *p, const char *name,
@@ -28,12 +28,12 @@ static void add_last_change(const struct pages *p, const char *name,
          seq--) {
         if (strcmp(e->instance, name) != 0)
             continue;
-        emit_open(out, "last_change", '{');
+        jsonw_open(out, "last_change", '{');
         pages_event(e, out);
-        emit_close(out, '}');
+        jsonw_close(out, '}');
         return;
     }
-    emit_null(out, "last_change");
+    jsonw_null(out, "last_change");
 }
 
 /* The newest reason that counted; DEFLT if none did. */
@@ -55,17 +55,17 @@ static void add_judgement(const struct pages *p, const struct member *m,
     const struct health *h = &m->instance.health;
     enum reason fault = last_judged(turn->recent, h->reason);
 
-    emit_open(out, "judgement", '{');
-    emit_uint(out, "rise", c->rise);
-    emit_uint(out, "fall", c->fall);
-    emit_bool(out, "settled", health_settled(h));
+    jsonw_open(out, "judgement", '{');
+    jsonw_uint(out, "rise", c->rise);
+    jsonw_uint(out, "fall", c->fall);
+    jsonw_bool(out, "settled", health_settled(h));
     add_row("better", h->better, c->rise, h->better_reason, out);
     add_row("worse", h->worse, c->fall, h->worse_reason, out);
     add_row("fault", h->fault, c->fall, fault, out);
     add_row("same", h->same, c->fall, h->same_reason, out);
-    emit_uint(out, "status_changes", turn->status_changes);
+    jsonw_uint(out, "status_changes", turn->status_changes);
     add_last_change(p, c->name, out);
-    emit_close(out, '}');
+    jsonw_close(out, '}');
 }
 
 static void add_pace(const struct member *m, const struct rounds_turn *turn,
@@ -73,19 +73,19 @@ static void add_pace(const struct member *m, const struct rounds_turn *turn,
 {
     const struct config_instance *c = m->instance.config;
 
-    emit_open(out, "pace", '{');
-    emit_uint(out, "interval_ms", c->interval_ms);
-    emit_uint(out, "timeout_ms", c->timeout_ms);
-    emit_uint(out, "retry_interval_ms", c->retry_interval_ms);
-    emit_uint(out, "info_interval_ms", c->info_interval_ms);
-    emit_time(out, "next", page_wall_ms(now, turn->due_mono_ms));
-    emit_bool(out, "retrying", !health_settled(&m->instance.health));
-    emit_uint(out, "worker", m->worker);
-    emit_bool(out, "busy", m->busy);
-    emit_string(out, "phase", m->busy ? fleet_phase(m) : "idle");
-    emit_natural(out, "job_age_ms",
-                 m->busy ? (int64_t)(now->mono_ms - m->job_mono_ms) : -1);
-    emit_close(out, '}');
+    jsonw_open(out, "pace", '{');
+    jsonw_uint(out, "interval_ms", c->interval_ms);
+    jsonw_uint(out, "timeout_ms", c->timeout_ms);
+    jsonw_uint(out, "retry_interval_ms", c->retry_interval_ms);
+    jsonw_uint(out, "info_interval_ms", c->info_interval_ms);
+    jsonw_time(out, "next", page_wall_ms(now, turn->due_mono_ms));
+    jsonw_bool(out, "retrying", !health_settled(&m->instance.health));
+    jsonw_uint(out, "worker", m->worker);
+    jsonw_bool(out, "busy", m->busy);
+    jsonw_string(out, "phase", m->busy ? pool_phase(m) : "idle");
+    jsonw_natural(out, "job_age_ms",
+                  m->busy ? (int64_t)(now->mono_ms - m->job_mono_ms) : -1);
+    jsonw_close(out, '}');
 }
 
 static void add_node(const struct pages *p, const struct member *m,
@@ -94,63 +94,63 @@ static void add_node(const struct pages *p, const struct member *m,
     const char *root = p->config->zookeeper.root;
     char document[DOCUMENT_MAX];
     char path[CONFIG_NAME_MAX + 320];
-    size_t len = fleet_node_document(p->fleet, m, document, sizeof document);
+    size_t len = pool_node_document(p->pool, m, document, sizeof document);
 
     snprintf(path, sizeof path, "%s/instances/%s",
              strcmp(root, "/") == 0 ? "" : root, m->instance.config->name);
-    emit_open(out, "zookeeper", '{');
-    emit_string(out, "path", path);
-    emit_string(out, "state", publisher_standing_name(node->standing));
-    emit_natural(out, "znode_version", node->version);
-    emit_natural(out, "seq", node->seq > 0 ? (int64_t)node->seq : -1);
-    emit_time(out, "acknowledged", node->acked_wall_ms);
+    jsonw_open(out, "zookeeper", '{');
+    jsonw_string(out, "path", path);
+    jsonw_string(out, "state", publisher_standing_name(node->standing));
+    jsonw_natural(out, "znode_version", node->version);
+    jsonw_natural(out, "seq", node->seq > 0 ? (int64_t)node->seq : -1);
+    jsonw_time(out, "acknowledged", node->acked_wall_ms);
     if (len > 0)
-        emit_raw(out, "document", document, len);
+        jsonw_raw(out, "document", document, len);
     else
-        emit_null(out, "document");
-    emit_string(out, "presence", fleet_presence(p->fleet, m));
+        jsonw_null(out, "document");
+    jsonw_string(out, "presence", pool_presence(p->pool, m));
     pages_conflict(p, m, out);
-    emit_close(out, '}');
+    jsonw_close(out, '}');
 }
 
 static void add_replication(const struct instance *i, struct text *out)
 {
-    emit_open(out, "replication", '{');
-    emit_string(out, "id", i->replid[0] != '\0' ? i->replid : NULL);
-    emit_natural(out, "offset", i->offset);
-    emit_bool(out, "lagging", i->lagging);
-    emit_string(out, "detail", i->lagging ? i->lag_detail : NULL);
-    emit_close(out, '}');
+    jsonw_open(out, "replication", '{');
+    jsonw_string(out, "id", i->replid[0] != '\0' ? i->replid : NULL);
+    jsonw_natural(out, "offset", i->offset);
+    jsonw_bool(out, "lagging", i->lagging);
+    jsonw_string(out, "detail", i->lagging ? i->lag_detail : NULL);
+    jsonw_close(out, '}');
 }
 
 /* A phase that was passed through took longer than nothing. */
 static void add_phase(const char *key, uint32_t us, struct text *out)
 {
-    emit_natural(out, key, us > 0 ? (int64_t)us : -1);
+    jsonw_natural(out, key, us > 0 ? (int64_t)us : -1);
 }
 
 static void add_result(const struct recent_result *r, struct text *out)
 {
-    emit_open(out, NULL, '{');
-    emit_time(out, "time", r->ended_wall_ms);
-    emit_uint(out, "round", r->round);
-    emit_string(out, "reason", reason_name(r->reason));
-    emit_string(out, "status", status_name(reason_status(r->reason)));
-    emit_string(out, "detail", r->detail);
-    emit_natural(out, "rtt_us", r->rtt_us);
-    emit_bool(out, "void", r->voided);
-    emit_bool(out, "info", r->info);
-    emit_open(out, "phases", '{');
+    jsonw_open(out, NULL, '{');
+    jsonw_time(out, "time", r->ended_wall_ms);
+    jsonw_uint(out, "round", r->round);
+    jsonw_string(out, "reason", reason_name(r->reason));
+    jsonw_string(out, "status", status_name(reason_status(r->reason)));
+    jsonw_string(out, "detail", r->detail);
+    jsonw_natural(out, "rtt_us", r->rtt_us);
+    jsonw_bool(out, "void", r->voided);
+    jsonw_bool(out, "info", r->info);
+    jsonw_open(out, "phases", '{');
     add_phase("lookup_us", r->lookup_us, out);
     add_phase("connect_us", r->connect_us, out);
-    emit_null(out, "tls_us");
+    jsonw_null(out, "tls_us");
     add_phase("auth_us", r->auth_us, out);
     add_phase("reply_us", r->reply_us, out);
-    emit_close(out, '}');
-    emit_uint(out, "total_us",
-              (uint64_t)r->lookup_us + r->connect_us + r->auth_us +
-                  r->reply_us);
-    emit_close(out, '}');
+    jsonw_close(out, '}');
+    jsonw_uint(out, "total_us",
+               (uint64_t)r->lookup_us + r->connect_us + r->auth_us +
+                   r->reply_us);
+    jsonw_close(out, '}');
 }
 
 void pages_instance(const struct pages *p, const struct member *m,
@@ -162,29 +162,29 @@ void pages_instance(const struct pages *p, const struct member *m,
     struct recent_result r;
     struct publisher_node node;
     struct rounds_turn turn;
-    bool publishing = fleet_node(p->fleet, m, &node);
+    bool publishing = pool_node(p->pool, m, &node);
 
     rounds_turn(m, &turn);
-    emit_open(out, NULL, '{');
-    emit_uint(out, "schema", 1);
-    emit_time(out, "time", now.wall_ms);
-    emit_open(out, "document", '{');
+    jsonw_open(out, NULL, '{');
+    jsonw_uint(out, "schema", 1);
+    jsonw_time(out, "time", now.wall_ms);
+    jsonw_open(out, "document", '{');
     pages_document(p, i, publishing ? &node : NULL, out);
-    emit_close(out, '}');
-    emit_string(out, "sentence", reason_sentence(i->health.reason));
-    emit_bool(out, "paused", i->config->paused);
+    jsonw_close(out, '}');
+    jsonw_string(out, "sentence", reason_sentence(i->health.reason));
+    jsonw_bool(out, "paused", i->config->paused);
     add_judgement(p, m, &turn, out);
     add_pace(m, &turn, &now, out);
     if (publishing)
         add_node(p, m, &node, out);
     else
-        emit_null(out, "zookeeper");
+        jsonw_null(out, "zookeeper");
     add_replication(i, out);
-    emit_open(out, "results", '[');
+    jsonw_open(out, "results", '[');
     walk = (struct recent_walk){ .recent = turn.recent };
     while (recent_next(&walk, &r))
         add_result(&r, out);
-    emit_close(out, ']');
-    emit_close(out, '}');
+    jsonw_close(out, ']');
+    jsonw_close(out, '}');
     text_add_char(out, '\n');
 }

@@ -62,7 +62,7 @@ static void jobs_page(const struct pages *p, const struct page_key *k,
                       struct text *out)
 {
     (void)k;
-    text_addf(out, "%zu\n", fleet_jobs(p->fleet));
+    text_addf(out, "%zu\n", pool_jobs(p->pool));
 }
 
 static const struct route ROUTES[] = {
@@ -280,10 +280,10 @@ static void answer_not_found(const char *path, struct httpd_answer *out)
     answer_text(out, 404, &t);
 }
 
-static const struct member *find(const struct fleet *f, const char *name)
+static const struct member *find(const struct pool *f, const char *name)
 {
-    for (size_t i = 0; i < fleet_slots(f); i++) {
-        const struct member *m = fleet_member(f, i);
+    for (size_t i = 0; i < pool_slots(f); i++) {
+        const struct member *m = pool_member(f, i);
 
         if (m != NULL && strcmp(m->instance.config->name, name) == 0)
             return m;
@@ -294,7 +294,7 @@ static const struct member *find(const struct fleet *f, const char *name)
 static void answer_instance(const struct pages *p, const char *path,
                             struct httpd_answer *out)
 {
-    const struct member *m = find(p->fleet, path + strlen(INSTANCES));
+    const struct member *m = find(p->pool, path + strlen(INSTANCES));
     struct text t = { 0 };
 
     if (m == NULL) {
@@ -370,7 +370,7 @@ struct pages *pages_new(const struct config *config, const char *config_file,
     p->config = config;
     p->config_file = config_file;
     p->rounds = rounds;
-    p->fleet = rounds_fleet(rounds);
+    p->pool = rounds_pool(rounds);
     return p;
 }
 

@@ -39,7 +39,7 @@ struct pages {
     const struct config *config;
     const char *config_file;
     struct rounds *rounds;
-    const struct fleet *fleet;
+    const struct pool *pool;
     struct httpd_body *dashboard; /* made when it is first asked for */
     struct page_place cache[PAGES_CACHED];
     int64_t credit_us; /* to render forms with a query; or debt */

@@ -22,16 +22,16 @@ static int tear_down(void **state)
 static void members_are_separated(void **state)
 {
     (void)state;
-    emit_open(&text, NULL, '{');
-    emit_uint(&text, "a", UINT64_MAX);
-    emit_int(&text, "b", -7);
-    emit_bool(&text, "c", true);
-    emit_bool(&text, "d", false);
-    emit_null(&text, "e");
-    emit_string(&text, "f", "x\"y");
-    emit_string(&text, "g", NULL);
-    emit_raw(&text, "h", "{\"i\":1}", 7);
-    emit_close(&text, '}');
+    jsonw_open(&text, NULL, '{');
+    jsonw_uint(&text, "a", UINT64_MAX);
+    jsonw_int(&text, "b", -7);
+    jsonw_bool(&text, "c", true);
+    jsonw_bool(&text, "d", false);
+    jsonw_null(&text, "e");
+    jsonw_string(&text, "f", "x\"y");
+    jsonw_string(&text, "g", NULL);
+    jsonw_raw(&text, "h", "{\"i\":1}", 7);
+    jsonw_close(&text, '}');
     assert_string_equal(text.bytes,
                         "{\"a\":18446744073709551615,\"b\":-7,\"c\":true,"
                         "\"d\":false,\"e\":null,\"f\":\"x\\\"y\",\"g\":null,"
@@ -41,20 +41,20 @@ static void members_are_separated(void **state)
 static void what_is_empty_stays_so_and_nests(void **state)
 {
     (void)state;
-    emit_open(&text, NULL, '{');
-    emit_open(&text, "a", '[');
-    emit_close(&text, ']');
-    emit_open(&text, "b", '[');
-    emit_open(&text, NULL, '{');
-    emit_close(&text, '}');
-    emit_open(&text, NULL, '{');
-    emit_close(&text, '}');
-    emit_uint(&text, NULL, 1);
-    emit_uint(&text, NULL, 2);
-    emit_close(&text, ']');
-    emit_open(&text, "c", '{');
-    emit_close(&text, '}');
-    emit_close(&text, '}');
+    jsonw_open(&text, NULL, '{');
+    jsonw_open(&text, "a", '[');
+    jsonw_close(&text, ']');
+    jsonw_open(&text, "b", '[');
+    jsonw_open(&text, NULL, '{');
+    jsonw_close(&text, '}');
+    jsonw_open(&text, NULL, '{');
+    jsonw_close(&text, '}');
+    jsonw_uint(&text, NULL, 1);
+    jsonw_uint(&text, NULL, 2);
+    jsonw_close(&text, ']');
+    jsonw_open(&text, "c", '{');
+    jsonw_close(&text, '}');
+    jsonw_close(&text, '}');
     assert_string_equal(text.bytes, "{\"a\":[],\"b\":[{},{},1,2],\"c\":{}}");
 }
 
@@ -63,22 +63,22 @@ static void a_string_that_ends_with_a_bracket_is_followed_by_a_comma(
     void **state)
 {
     (void)state;
-    emit_open(&text, NULL, '[');
-    emit_string(&text, NULL, "{");
-    emit_string(&text, NULL, "[");
-    emit_close(&text, ']');
+    jsonw_open(&text, NULL, '[');
+    jsonw_string(&text, NULL, "{");
+    jsonw_string(&text, NULL, "[");
+    jsonw_close(&text, ']');
     assert_string_equal(text.bytes, "[\"{\",\"[\"]");
 }
 
 static void what_is_not_there_is_null(void **state)
 {
     (void)state;
-    emit_open(&text, NULL, '[');
-    emit_natural(&text, NULL, -1);
-    emit_natural(&text, NULL, 0);
-    emit_time(&text, NULL, 0);
-    emit_time(&text, NULL, 1);
-    emit_close(&text, ']');
+    jsonw_open(&text, NULL, '[');
+    jsonw_natural(&text, NULL, -1);
+    jsonw_natural(&text, NULL, 0);
+    jsonw_time(&text, NULL, 0);
+    jsonw_time(&text, NULL, 1);
+    jsonw_close(&text, ']');
     assert_string_equal(text.bytes,
                         "[null,0,null,\"1970-01-01T00:00:00.001Z\"]");
 }

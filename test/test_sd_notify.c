@@ -72,7 +72,7 @@ static void open_with(const char *name, const char *usec, const char *pid)
         setenv("WATCHDOG_USEC", usec, 1);
     if (pid != NULL)
         setenv("WATCHDOG_PID", pid, 1);
-    notify_open();
+    sd_notify_open();
 }
 
 /* Runs BODY in a process of its own; it dies where something is not so. */
@@ -92,11 +92,11 @@ static void tell_all(void)
     unsigned long long us;
     open_with(path, NULL, NULL);
     MUST(getenv("NOTIFY_SOCKET") == NULL);
-    notify_ready();
-    notify_status("1 up");
-    notify_reloading();
-    notify_stopping();
-    notify_watchdog();
+    sd_notify_ready();
+    sd_notify_status("1 up");
+    sd_notify_reloading();
+    sd_notify_stopping();
+    sd_notify_watchdog();
     MUST(strcmp(next(fd), "READY=1") == 0);
     MUST(strcmp(next(fd), "STATUS=1 up") == 0);
     MUST(sscanf(next(fd), "RELOADING=1\nMONOTONIC_USEC=%llu", &us) == 1 &&
@@ -118,7 +118,7 @@ static void tell_an_abstract_one(void)
     snprintf(name, sizeof name, "@sentinel-agent-test-%ld", (long)getpid());
     int fd = listen_at(name);
     open_with(name, NULL, NULL);
-    notify_ready();
+    sd_notify_ready();
     MUST(strcmp(next(fd), "READY=1") == 0);
 }
 
@@ -132,9 +132,9 @@ static void repeat_status(void)
 {
     int fd = listen_at(path);
     open_with(path, NULL, NULL);
-    notify_status("1 up");
-    notify_status("1 up");
-    notify_status("1 down");
+    sd_notify_status("1 up");
+    sd_notify_status("1 up");
+    sd_notify_status("1 down");
     MUST(strcmp(next(fd), "STATUS=1 up") == 0);
     MUST(strcmp(next(fd), "STATUS=1 down") == 0);
     MUST(strcmp(next(fd), "") == 0);
@@ -150,11 +150,11 @@ static void be_mute(void)
 {
     unsetenv("NOTIFY_SOCKET");
     setenv("WATCHDOG_USEC", "2000000", 1);
-    notify_open();
-    notify_ready();
-    notify_status("1 up");
-    notify_watchdog();
-    MUST(notify_watchdog_interval_ms() == 0);
+    sd_notify_open();
+    sd_notify_ready();
+    sd_notify_status("1 up");
+    sd_notify_watchdog();
+    MUST(sd_notify_watchdog_interval_ms() == 0);
 }
 
 static void without_a_manager_nothing_happens(void **state)
@@ -173,11 +173,11 @@ static void survive_nonsense(void)
     longest[sizeof longest - 1] = '\0';
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
         open_with(NAMES[i], "2000000", NULL);
-        notify_ready();
-        MUST(notify_watchdog_interval_ms() == 0);
+        sd_notify_ready();
+        MUST(sd_notify_watchdog_interval_ms() == 0);
     }
     open_with(longest, NULL, NULL);
-    notify_ready();
+    sd_notify_ready();
 }
 
 static void a_socket_that_is_none_is_survived(void **state)
@@ -192,14 +192,14 @@ static void fill_it(void)
     open_with(path, NULL, NULL);
     /* As many as it takes: the call does not wait. */
     for (int i = 0; i < 100000; i++)
-        notify_watchdog();
-    notify_reloading();
-    notify_ready();
-    notify_status("1 up");
+        sd_notify_watchdog();
+    sd_notify_reloading();
+    sd_notify_ready();
+    sd_notify_status("1 up");
     while (strcmp(next(fd), "WATCHDOG=1") == 0)
         continue;
     MUST(strcmp(next(fd), "") == 0);
-    notify_status("1 up");
+    sd_notify_status("1 up");
     MUST(strcmp(next(fd), "READY=1") == 0);
     MUST(strcmp(next(fd), "STATUS=1 up") == 0);
 }
@@ -214,11 +214,11 @@ static void a_manager_that_does_not_read_hears_the_last_state_later(
 static void exchange_it(void)
 {
     open_with(path, NULL, NULL);
-    notify_ready(); /* nobody is there */
+    sd_notify_ready(); /* nobody is there */
     close(listen_at(path));
     unlink(path);
     int fd = listen_at(path);
-    notify_stopping();
+    sd_notify_stopping();
     MUST(strcmp(next(fd), "STOPPING=1") == 0);
 }
 
@@ -245,12 +245,12 @@ static void read_intervals(void)
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         open_with(path, CASES[i].usec,
                   CASES[i].pid == NULL ? own : CASES[i].pid);
-        MUST(notify_watchdog_interval_ms() == CASES[i].ms);
+        MUST(sd_notify_watchdog_interval_ms() == CASES[i].ms);
         MUST(getenv("WATCHDOG_USEC") == NULL);
         MUST(getenv("WATCHDOG_PID") == NULL);
     }
     open_with(path, "3000", NULL);
-    MUST(notify_watchdog_interval_ms() == 3);
+    MUST(sd_notify_watchdog_interval_ms() == 3);
 }
 
 static void the_watchdogs_interval_is_ours_only_if_we_are_meant(void **state)

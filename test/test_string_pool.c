@@ -16,61 +16,61 @@
 static void the_same_words_are_one_copy(void **state)
 {
     char text[] = "connection refused";
-    const char *a = words_keep(text);
+    const char *a = string_pool_keep(text);
     const char *b;
 
     (void)state;
     text[0] = 'C';
-    b = words_keep("connection refused");
+    b = string_pool_keep("connection refused");
     assert_ptr_equal(a, b);
     assert_string_equal(a, "connection refused");
-    words_drop(a);
+    string_pool_drop(a);
     assert_string_equal(b, "connection refused");
-    words_drop(b);
+    string_pool_drop(b);
 }
 
 static void other_words_are_another(void **state)
 {
-    const char *a = words_keep("a");
-    const char *b = words_keep("b");
+    const char *a = string_pool_keep("a");
+    const char *b = string_pool_keep("b");
 
     (void)state;
     assert_ptr_not_equal(a, b);
-    words_drop(a);
+    string_pool_drop(a);
     assert_string_equal(b, "b");
-    words_drop(b);
+    string_pool_drop(b);
 }
 
 static void nothing_said_costs_nothing(void **state)
 {
-    const char *a = words_keep("");
+    const char *a = string_pool_keep("");
 
     (void)state;
-    assert_ptr_equal(a, words_keep(""));
+    assert_ptr_equal(a, string_pool_keep(""));
     assert_string_equal(a, "");
-    words_drop(a);
-    words_drop(a);
-    words_drop(a);
-    words_drop(NULL);
+    string_pool_drop(a);
+    string_pool_drop(a);
+    string_pool_drop(a);
+    string_pool_drop(NULL);
 }
 
 static void what_is_held_follows_what_is_said(void **state)
 {
     const char *held = NULL;
-    const char *other = words_keep("second");
+    const char *other = string_pool_keep("second");
 
     (void)state;
-    words_set(&held, "first");
+    string_pool_set(&held, "first");
     assert_string_equal(held, "first");
-    words_set(&held, "second");
+    string_pool_set(&held, "second");
     assert_ptr_equal(held, other);
-    words_set(&held, held);
+    string_pool_set(&held, held);
     assert_ptr_equal(held, other);
-    words_drop(other);
+    string_pool_drop(other);
     assert_string_equal(held, "second");
-    words_set(&held, "");
+    string_pool_set(&held, "");
     assert_string_equal(held, "");
-    words_drop(held);
+    string_pool_drop(held);
 }
 
 static void thousands_come_and_go_in_any_order(void **state)
@@ -82,17 +82,17 @@ static void thousands_come_and_go_in_any_order(void **state)
     (void)state;
     for (unsigned i = 0; i < N; i++) {
         snprintf(text, sizeof text, "%u bytes behind", i);
-        kept[i] = words_keep(text);
+        kept[i] = string_pool_keep(text);
     }
     for (unsigned step = 0, i = 0; step < N; step++, i = (i + 1009) % N) {
         snprintf(text, sizeof text, "%u bytes behind", i);
         assert_string_equal(kept[i], text);
-        words_drop(kept[i]);
-        kept[i] = words_keep("the same for all");
+        string_pool_drop(kept[i]);
+        kept[i] = string_pool_keep("the same for all");
     }
     for (unsigned i = 0; i < N; i++) {
         assert_ptr_equal(kept[i], kept[0]);
-        words_drop(kept[i]);
+        string_pool_drop(kept[i]);
     }
 }
 
