@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "agent/role.h"
+
 #include "config_place.h"
 
 static void a_minimal_file_gets_every_default(void **state)

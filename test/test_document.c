@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "agent/document.h"
+#include "agent/role.h"
 
 /* 2026-11-23T05:29:00.123Z */
 #define SINCE_MS INT64_C(1795411740123)

@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "agent/role.h"
+
 #include "bench.h"
 #include "fake_redis.h"
 

@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "agent/role.h"
+
 #include "bench.h"
 #include "real_redis.h"
 #include "scratch.h"

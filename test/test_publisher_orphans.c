@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "agent/role.h"
+
 #include "publisher_bench.h"
 
 #define OLD                                                         \

@@ -386,8 +386,8 @@ static void errors_mean_what_the_server_said(void **state)
             fail_msg("%s: %s", E[i].text,
                      reason_name(reply_error_reason(E[i].text)));
         /* As the reader hands it out: escaped, and the end cut off. */
-        char cut[REPLY_TEXT] = "";
-        reply_escape(cut, sizeof cut, E[i].text, strlen(E[i].text));
+        char cut[ESCAPED_SIZE] = "";
+        escape_add(cut, sizeof cut, E[i].text, strlen(E[i].text));
         assert_int_equal(reply_error_reason(cut), E[i].reason);
     }
 }
@@ -396,16 +396,16 @@ static void escaping_appends_and_never_cuts_an_escape(void **state)
 {
     (void)state;
     char out[8] = "a";
-    reply_escape(out, sizeof out, "\\\x01z", 3);
+    escape_add(out, sizeof out, "\\\x01z", 3);
     assert_string_equal(out, "a\\\\\\x01");
-    reply_escape(out, sizeof out, "z", 1);
+    escape_add(out, sizeof out, "z", 1);
     assert_string_equal(out, "a\\\\\\x01");
 
     for (size_t size = 0; size < 16; size++) {
         char *exact = malloc(size > 0 ? size : 1);
         assert_non_null(exact);
         exact[0] = '\0';
-        reply_escape(exact, size, "ab\xff\n\\c", 6);
+        escape_add(exact, size, "ab\xff\n\\c", 6);
         static const char *const WANT[] = {
             "",
             "",

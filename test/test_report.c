@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "agent/report.h"
+#include "agent/role.h"
 
 #define TIME_MS INT64_C(1795411740123)
 

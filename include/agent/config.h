@@ -2,7 +2,7 @@
 #define AGENT_CONFIG_H
 
 #include "agent/err.h"
-#include "agent/reply.h"
+#include "agent/role.h"
 
 #include <stdbool.h>
 #include <stddef.h>

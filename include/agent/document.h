@@ -1,8 +1,10 @@
 #ifndef AGENT_DOCUMENT_H
 #define AGENT_DOCUMENT_H
 
+#include "agent/err.h"
 #include "agent/health.h"
-#include "agent/reply.h"
+#include "agent/role.h"
+#include "agent/result.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -89,7 +91,7 @@ struct document_seen {
     char address[512];
     int64_t checked_wall_ms; /* 0: not said */
     enum role role;          /* ROLE_ANY if not said */
-    char version[REPLY_VERSION];
+    char version[VERSION_SIZE];
 };
 
 /* Total: whatever the bytes, *OUT is filled. */

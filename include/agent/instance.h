@@ -27,12 +27,12 @@ struct instance {
     int64_t checked_wall_ms;         /* 0: never */
     int64_t rtt_us;                  /* -1: the last result had none */
     enum role role;
-    char version[REPLY_VERSION];
+    char version[VERSION_SIZE];
     uint64_t round; /* of the last result */
     bool news;      /* role or version changed; whoever posts clears it */
 
     /* Replication, from the last INFO. */
-    char replid[REPLY_REPLID];
+    char replid[REPLID_SIZE];
     int64_t offset;          /* -1: not known */
     uint64_t offset_mono_us; /* for a master: when its probe had ended; for
                                 a replica: when its probe began */

@@ -2,7 +2,10 @@
 #define AGENT_REPLY_H
 
 #include "agent/err.h"
+#include "agent/escape.h"
 #include "agent/reason.h"
+#include "agent/result.h"
+#include "agent/role.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,33 +21,17 @@
 /* A reply to a probe may not be larger (the contract); more is `protocol`. */
 #define REPLY_MAX 65536
 
-/* Room for a server's words: printable ASCII, the rest as \xNN, NUL. */
-#define REPLY_TEXT 112
-
-#define REPLY_VERSION 16 /* "7.0.15" */
-#define REPLY_REPLID  41 /* 40 hex digits, NUL */
-
-enum role {
-    ROLE_ANY, /* not known, or not cared about */
-    ROLE_MASTER,
-    ROLE_REPLICA,
-};
-
-/* "any", "master", "replica". */
-const char *role_name(enum role r);
-bool role_parse(const char *word, enum role *out);
-
 /* What INFO said; fields it did not mention keep their "unknown" value. */
 struct reply_info {
     enum role role;  /* ROLE_ANY: not said */
     bool link_known; /* master_link_status was there */
     bool link_up;
-    int64_t link_down_s;         /* master_link_down_since_seconds, or -1 */
-    int64_t master_offset;       /* master_repl_offset, or -1 */
-    int64_t replica_offset;      /* slave_repl_offset, or -1 */
-    int64_t read_offset;         /* slave_read_repl_offset (Redis 7), or -1 */
-    char replid[REPLY_REPLID];   /* master_replid, or "" */
-    char version[REPLY_VERSION]; /* redis_version, or "" */
+    int64_t link_down_s;        /* master_link_down_since_seconds, or -1 */
+    int64_t master_offset;      /* master_repl_offset, or -1 */
+    int64_t replica_offset;     /* slave_repl_offset, or -1 */
+    int64_t read_offset;        /* slave_read_repl_offset (Redis 7), or -1 */
+    char replid[REPLID_SIZE];   /* master_replid, or "" */
+    char version[VERSION_SIZE]; /* redis_version, or "" */
 };
 
 /* The text of INFO, LEN bytes, not NUL-terminated.  Total: never fails. */
@@ -59,10 +46,10 @@ enum reply_kind {
 
 struct reply {
     enum reply_kind kind;
-    char text[REPLY_TEXT];  /* escaped start of what was said */
-    bool pong;              /* exactly +PONG */
-    bool ok;                /* exactly +OK */
-    struct reply_info info; /* valid for REPLY_BULK only */
+    char text[ESCAPED_SIZE]; /* escaped start of what was said */
+    bool pong;               /* exactly +PONG */
+    bool ok;                 /* exactly +OK */
+    struct reply_info info;  /* valid for REPLY_BULK only */
 };
 
 /*
@@ -73,12 +60,6 @@ struct reply {
  * before 6 ("ERR invalid password") are wrongpass; anything else: protocol.
  */
 enum reason reply_error_reason(const char *text);
-
-/*
- * Appends LEN bytes of IN to the NUL-terminated OUT of SIZE bytes, escaped as
- * in struct reply's text; what does not fit is cut, never inside an escape.
- */
-void reply_escape(char *out, size_t size, const char *in, size_t len);
 
 /* A parser for the replies of one connection. */
 struct reply_reader;

@@ -2,7 +2,7 @@
 #define AGENT_REPORT_H
 
 #include "agent/health.h"
-#include "agent/reply.h"
+#include "agent/role.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -194,7 +194,7 @@ static void add_quoted(struct text *t, const char *s)
     }
 }
 
-/* As reply_escape does, and then as above. */
+/* As escape_add does, and then as above. */
 static void add_escaped(struct text *t, const char *s)
 {
     for (; *s != '\0'; s++) {

@@ -23,6 +23,7 @@
 
 #include "agent/clock.h"
 #include "agent/config.h"
+#include "agent/escape.h"
 #include "agent/pool.h"
 #include "agent/log.h"
 #include "check_once_impl.h"
@@ -49,7 +50,7 @@ static void on_void(struct once *o, struct check *c, const struct result *r,
 {
     struct member *m = c->member;
     if (last) {
-        char detail[REPLY_TEXT];
+        char detail[ESCAPED_SIZE];
         snprintf(detail, sizeof detail,
                  "the agent was stalled: for %" PRIu64 " ms of the last probe",
                  r->stalled_ms);

@@ -14,6 +14,7 @@
 #include "table.h"
 
 #include "agent/report.h"
+#include "agent/role.h"
 
 /* Instances that the Nagios line names for each status. */
 #define NAMED_MAX 10

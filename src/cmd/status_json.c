@@ -13,7 +13,8 @@
 #include <jansson.h>
 
 #include "agent/clock.h"
-#include "agent/reply.h"
+#include "agent/escape.h"
+#include "agent/role.h"
 
 #include "status_view_impl.h"
 
@@ -196,7 +197,7 @@ static json_t *string(const char *s)
 
     if (j != NULL)
         return j;
-    reply_escape(escaped, sizeof escaped, s, strlen(s));
+    escape_add(escaped, sizeof escaped, s, strlen(s));
     return json_string(escaped);
 }
 

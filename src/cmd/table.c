@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "agent/reply.h"
+#include "agent/escape.h"
 
 #include "table.h"
 
@@ -170,9 +170,9 @@ char *table_text(const char *s, char out[TABLE_CELL])
     char more[2 * TABLE_CELL] = "";
 
     out[0] = '\0';
-    reply_escape(out, TABLE_CELL - strlen(CUT), s, strlen(s));
+    escape_add(out, TABLE_CELL - strlen(CUT), s, strlen(s));
     /* Longer than the cell if anything stayed behind. */
-    reply_escape(more, sizeof more, s, strlen(s));
+    escape_add(more, sizeof more, s, strlen(s));
     if (strlen(more) > strlen(out))
         strcat(out, CUT);
     return out;

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "agent/clock.h"
-#include "agent/reply.h"
+#include "agent/escape.h"
 
 #include "tree_reader.h"
 
@@ -62,7 +62,7 @@ static void fail(struct tree_reader *t, const char *what, const char *why)
 {
     char name[80] = "";
 
-    reply_escape(name, sizeof name, what, strlen(what));
+    escape_add(name, sizeof name, what, strlen(what));
     if (!t->failed)
         err_set(t->why, "ZooKeeper: %s/%s%s%s: %s", t->root, t->branch.name,
                 *what ? "/" : "", name, why);
@@ -264,7 +264,7 @@ static void say_timeout(struct tree_reader *t, unsigned timeout_ms)
     char why[sizeof s.why] = "";
 
     t->store->ops->status(t->store, &s);
-    reply_escape(why, sizeof why, s.why, strlen(s.why));
+    escape_add(why, sizeof why, s.why, strlen(s.why));
     err_set(t->why, "ZooKeeper: not read within %u ms: %s%s%s", timeout_ms,
             store_state_name(s.state), *why != '\0' ? ": " : "", why);
     t->failed = true;

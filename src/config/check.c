@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "agent/escape.h"
+
 #include "keys.h"
 
 #define ID_MAX      64
@@ -71,7 +73,7 @@ int config_check_text(const char *text, struct err *e)
 
 static int check_name(const char *text, size_t max, struct err *e)
 {
-    char got[REPLY_TEXT];
+    char got[ESCAPED_SIZE];
     size_t len = strlen(text);
 
     if (len == 0 || len > max || text[strspn(text, NAME_CHARS)] != '\0' ||
@@ -106,7 +108,7 @@ int config_check_user(const char *text, struct err *e)
 /* A file that can be made: where it is to stand must be there already. */
 static int check_place(const char *text, struct err *e)
 {
-    char got[REPLY_TEXT];
+    char got[ESCAPED_SIZE];
     struct stat st;
     size_t len = (size_t)(strrchr(text, '/') - text);
     char *folder = strndup(text, len > 0 ? len : 1);
@@ -124,7 +126,7 @@ static int check_place(const char *text, struct err *e)
 /* Absolute, because a daemon's working directory is / and another's is not. */
 int config_check_path(const char *text, struct err *e)
 {
-    char got[REPLY_TEXT];
+    char got[ESCAPED_SIZE];
 
     if (text[0] != '/' || text[1] == '\0') {
         err_set(e, "must be an absolute path, got %s", config_show(text, got));
@@ -140,7 +142,7 @@ int config_check_new_file(const char *text, struct err *e)
 
 int config_check_folder(const char *text, struct err *e)
 {
-    char got[REPLY_TEXT];
+    char got[ESCAPED_SIZE];
     struct stat st;
 
     if (config_check_path(text, e) != 0)
@@ -154,7 +156,7 @@ int config_check_folder(const char *text, struct err *e)
 
 int config_check_log(const char *text, struct err *e)
 {
-    char got[REPLY_TEXT];
+    char got[ESCAPED_SIZE];
 
     if (strcmp(text, "stderr") == 0 || strcmp(text, "syslog") == 0)
         return 0;
@@ -199,7 +201,7 @@ static const char *root_fault(const char *text)
 int config_check_root(const char *text, struct err *e)
 {
     const char *fault = root_fault(text);
-    char got[REPLY_TEXT];
+    char got[ESCAPED_SIZE];
 
     if (!fault)
         return 0;
@@ -263,7 +265,7 @@ static bool find_host(const char *text, const char **host, size_t *len,
 int config_check_address(const char *text, struct err *e)
 {
     const size_t path_max = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
-    char got[REPLY_TEXT];
+    char got[ESCAPED_SIZE];
     const char *host;
     size_t len;
     uint16_t port;
@@ -286,7 +288,7 @@ int config_check_address(const char *text, struct err *e)
 
 int config_check_listen(const char *text, struct err *e)
 {
-    char got[REPLY_TEXT], host[INET_ADDRSTRLEN];
+    char got[ESCAPED_SIZE], host[INET_ADDRSTRLEN];
     const char *start;
     struct in_addr addr;
     size_t len;
@@ -337,7 +339,7 @@ static char *next_item(char **rest)
 
 static int check_server(const char *item, struct err *e)
 {
-    char got[REPLY_TEXT];
+    char got[ESCAPED_SIZE];
     const char *host;
     size_t len;
     uint16_t port;

@@ -10,6 +10,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "agent/role.h"
+
 #include "keys.h"
 
 #define AGENT(field)     offsetof(struct config, agent.field)

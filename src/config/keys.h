@@ -2,6 +2,7 @@
 #define CONFIG_KEYS_H
 
 #include "agent/config.h"
+#include "agent/escape.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -117,6 +118,6 @@ int config_split_servers(const char *text, struct config_server **out,
 void config_servers_free(struct config_server *s, size_t n);
 
 /* Appends IN, escaped and cut for a message, to an empty OUT; returns OUT. */
-const char *config_show(const char *in, char out[REPLY_TEXT]);
+const char *config_show(const char *in, char out[ESCAPED_SIZE]);
 
 #endif

@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/escape.h"
+
 #include "files.h"
 #include "read.h"
 
@@ -132,7 +134,7 @@ static void complete_instance(struct config_reading *r,
                               struct config_section *s)
 {
     struct config_instance *i = s->base;
-    char shown[REPLY_TEXT];
+    char shown[ESCAPED_SIZE];
 
     resolve_password(r, s);
     inherit(r, s);

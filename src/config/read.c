@@ -20,6 +20,8 @@
 
 #include <ini.h>
 
+#include "agent/escape.h"
+
 #include "files.h"
 #include "read.h"
 
@@ -106,7 +108,7 @@ static const char *earlier(const struct config_reading *r, unsigned at,
 static void enter(struct config_reading *r, struct config_section *s,
                   const char *header)
 {
-    char shown[REPLY_TEXT], place[PLACE_TEXT];
+    char shown[ESCAPED_SIZE], place[PLACE_TEXT];
 
     r->current = s;
     if (s->at)
@@ -159,7 +161,7 @@ fail:
 static void enter_instance(struct config_reading *r, const char *header,
                            const char *name)
 {
-    char shown[REPLY_TEXT];
+    char shown[ESCAPED_SIZE];
     struct config_section *s;
     struct err why;
 
@@ -184,7 +186,7 @@ static void enter_instance(struct config_reading *r, const char *header,
  * checked, whichever gives fewer faults that are none. */
 static void section_line(struct config_reading *r, char *line)
 {
-    char shown[REPLY_TEXT];
+    char shown[ESCAPED_SIZE];
     char *header = line + 1;
     char *end = strchr(header, ']');
 
@@ -253,7 +255,7 @@ static char *next_line(char *out, int size, void *stream)
 
 static const char *section_title(const struct config_reading *r,
                                  const struct config_section *s,
-                                 char out[REPLY_TEXT])
+                                 char out[ESCAPED_SIZE])
 {
     const struct config_instance *instance;
 
@@ -262,8 +264,8 @@ static const char *section_title(const struct config_reading *r,
     if (s->set != &CONFIG_KEYSETS[SECTION_INSTANCE])
         return s->set->name;
     instance = s->base;
-    snprintf(out, REPLY_TEXT, "redis:");
-    reply_escape(out, REPLY_TEXT, instance->name, strlen(instance->name));
+    snprintf(out, ESCAPED_SIZE, "redis:");
+    escape_add(out, ESCAPED_SIZE, instance->name, strlen(instance->name));
     return out;
 }
 
@@ -271,10 +273,10 @@ static const char *section_title(const struct config_reading *r,
  * NAME cut at its first space: what follows may be a secret, in a line like
  * "password sesame:1".
  */
-static const char *show_key(const char *name, char out[REPLY_TEXT])
+static const char *show_key(const char *name, char out[ESCAPED_SIZE])
 {
     out[0] = '\0';
-    reply_escape(out, REPLY_TEXT, name, strcspn(name, SPACES));
+    escape_add(out, ESCAPED_SIZE, name, strcspn(name, SPACES));
     return out;
 }
 
@@ -282,7 +284,7 @@ static void set_value(struct config_reading *r, struct config_section *s,
                       size_t key, const char *value)
 {
     const struct config_key *k = &s->set->keys[key];
-    char title[REPLY_TEXT], place[PLACE_TEXT];
+    char title[ESCAPED_SIZE], place[PLACE_TEXT];
     struct err why;
 
     if (s->keys_at[key]) {
@@ -312,7 +314,7 @@ static int on_pair(void *user, const char *section, const char *name,
 {
     struct config_reading *r = user;
     struct config_section *s = r->current;
-    char shown[REPLY_TEXT], title[REPLY_TEXT];
+    char shown[ESCAPED_SIZE], title[ESCAPED_SIZE];
     int key;
 
     (void)section;

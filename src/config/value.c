@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/escape.h"
+
 #include "keys.h"
 
 struct unit {
@@ -184,10 +186,10 @@ static void describe(const struct config_key *k, char *out, size_t size)
                                         : "");
 }
 
-const char *config_show(const char *in, char out[REPLY_TEXT])
+const char *config_show(const char *in, char out[ESCAPED_SIZE])
 {
     out[0] = '\0';
-    reply_escape(out, REPLY_TEXT, in, strlen(in));
+    escape_add(out, ESCAPED_SIZE, in, strlen(in));
     return out;
 }
 
@@ -210,7 +212,7 @@ static int parse_string(const struct config_key *k, const char *text,
 int config_value_parse(const struct config_key *k, const char *text, void *base,
                        struct err *e)
 {
-    char want[128], got[REPLY_TEXT];
+    char want[128], got[ESCAPED_SIZE];
     uint64_t value;
     int rc;
 

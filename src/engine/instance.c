@@ -55,7 +55,7 @@ static void lag_judge(struct instance *i, const struct instance *master)
         master == NULL || master->offset < 0 ||
         master->offset_mono_us > i->offset_mono_us)
         return;
-    char text[REPLY_TEXT];
+    char text[ESCAPED_SIZE];
     int64_t behind = master->offset - i->offset;
     if (behind <= 0 || (uint64_t)behind <= i->config->max_lag)
         return;

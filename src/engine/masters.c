@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/config.h"
+#include "agent/role.h"
 #include "pool_impl.h"
 
 /* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ */

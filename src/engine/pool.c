@@ -15,6 +15,7 @@
 #include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/log.h"
+#include "agent/role.h"
 #include "agent/sd_notify.h"
 #include "agent/objects.h"
 #include "agent/resolver.h"

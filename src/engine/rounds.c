@@ -24,6 +24,7 @@
 
 #include "agent/clock.h"
 #include "agent/config.h"
+#include "agent/escape.h"
 #include "agent/log.h"
 #include "agent/process.h"
 #include "rounds_impl.h"
@@ -309,7 +310,7 @@ static void check_silence(struct rounds *r, struct member *m, uint64_t now)
     uint64_t silent = now - m->result_mono_ms;
     if (is_stuck(m) || silent <= rounds_silence_ms(m))
         return;
-    char detail[REPLY_TEXT];
+    char detail[ESCAPED_SIZE];
     snprintf(detail, sizeof detail, "no result for %" PRIu64 " ms, phase %s",
              silent, pool_phase(m));
     rounds_doubt(r, m, REASON_STUCK, detail);
@@ -324,7 +325,7 @@ static void look_for_wedged(struct rounds *r)
         struct member *m = pool_member(r->pool, i);
         if (m == NULL || is_stuck(m) || !pool_wedged(r->pool, m))
             continue;
-        char detail[REPLY_TEXT];
+        char detail[ESCAPED_SIZE];
         snprintf(detail, sizeof detail, "thread worker-%u hangs, phase %s",
                  m->worker, pool_phase(m));
         rounds_doubt(r, m, REASON_STUCK, detail);

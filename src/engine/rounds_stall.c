@@ -15,6 +15,7 @@
 
 #include "agent/clock.h"
 #include "agent/config.h"
+#include "agent/escape.h"
 #include "agent/log.h"
 #include "agent/stall.h"
 #include "rounds_impl.h"
@@ -91,7 +92,7 @@ bool rounds_is_void(const struct rounds *r, const struct member *m,
 
 static void doubt(struct rounds *r, struct member *m, const struct result *res)
 {
-    char detail[REPLY_TEXT];
+    char detail[ESCAPED_SIZE];
     snprintf(detail, sizeof detail,
              "the agent was stalled: %u void results in a row, "
              "%" PRIu64 " ms in the last",

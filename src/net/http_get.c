@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "agent/clock.h"
-#include "agent/reply.h"
+#include "agent/escape.h"
 #include "agent/resolver.h"
 
 #include "agent/http_get.h"
@@ -186,7 +186,7 @@ static enum http_end refuse(const struct exchange *x, const char *what,
 {
     char line[80] = "";
 
-    reply_escape(line, sizeof line, x->bytes, strcspn(x->bytes, "\r\n"));
+    escape_add(line, sizeof line, x->bytes, strcspn(x->bytes, "\r\n"));
     return fail(x, e, what, line);
 }
 

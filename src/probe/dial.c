@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "agent/clock.h"
+#include "agent/escape.h"
 #include "agent/resolver.h"
 
 #include "private.h"
@@ -59,7 +60,7 @@ void dial_resolved(struct probe *p)
     case RESOLVER_FAILED:
         v.reason = REASON_DNS;
         v.detail[0] = '\0';
-        reply_escape(v.detail, sizeof v.detail, why.text, strlen(why.text));
+        escape_add(v.detail, sizeof v.detail, why.text, strlen(why.text));
         probe_finish(p, v.reason, v.detail, false);
         return;
     case RESOLVER_OK:

@@ -75,7 +75,7 @@ static void take_read_offset(struct span v, struct reply_info *out)
 static void take_replid(struct span v, struct reply_info *out)
 {
     out->replid[0] = '\0';
-    if (v.len != REPLY_REPLID - 1)
+    if (v.len != REPLID_SIZE - 1)
         return;
     for (size_t i = 0; i < v.len; i++) {
         if (!isxdigit((unsigned char)v.at[i]))
@@ -89,7 +89,7 @@ static void take_replid(struct span v, struct reply_info *out)
 static void take_version(struct span v, struct reply_info *out)
 {
     out->version[0] = '\0';
-    size_t n = v.len < REPLY_VERSION - 1 ? v.len : REPLY_VERSION - 1;
+    size_t n = v.len < VERSION_SIZE - 1 ? v.len : VERSION_SIZE - 1;
     for (size_t i = 0; i < n; i++) {
         if (!isalnum((unsigned char)v.at[i]) &&
             (v.at[i] == '\0' || strchr(".-_+", v.at[i]) == NULL))

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/escape.h"
+#include "agent/role.h"
+
 #include "judge.h"
 
 void verdict_set(struct verdict *v, enum reason reason, const char *fmt, ...)
@@ -31,7 +34,7 @@ void verdict_keep(struct kept_verdict *k, const struct verdict *v)
 {
     k->reason = v->reason;
     if (v->detail[0] != '\0' && k->words == NULL)
-        k->words = malloc(REPLY_TEXT);
+        k->words = malloc(ESCAPED_SIZE);
     if (k->words != NULL)
         strcpy(k->words, v->detail);
 }
@@ -91,7 +94,7 @@ static bool repeats(const char *text, const char *password)
     size_t len = strnlen(password, TELLTALE);
     char shown[4 * TELLTALE + 1] = "";
 
-    reply_escape(shown, sizeof shown, password, len);
+    escape_add(shown, sizeof shown, password, len);
     for (const char *p = text; *p; p++) {
         bool begins = p == text || !in_word(p[-1]);
         size_t n = 0;
@@ -106,10 +109,10 @@ static bool repeats(const char *text, const char *password)
     return false;
 }
 
-void judge_discreetly(const char *password, char detail[REPLY_TEXT])
+void judge_discreetly(const char *password, char detail[ESCAPED_SIZE])
 {
     if (password != NULL && repeats(detail, password))
-        snprintf(detail, REPLY_TEXT, "not shown: it repeats the password");
+        snprintf(detail, ESCAPED_SIZE, "not shown: it repeats the password");
 }
 
 /* By the replica's own view: what it knows of the master's offset. */

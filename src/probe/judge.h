@@ -11,13 +11,13 @@
  */
 struct verdict {
     enum reason reason;
-    char detail[REPLY_TEXT];
+    char detail[ESCAPED_SIZE];
 };
 
 /* The same to keep for long: most are ok, and have no words. */
 struct kept_verdict {
     enum reason reason;
-    char *words; /* owned; REPLY_TEXT bytes, or NULL: never had any */
+    char *words; /* owned; ESCAPED_SIZE bytes, or NULL: never had any */
 };
 
 /* Out of memory costs the words. */
@@ -53,6 +53,6 @@ bool judge_farewell(const struct reply *r, struct verdict *v);
 
 /* Replaces a detail in which PASSWORD (NULL: none), or its beginning, was
  * sent back to us. */
-void judge_discreetly(const char *password, char detail[REPLY_TEXT]);
+void judge_discreetly(const char *password, char detail[ESCAPED_SIZE]);
 
 #endif

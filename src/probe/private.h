@@ -47,10 +47,10 @@ struct probe {
     struct kept_verdict info;
     uint64_t info_us; /* the start of the probe that had it; 0: none */
     enum role role;
-    char version[REPLY_VERSION];
+    char version[VERSION_SIZE];
     struct probe_net net;
 
-    char replid[REPLY_REPLID];
+    char replid[REPLID_SIZE];
     int64_t offset;
 
     /* To connect. */

@@ -30,13 +30,6 @@ struct reply_reader {
     struct reply out; /* filled by the object functions */
 };
 
-static const char *const ROLES[] = {
-    [ROLE_ANY] = "any",
-    [ROLE_MASTER] = "master",
-    [ROLE_REPLICA] = "replica",
-};
-#define ROLE_COUNT (sizeof ROLES / sizeof ROLES[0])
-
 /* How an error starts; always whole words, so that BUSY is not BUSYKEY. */
 static const struct {
     const char *start;
@@ -70,7 +63,7 @@ static void fill(struct reply *out, enum reply_kind kind, const char *text,
     out->pong = false;
     out->ok = false;
     out->text[0] = '\0';
-    reply_escape(out->text, sizeof out->text, text, len);
+    escape_add(out->text, sizeof out->text, text, len);
     if (kind == REPLY_BULK)
         reply_parse_info(text, len, &out->info);
 }
@@ -127,23 +120,6 @@ static redisReplyObjectFunctions object_functions = {
     .createNil = on_nil,
 };
 
-const char *role_name(enum role r)
-{
-    assert((size_t)r < ROLE_COUNT);
-    return ROLES[r];
-}
-
-bool role_parse(const char *word, enum role *out)
-{
-    for (size_t i = 0; i < ROLE_COUNT; i++) {
-        if (strcmp(word, ROLES[i]) == 0) {
-            *out = (enum role)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 enum reason reply_error_reason(const char *text)
 {
     for (size_t i = 0; i < sizeof ERRORS / sizeof ERRORS[0]; i++) {
@@ -153,37 +129,6 @@ enum reason reply_error_reason(const char *text)
             return ERRORS[i].reason;
     }
     return REASON_PROTOCOL;
-}
-
-/* Not called for what stands for itself.  Returns the length. */
-static size_t escape(unsigned char c, char form[4])
-{
-    static const char HEX[] = "0123456789abcdef";
-    form[0] = '\\';
-    form[1] = '\\';
-    if (c == '\\')
-        return 2;
-    form[1] = 'x';
-    form[2] = HEX[c >> 4];
-    form[3] = HEX[c & 15];
-    return 4;
-}
-
-void reply_escape(char *out, size_t size, const char *in, size_t len)
-{
-    size_t at = strnlen(out, size);
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)in[i];
-        char form[4] = { in[i] };
-        bool plain = c >= ' ' && c <= '~' && c != '\\';
-        size_t n = plain ? 1 : escape(c, form);
-        if (at + n >= size)
-            break;
-        memcpy(out + at, form, n);
-        at += n;
-    }
-    if (at < size)
-        out[at] = '\0';
 }
 
 struct reply_reader *reply_reader_new(struct err *e)
@@ -245,9 +190,9 @@ static bool announces_too_much(const char *text, size_t len)
 /* Its first byte says so, so all of it is still there. */
 static void not_resp(struct reply_reader *r)
 {
-    char text[REPLY_TEXT] = "";
-    reply_escape(text, sizeof text, r->hiredis->buf + r->hiredis->pos,
-                 r->hiredis->len - r->hiredis->pos);
+    char text[ESCAPED_SIZE] = "";
+    escape_add(text, sizeof text, r->hiredis->buf + r->hiredis->pos,
+               r->hiredis->len - r->hiredis->pos);
     err_set(&r->why, "not RESP: %s", text);
 }
 

@@ -83,7 +83,7 @@ static const char *asking(const struct probe *p)
 static void settle(struct probe *p, enum reason reason, const char *words,
                    bool keep)
 {
-    char shown[REPLY_TEXT];
+    char shown[ESCAPED_SIZE];
 
     p->answered = true;
     if (*words != '\0') {

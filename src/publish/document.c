@@ -22,6 +22,8 @@
 #include "agent/clock.h"
 
 #include "agent/document.h"
+#include "agent/escape.h"
+#include "agent/role.h"
 
 /*
  * Bytes of one string.  JSON may double them (quotes, backslashes); five
@@ -65,7 +67,7 @@ static json_t *string(const char *s)
         if (j)
             return j;
     }
-    reply_escape(escaped, sizeof escaped, s, strlen(s));
+    escape_add(escaped, sizeof escaped, s, strlen(s));
     return json_string(escaped);
 }
 

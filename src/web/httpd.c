@@ -29,7 +29,7 @@
 
 #include "agent/clock.h"
 #include "agent/log.h"
-#include "agent/reply.h"
+#include "agent/escape.h"
 #include "body.h"
 #include "listen.h"
 #include "waits.h"
@@ -155,7 +155,7 @@ static enum MHD_Result refuse_method(struct MHD_Connection *mc,
     struct MHD_Response *r;
     enum MHD_Result rc;
 
-    reply_escape(shown, sizeof shown, method, strlen(method));
+    escape_add(shown, sizeof shown, method, strlen(method));
     snprintf(text, sizeof text, "method not allowed: %s; only GET and HEAD\n",
              shown);
     r = MHD_create_response_from_buffer(strlen(text), text,

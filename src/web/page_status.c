@@ -8,6 +8,7 @@
 
 #include "agent/config.h"
 #include "agent/process.h"
+#include "agent/role.h"
 #include "agent/watchdog.h"
 #include "agent/json_writer.h"
 #include "pages_impl.h"

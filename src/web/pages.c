@@ -15,7 +15,7 @@
 #include "agent/config.h"
 #include "dashboard.h"
 #include "agent/process.h"
-#include "agent/reply.h"
+#include "agent/escape.h"
 #include "pages_impl.h"
 
 #include "agent/pages.h"
@@ -272,10 +272,10 @@ static void answer_dashboard(struct pages *p, struct httpd_answer *out)
 
 static void answer_not_found(const char *path, struct httpd_answer *out)
 {
-    char shown[REPLY_TEXT] = "";
+    char shown[ESCAPED_SIZE] = "";
     struct text t = { 0 };
 
-    reply_escape(shown, sizeof shown, path, strlen(path));
+    escape_add(shown, sizeof shown, path, strlen(path));
     text_addf(&t, "not found: %s\n", shown);
     answer_text(out, 404, &t);
 }

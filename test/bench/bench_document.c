@@ -1,5 +1,6 @@
 /* What one document costs to write, and to read back. */
 #include "agent/document.h"
+#include "agent/role.h"
 
 #include "../must.h"
 #include "pace.h"

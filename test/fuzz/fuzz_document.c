@@ -15,6 +15,7 @@
 
 #include "agent/clock.h"
 #include "agent/document.h"
+#include "agent/role.h"
 
 #include "fuzz.h"
 

@@ -40,8 +40,7 @@ static void check_info(const struct reply_info *info)
     HOLDS(info->read_offset >= -1);
     check_printable(info->version, sizeof info->version);
     check_printable(info->replid, sizeof info->replid);
-    HOLDS(strlen(info->replid) == 0 ||
-          strlen(info->replid) == REPLY_REPLID - 1);
+    HOLDS(strlen(info->replid) == 0 || strlen(info->replid) == REPLID_SIZE - 1);
 }
 
 static void check_reply(const struct reply *r)
@@ -111,7 +110,7 @@ static void check_same(const struct reply *a, const struct reply *b)
     HOLDS(strcmp(a->info.version, b->info.version) == 0);
 }
 
-/* One hexadecimal digit as reply_escape writes it. */
+/* One hexadecimal digit as escape_add writes it. */
 static int hex(char c)
 {
     HOLDS((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'));
@@ -121,10 +120,10 @@ static int hex(char c)
 /* What is escaped can be told from what was sent: it leads back there. */
 static void check_escape(const char *bytes, size_t len)
 {
-    char text[REPLY_TEXT] = "";
+    char text[ESCAPED_SIZE] = "";
     const char *p = text;
 
-    reply_escape(text, sizeof text, bytes, len);
+    escape_add(text, sizeof text, bytes, len);
     check_printable(text, sizeof text);
     for (; *p; bytes++, len--) {
         int c = (unsigned char)*p++;

@@ -1,0 +1,58 @@
+#ifndef AGENT_RESULT_H
+#define AGENT_RESULT_H
+
+#include "agent/escape.h"
+#include "agent/reason.h"
+#include "agent/role.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * What the loop asks of a worker, and what it is told.  Values that cross
+ * threads by copy; nothing in them is owned.
+ */
+#define VERSION_SIZE 16 /* "7.0.15", with its NUL */
+#define REPLID_SIZE  41 /* 40 hex digits, NUL */
+
+/* What is asked of one probe. */
+struct job {
+    uint64_t id; /* the instance, as the loop numbers it */
+    uint64_t round;
+    bool want_info; /* INFO replication although info_interval is not over */
+};
+
+/* What one probe saw.  Crosses threads by value. */
+struct result {
+    uint64_t id;
+    /* No probe: the connection that was kept has ended between two of them.
+     * All but id says nothing then. */
+    bool lost;
+    uint64_t round;
+    enum reason reason;
+    uint64_t started_mono_us;
+    /* Whether a bad result may be due to our not having listened: an answer
+     * that was missing or came too late for the server; and for how much of
+     * the probe's time this thread did not run. */
+    bool timed;
+    uint64_t stalled_ms;
+    int64_t ended_wall_ms;
+    /* Time in each phase; 0 where it was not passed through. */
+    uint32_t lookup_us;
+    uint32_t connect_us;
+    uint32_t auth_us;
+    uint32_t reply_us;
+    int64_t rtt_us; /* first byte sent to last reply; -1: no reply */
+    /* Last known, also from earlier probes. */
+    enum role role;
+    char version[VERSION_SIZE];
+    /* From INFO of this very probe, if fresh_info; offsets -1: not said. */
+    bool fresh_info;
+    int64_t offset; /* replication offset: a master's, or how far a
+                       replica has applied */
+    char replid[REPLID_SIZE];
+    /* Last: what follows its NUL is not copied on the way. */
+    char detail[ESCAPED_SIZE]; /* the server's words or the failed call; "" */
+};
+
+#endif
