@@ -3,7 +3,8 @@
 #
 # begin_tests comes before everything that counts: results go, one line
 # "passed failed" a step, to the file $TALLY in a scratch folder that is $TMPDIR
-# for all that runs.  It goes at the end, unless something failed.
+# for all that runs.  It goes at the end, unless something failed.  A test that
+# fails is run once more by itself: machines are noisy.
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
@@ -47,6 +48,8 @@ begin_tests()
     chmod 755 "$TMPDIR"
     export TMPDIR
     TALLY=$TMPDIR/tally
+    FLAKY=$TMPDIR/flaky
+    touch "$FLAKY"
     trap 'rm -rf "$TMPDIR"' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
@@ -58,76 +61,113 @@ count()
     echo "$1 $2" >>"$TALLY"
 }
 
+# begin_step NAME, end_step: a heading, and how long what follows it took.
+begin_step()
+{
+    echo
+    echo "== $1"
+    step=$1
+    step_began=$SECONDS
+}
+
+end_step()
+{
+    echo "-- $step: $((SECONDS - step_began)) s"
+}
+
 # check NAME COMMAND...: a step that passes or fails as a whole.
 check()
 {
-    local name=$1
+    local status=0
+    begin_step "$1"
     shift
-    echo
-    echo "== $name"
     if "$@"; then
         count 1 0
     else
         count 0 1
-        echo "FAILED: $name"
-        return 1
+        echo "FAILED: $step"
+        status=1
     fi
+    end_step
+    return $status
 }
 
-# count_junit FILE NAME STATUS: counts each test of a JUnit report; a failure
-# that is in STATUS alone, as of a test of meson's that took too long, is one.
-count_junit()
-{
-    "$PYTHON" - "$1" "$2" "$3" <<'END' | tee -a "$TALLY" >/dev/null
-import sys
-import xml.etree.ElementTree as tree
+# More failures than this are no noise of a busy machine.
+MOST_RUN_AGAIN=20
 
-try:
-    suites = list(tree.parse(sys.argv[1]).getroot().iter("testsuite"))
-except (OSError, tree.ParseError) as e:
-    print(f"scripts/lib.sh: {sys.argv[2]}: no report: {e}", file=sys.stderr)
-    print("0 1")
-    sys.exit()
-total = {k: sum(int(s.get(k, 0)) for s in suites)
-         for k in ("tests", "failures", "errors", "skipped")}
-failed = total["failures"] + total["errors"]
-passed = total["tests"] - failed - total["skipped"]
-if failed == 0 and sys.argv[3] != "0":
-    passed, failed = passed - 1, 1
-print(passed, failed)
-END
+# run_again REPORT: whether what failed in it is to be run once more, alone.
+run_again()
+{
+    local failed
+    failed=$("$PYTHON" scripts/results.py failed "$1" 2>/dev/null | wc -l)
+    [ "$failed" -ge 1 ] && [ "$failed" -le $MOST_RUN_AGAIN ] || return 1
+    echo "== once more, alone: what failed in: $step"
+}
+
+# count_results STATUS REPORT [AGAIN]: counts each test of the step's report;
+# one that passed when it ran AGAIN goes to $FLAKY by its name.
+count_results()
+{
+    "$PYTHON" scripts/results.py count "$step" "$@" >"$TMPDIR/results"
+    sed -n 1p "$TMPDIR/results" >>"$TALLY"
+    sed 1d "$TMPDIR/results" >>"$FLAKY"
 }
 
 # unit DIR [MESON TEST OPTION]...: the cmocka tests of a build.
 unit()
 {
-    local dir=$1 report=$1/meson-logs/testlog.junit.xml
+    local dir=$1 logs=$1/meson-logs first status=0
+    local test=(meson test -C "$dir" --no-rebuild --print-errorlogs)
     shift
-    echo
-    echo "== unit tests, $dir"
-    rm -f "$report"
-    meson test -C "$dir" --no-rebuild --print-errorlogs "$@"
-    count_junit "$report" "unit tests" $?
+    begin_step "unit tests, $dir"
+    rm -f "$logs"/first*.json "$logs"/again*.json
+    "${test[@]}" --logbase first "$@" || status=$?
+    # With a wrapper meson adds that one's name.
+    first=$(echo "$logs"/first*.json)
+    if run_again "$first"; then
+        # shellcheck disable=SC2046
+        "${test[@]}" --logbase again --num-processes 1 "$@" \
+            $("$PYTHON" scripts/results.py failed "$first")
+    fi
+    # shellcheck disable=SC2046
+    count_results $status "$first" $(compgen -G "$logs/again*.json")
+    end_step
 }
 
 # system_tests DIR [PYTEST ARGUMENT]...: real servers, the program of a build.
 system_tests()
 {
-    local dir=$1 report=$1/system.junit.xml
+    local dir=$1 report=$1/system.junit.xml status=0 again=
     shift
-    echo
-    echo "== system tests, $dir"
-    rm -f "$report"
-    AGENT_BIN=$PWD/$dir/sentinel-agent "$PYTHON" -m pytest -q \
-        -p no:cacheprovider --basetemp="$TMPDIR/${dir#build-}" \
-        --junitxml="$report" -n "${JOBS:-4}" -rs test/system test/soak "$@"
-    count_junit "$report" "system tests" $?
+    begin_step "system tests, $dir"
+    rm -f "$report" "$dir/again.junit.xml"
+    run_pytest "$dir" --junitxml="$report" "$@" || status=$?
+    if run_again "$report"; then
+        again=$dir/again.junit.xml
+        run_pytest "$dir" --junitxml="$again" "$@" -n 0 --last-failed
+    fi
+    count_results $status "$report" ${again:+"$again"}
+    end_step
 }
 
-# The closing line; false when anything failed, or nothing ran at all.
+# run_pytest DIR [ARGUMENT]...: which tests failed is remembered for a run with
+# --last-failed, in a folder outside the tree; by itself the suite keeps none.
+run_pytest()
+{
+    local dir=$1 temp=$TMPDIR/${1#build-}
+    shift
+    [ ! -e "$temp" ] || temp+=2
+    AGENT_BIN=$PWD/$dir/sentinel-agent "$PYTHON" -m pytest -q \
+        -o addopts=--strict-markers -o cache_dir="$TMPDIR/last-${dir#build-}" \
+        --basetemp="$temp" -n "${JOBS:-4}" -rs test/system test/soak "$@"
+}
+
+# The closing line, after the names of the tests that passed only the second
+# time; false when anything failed, or nothing ran at all.
 closing_line()
 {
     echo
+    cat "$FLAKY"
     if grep -qv ' 0$' "$TALLY"; then
         trap - EXIT
         echo "What the tests left there is kept: $TMPDIR"
