@@ -8,8 +8,9 @@
 /*
  * The ZooKeeper session of this agent over the end of its process: one small
  * file, <folder>/<name>.session, of mode 0600, and beside it a lock that says
- * whose it is.  Who knows the file's bytes can end the session and delete our
- * ephemeral nodes: they are wiped from memory, and never logged.
+ * which process has it.  The file's bytes are all that it takes to end the
+ * session and delete our ephemeral nodes: they are wiped from memory, and
+ * never logged.
  *
  * The calls wait for the disk.  Thread: whichever owns the session, one at a
  * time.
@@ -56,8 +57,8 @@ enum session_found session_file_load(struct session_file *f,
 int session_file_save(struct session_file *f, const struct session_id *id,
                       struct err *e) MUST_USE;
 
-/* The session is over.  A file that cannot be removed is no trouble: whoever
- * loads it is told by ZooKeeper. */
+/* The session is over.  A file that cannot be removed is no trouble: a process
+ * that loads it is told so by ZooKeeper. */
 void session_file_drop(struct session_file *f);
 
 /* For the log; as long as F lives. */

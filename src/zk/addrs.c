@@ -13,7 +13,7 @@
 
 #include "agent/resolver.h"
 
-#include "internal.h"
+#include "addrs.h"
 
 /* "ffff:…:255.255.255.255%eth0:65535," */
 #define ADDR_TEXT 80
@@ -61,7 +61,7 @@ struct zk_addrs *zk_addrs_new(const struct config_server *servers, size_t n,
 
 no_memory:
     zk_addrs_free(a);
-    err_set(e, "no memory for %zu ZooKeeper servers", n);
+    err_set(e, "out of memory for %zu ZooKeeper servers", n);
     return NULL;
 }
 

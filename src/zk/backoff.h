@@ -1,5 +1,5 @@
-#ifndef STORE_ZK_BACKOFF_H
-#define STORE_ZK_BACKOFF_H
+#ifndef ZK_BACKOFF_H
+#define ZK_BACKOFF_H
 
 #include <stdint.h>
 

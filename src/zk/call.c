@@ -8,67 +8,47 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "handle_impl.h"
-
-static void keep_data(struct zk_op *op, const char *data, int len)
-{
-    if (data == NULL || len <= 0)
-        return;
-    op->len = len > ZK_DATA_MAX ? ZK_DATA_MAX : (size_t)len;
-    op->data = malloc(op->len);
-    if (op->data != NULL)
-        memcpy(op->data, data, op->len);
-    else
-        op->rc = ZTHROTTLEDOP; /* asked again by and by */
-}
-
-void zk_op_done(const void *ctx, int rc, const struct Stat *stat,
-                const char *data, int len)
-{
-    struct zk_op *op = (struct zk_op *)ctx;
-    struct zk_handle *h = op->handle;
-
-    pthread_mutex_lock(&h->lock);
-    op->rc = rc;
-    if (rc == ZOK && stat != NULL) {
-        op->version = stat->version;
-        op->owner = stat->ephemeralOwner;
-        op->mtime_wall_ms = stat->mtime;
-    }
-    if (rc == ZOK && !h->dropped)
-        keep_data(op, data, len);
-    if (zk_server_said(rc))
-        h->proved = true;
-    op->state = OP_DONE;
-    h->done++;
-    if (!h->dropped)
-        h->wake(h->wake_arg);
-    pthread_mutex_unlock(&h->lock);
-}
+#include "call.h"
+#include "window.h"
 
 static void on_void(int rc, const void *ctx)
 {
-    zk_op_done(ctx, rc, NULL, NULL, 0);
+    zk_op_done((struct zk_op *)ctx, rc, NULL, NULL, 0);
 }
 
 static void on_created(int rc, const char *path, const void *ctx)
 {
     (void)path;
-    zk_op_done(ctx, rc, NULL, NULL, 0);
+    zk_op_done((struct zk_op *)ctx, rc, NULL, NULL, 0);
 }
 
 static void on_stat(int rc, const struct Stat *stat, const void *ctx)
 {
-    zk_op_done(ctx, rc, stat, NULL, 0);
+    zk_op_done((struct zk_op *)ctx, rc, stat, NULL, 0);
 }
+
+/* Without memory for an answer it is asked for again by and by. */
+#define NO_MEMORY ZTHROTTLEDOP
 
 static void on_data(int rc, const char *data, int len, const struct Stat *stat,
                     const void *ctx)
 {
-    zk_op_done(ctx, rc, stat, data, len);
+    size_t kept = data == NULL || len <= 0    ? 0
+                  : (size_t)len > ZK_DATA_MAX ? ZK_DATA_MAX
+                                              : (size_t)len;
+    char *copy = NULL;
+
+    if (rc == ZOK && kept > 0) {
+        copy = malloc(kept);
+        if (copy != NULL)
+            memcpy(copy, data, kept);
+        else
+            rc = NO_MEMORY;
+    }
+    zk_op_done((struct zk_op *)ctx, rc, stat, copy, kept);
 }
 
-/* The names, each with its NUL.  NULL: no memory. */
+/* The names, each with its NUL.  NULL: out of memory. */
 static char *join(const struct String_vector *names, size_t *len)
 {
     char *all;
@@ -87,36 +67,31 @@ static char *join(const struct String_vector *names, size_t *len)
 
 static void on_names(int rc, const struct String_vector *names, const void *ctx)
 {
-    struct zk_op *op = (struct zk_op *)ctx;
     size_t len = 0;
     char *all = NULL;
 
     if (rc == ZOK && (all = join(names, &len)) == NULL)
-        rc = ZTHROTTLEDOP; /* asked again by and by */
-    pthread_mutex_lock(&op->handle->lock);
-    op->data = all;
-    op->len = len;
-    pthread_mutex_unlock(&op->handle->lock);
-    zk_op_done(op, rc, NULL, NULL, 0);
+        rc = NO_MEMORY;
+    zk_op_done((struct zk_op *)ctx, rc, NULL, all, len);
 }
 
 /* Both operations point to one path: on a session that is over the library
  * frees the second one's, unless it is the same as the first one's. */
-static int take_over(struct zk_handle *h, struct zk_op *op,
-                     const struct store_request *r)
+static int take_over(zhandle_t *zh, const struct ACL_vector *acl,
+                     struct zk_op *op, const struct store_request *r)
 {
     zoo_op_t ops[2];
 
     memset(op->results, 0, sizeof op->results);
     zoo_delete_op_init(&ops[0], r->path, r->version);
-    zoo_create_op_init(&ops[1], r->path, r->data, (int)r->len, h->acl,
+    zoo_create_op_init(&ops[1], r->path, r->data, (int)r->len, acl,
                        ZOO_EPHEMERAL, op->created, sizeof op->created);
-    if (zoo_state(h->zh) != ZOO_CONNECTED_STATE)
+    if (zoo_state(zh) != ZOO_CONNECTED_STATE)
         return ZINVALIDSTATE;
-    return zoo_amulti(h->zh, 2, ops, op->results, on_void, op);
+    return zoo_amulti(zh, 2, ops, op->results, on_void, op);
 }
 
-int zk_call(struct zk_handle *h, struct zk_op *op,
+int zk_call(zhandle_t *zh, const struct ACL_vector *acl, struct zk_op *op,
             const struct store_request *r)
 {
     int len = (int)r->len;
@@ -126,18 +101,18 @@ int zk_call(struct zk_handle *h, struct zk_op *op,
         return ZBADARGUMENTS;
     switch (r->verb) {
     case STORE_GET:
-        return zoo_aget(h->zh, r->path, 0, on_data, op);
+        return zoo_aget(zh, r->path, 0, on_data, op);
     case STORE_SET:
-        return zoo_aset(h->zh, r->path, r->data, len, r->version, on_stat, op);
+        return zoo_aset(zh, r->path, r->data, len, r->version, on_stat, op);
     case STORE_CREATE:
-        return zoo_acreate(h->zh, r->path, r->data, len, h->acl, mode,
-                           on_created, op);
+        return zoo_acreate(zh, r->path, r->data, len, acl, mode, on_created,
+                           op);
     case STORE_DELETE:
-        return zoo_adelete(h->zh, r->path, r->version, on_void, op);
+        return zoo_adelete(zh, r->path, r->version, on_void, op);
     case STORE_TAKE_OVER:
-        return take_over(h, op, r);
+        return take_over(zh, acl, op, r);
     case STORE_LIST:
-        return zoo_aget_children(h->zh, r->path, 0, on_names, op);
+        return zoo_aget_children(zh, r->path, 0, on_names, op);
     }
     return ZBADARGUMENTS;
 }

@@ -5,7 +5,7 @@
  */
 #include <zookeeper/zookeeper.h>
 
-#include "internal.h"
+#include "codes.h"
 
 static char auth_scheme[] = "auth";
 static char auth_nobody[] = "";

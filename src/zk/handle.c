@@ -2,12 +2,8 @@
  * One handle of libzookeeper_mt, from init to the end of its reaper.
  *
  * The library may call back until zookeeper_close has returned, and that can
- * take seconds; so every request lives in the handle's own arena, which the
- * reaper's end sets free, and a callback only notes what came and wakes.
- * The lock is never held over a call into the library, which takes locks of
- * its own around callbacks.  Only single asynchronous calls are used: the
- * synchronous ones can wait for ever.  The one multi (the take-over) would
- * free a pointer of ours on a session that is over, hence its gate.
+ * take seconds; so every request lives in the handle's own window, which the
+ * end of the reaper frees, and a callback only notes what came and wakes.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,13 +14,37 @@
 #include <string.h>
 #include <time.h>
 
+#include <zookeeper/zookeeper.h>
+
 #include "agent/clock.h"
 #include "agent/objects.h"
 
-#include "handle_impl.h"
+#include "call.h"
+#include "codes.h"
+#include "handle.h"
+#include "library_log.h"
+#include "room.h"
+#include "window.h"
 
-/* Servers make theirs of the time. */
+/* Servers make the ids of their sessions from the time: none is this one. */
 #define NOBODYS_SESSION 1
+
+struct zk_handle {
+    zhandle_t *zh; /* the library's */
+    struct zk_window window;
+    const struct ACL_vector *acl;
+    pthread_mutex_t lock;
+    pthread_cond_t closed;
+    /* lock */
+    void (*wake)(void *);
+    void *wake_arg;
+    bool orphaned; /* nobody waits for its end: the reaper frees it */
+    bool reaped;
+    /* The publisher's thread. */
+    bool reaping;
+    pthread_t reaper;
+    uint64_t dropped_mono_ms;
+};
 
 /* May run on a thread that holds the library's lock: no lock of ours. */
 static void on_auth(int rc, const void *ctx)
@@ -43,11 +63,7 @@ static void on_watch(zhandle_t *zh, int type, int state, const char *path,
     (void)type;
     (void)state;
     (void)path;
-    pthread_mutex_lock(&h->lock);
-    h->proved = false;
-    if (!h->dropped)
-        h->wake(h->wake_arg);
-    pthread_mutex_unlock(&h->lock);
+    zk_window_reconnected(&h->window);
 }
 
 static struct zk_handle *handle_new(const struct zk_handle_options *o)
@@ -66,18 +82,13 @@ static struct zk_handle *handle_new(const struct zk_handle_options *o)
     h->wake = o->wake;
     h->wake_arg = o->wake_arg;
     h->acl = zk_acl(o->acl);
-    for (size_t i = 0; i < ZK_WINDOW; i++)
-        h->ops[i].handle = h;
+    zk_window_init(&h->window, o->wake, o->wake_arg);
     return h;
 }
 
 static void handle_free(struct zk_handle *h)
 {
-    for (size_t i = 0; i < ZK_WINDOW; i++) {
-        if (h->ops[i].state != OP_FREE)
-            object_gone(OBJECT_ZK_REQUEST); /* given up with the handle */
-        free(h->ops[i].data);
-    }
+    zk_window_destroy(&h->window);
     pthread_cond_destroy(&h->closed);
     pthread_mutex_destroy(&h->lock);
     free(h);
@@ -94,7 +105,7 @@ struct zk_handle *zk_handle_open(const struct zk_handle_options *o,
         return NULL;
     h = handle_new(o);
     if (h == NULL) {
-        err_set(e, "no memory for a ZooKeeper handle");
+        err_set(e, "out of memory for a ZooKeeper handle");
         return NULL;
     }
     if (o->id != NULL) {
@@ -180,42 +191,6 @@ bool zk_handle_disown(struct zk_handle *h)
     return false;
 }
 
-/* NULL when the window is full, or a take-over is not safe yet. */
-static struct zk_op *op_take(struct zk_handle *h, const struct store_request *r,
-                             uint64_t deadline_mono_ms)
-{
-    struct zk_op *op = NULL;
-
-    pthread_mutex_lock(&h->lock);
-    for (size_t i = 0; i < ZK_WINDOW && op == NULL; i++) {
-        op = &h->ops[h->next_op++ % ZK_WINDOW];
-        if (op->state != OP_FREE)
-            op = NULL;
-    }
-    if (r->verb == STORE_TAKE_OVER && !h->proved)
-        op = NULL;
-    if (op != NULL) {
-        op->state = OP_UNDER_WAY;
-        object_made(OBJECT_ZK_REQUEST);
-        op->verb = r->verb;
-        op->token = r->token;
-        op->deadline_mono_ms = deadline_mono_ms;
-        op->version = -1;
-        op->owner = 0;
-        op->mtime_wall_ms = 0;
-        op->len = 0;
-    }
-    pthread_mutex_unlock(&h->lock);
-    return op;
-}
-
-/* Under the lock. */
-static void op_free(struct zk_op *op)
-{
-    op->state = OP_FREE;
-    object_gone(OBJECT_ZK_REQUEST);
-}
-
 int zk_handle_submit(struct zk_handle *h, const struct store_request *r,
                      uint64_t deadline_mono_ms)
 {
@@ -224,10 +199,10 @@ int zk_handle_submit(struct zk_handle *h, const struct store_request *r,
 
     if (zoo_state(h->zh) != ZOO_CONNECTED_STATE)
         return -1;
-    op = op_take(h, r, deadline_mono_ms);
+    op = zk_window_take(&h->window, r, deadline_mono_ms);
     if (op == NULL)
         return -1;
-    rc = zk_call(h, op, r);
+    rc = zk_call(h->zh, h->acl, op, r);
     /* A system error is a wake-up that failed, of a request that is queued:
      * it may well be answered. */
     if (rc == ZOK || rc == ZSYSTEMERROR)
@@ -236,60 +211,18 @@ int zk_handle_submit(struct zk_handle *h, const struct store_request *r,
         zk_op_done(op, rc, NULL, NULL, 0);
         return 0;
     }
-    pthread_mutex_lock(&h->lock);
-    op_free(op);
-    pthread_mutex_unlock(&h->lock);
+    zk_window_untake(op);
     return -1;
-}
-
-static void answer(struct zk_op *op, enum store_code code,
-                   struct zk_answer *out)
-{
-    bool made = op->verb == STORE_CREATE || op->verb == STORE_TAKE_OVER;
-
-    *out = (struct zk_answer){
-        .reply = { .verb = op->verb,
-                   .token = op->token,
-                   .code = code,
-                   .raw = op->rc,
-                   .version = code == STORE_OK && made ? 0 : op->version,
-                   .owner = op->owner,
-                   .mtime_wall_ms = op->mtime_wall_ms,
-                   .data = op->data != NULL ? op->data : "",
-                   .len = op->data != NULL ? op->len : 0 },
-        .data = op->data,
-    };
-    op->data = NULL;
-    op->rc = 0;
 }
 
 size_t zk_handle_harvest(struct zk_handle *h, struct zk_answer *out, size_t max)
 {
-    size_t n = 0;
-
-    pthread_mutex_lock(&h->lock);
-    for (size_t i = 0; i < ZK_WINDOW && n < max && h->done > 0; i++) {
-        if (h->ops[i].state != OP_DONE)
-            continue;
-        answer(&h->ops[i], zk_code(h->ops[i].rc), &out[n++]);
-        op_free(&h->ops[i]);
-        h->done--;
-    }
-    pthread_mutex_unlock(&h->lock);
-    return n;
+    return zk_window_harvest(&h->window, out, max);
 }
 
 uint64_t zk_handle_deadline(struct zk_handle *h)
 {
-    uint64_t first = UINT64_MAX;
-
-    pthread_mutex_lock(&h->lock);
-    for (size_t i = 0; i < ZK_WINDOW; i++)
-        if (h->ops[i].state == OP_UNDER_WAY &&
-            h->ops[i].deadline_mono_ms < first)
-            first = h->ops[i].deadline_mono_ms;
-    pthread_mutex_unlock(&h->lock);
-    return first;
+    return zk_window_deadline(&h->window);
 }
 
 static void *reap(void *arg)
@@ -321,19 +254,8 @@ static void start_reaper(struct zk_handle *h)
 size_t zk_handle_drop(struct zk_handle *h, uint64_t now_mono_ms,
                       struct zk_answer *out)
 {
-    size_t n = 0;
+    size_t n = zk_window_give_up(&h->window, out);
 
-    pthread_mutex_lock(&h->lock);
-    h->dropped = true;
-    for (size_t i = 0; i < ZK_WINDOW; i++) {
-        struct zk_op *op = &h->ops[i];
-
-        if (op->state == OP_UNDER_WAY)
-            answer(op, STORE_UNCERTAIN, &out[n++]);
-        else if (op->state == OP_DONE)
-            answer(op, zk_code(op->rc), &out[n++]);
-    }
-    pthread_mutex_unlock(&h->lock);
     h->dropped_mono_ms = now_mono_ms;
     start_reaper(h);
     return n;
@@ -376,7 +298,5 @@ void zk_handle_abandon(struct zk_handle *h)
 
 void zk_handle_leave(struct zk_handle *h)
 {
-    pthread_mutex_lock(&h->lock);
-    h->dropped = true;
-    pthread_mutex_unlock(&h->lock);
+    zk_window_mute(&h->window);
 }

@@ -14,7 +14,7 @@
 #include "agent/clock.h"
 #include "agent/log.h"
 
-#include "internal.h"
+#include "library_log.h"
 
 #define RING       32
 #define LINE       200

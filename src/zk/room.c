@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "internal.h"
+#include "room.h"
 
 #define THREADS 2
 
@@ -72,7 +72,7 @@ int zk_has_room(struct err *e)
     /* In this order: the stacks stay with us. */
     rc = try_memory();
     if (rc != 0) {
-        err_set(e, "no memory for the ZooKeeper library: %s", strerror(rc));
+        err_set(e, "out of memory for the ZooKeeper library: %s", strerror(rc));
         return -1;
     }
     return 0;

@@ -1,5 +1,5 @@
-#ifndef STORE_ZK_SESSION_H
-#define STORE_ZK_SESSION_H
+#ifndef ZK_SESSION_H
+#define ZK_SESSION_H
 
 #include "agent/session_file.h"
 

@@ -209,7 +209,7 @@ struct session_file *session_file_open(const char *folder, const char *name,
 
     assert(strlen(scope) < SESSION_SCOPE_SIZE);
     if (f == NULL) {
-        err_set(e, "%s: no memory for the session's file", folder);
+        err_set(e, "%s: out of memory for the session's file", folder);
         return NULL;
     }
     f->lock = daemon_pid_lock(f->lock_path, 0, e);

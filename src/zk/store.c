@@ -29,11 +29,15 @@
 #include <string.h>
 
 #include "agent/clock.h"
+#include "agent/log.h"
 #include "agent/resolver.h"
 
+#include "addrs.h"
 #include "backoff.h"
-#include "internal.h"
+#include "handle.h"
+#include "library_log.h"
 #include "session.h"
+#include "window.h"
 #include "agent/zk.h"
 
 #define DROPPED_MAX 3
@@ -475,7 +479,7 @@ struct store *store_zk_new(const struct store_zk_options *o, struct err *e)
     struct zk_store *z = calloc(1, sizeof *z);
 
     if (z == NULL) {
-        err_set(e, "no memory for the ZooKeeper store");
+        err_set(e, "out of memory for the ZooKeeper store");
         session_file_close(o->session_file);
         return NULL;
     }
@@ -484,7 +488,7 @@ struct store *store_zk_new(const struct store_zk_options *o, struct err *e)
     z->acl = o->acl;
     zk_backoff_init(&z->backoff);
     if (o->digest != NULL && (z->digest = strdup(o->digest)) == NULL) {
-        err_set(e, "no memory for the ZooKeeper store");
+        err_set(e, "out of memory for the ZooKeeper store");
         goto failed;
     }
     z->addrs = zk_addrs_new(o->servers, o->nservers, o->resolver, e);

@@ -1,9 +1,8 @@
-#ifndef STORE_ZK_INTERNAL_H
-#define STORE_ZK_INTERNAL_H
+#ifndef ZK_HANDLE_H
+#define ZK_HANDLE_H
 
 #include "agent/config.h"
 #include "agent/err.h"
-#include "agent/log.h"
 #include "agent/session_file.h"
 #include "agent/store.h"
 
@@ -12,19 +11,11 @@
 #include <stdint.h>
 
 /*
- * Between the parts of the ZooKeeper store: the ladder (store_zk.c), one
- * handle of the library (store_zk_handle.c), its codes (store_zk_codes.c; both
- * are the home of zookeeper.h), the addresses (store_zk_addrs.c) and the
- * library's own log lines (store_zk_log.c).  Everything is called on the
- * publisher's thread.
+ * One handle of the library: a session's connection, from its opening to the
+ * end of its reaper.  Thread: publisher, all.
  */
-
-/* Requests under way at most: far below what fills the library's self-pipe,
- * after which its calls fail although they are queued. */
-#define ZK_WINDOW   128
-#define ZK_DATA_MAX (16 * 1024)
-
 struct zk_handle;
+struct zk_answer;
 
 struct zk_handle_options {
     const char *hosts; /* "ip:port,…", numeric only */
@@ -32,7 +23,7 @@ struct zk_handle_options {
     enum config_acl acl;
     const char *digest;          /* or NULL */
     const struct session_id *id; /* the session to go on with, or NULL */
-    void (*wake)(void *);
+    void (*wake)(void *);        /* on any thread; must not wait */
     void *wake_arg;
 };
 
@@ -42,16 +33,6 @@ enum zk_link {
     ZK_LINK_EXPIRED,     /* nothing but a new session helps */
     ZK_LINK_AUTH_FAILED, /* the server does not know our scheme */
 };
-
-/* A reply and the bytes that it points to. */
-struct zk_answer {
-    struct store_reply reply;
-    char *data; /* owned; or NULL */
-};
-
-/* -1 and E if the library would miss the threads or the memory that it takes
- * for granted. */
-int zk_has_room(struct err *e) MUST_USE;
 
 /* Never waits for the network.  NULL and E when it could not be made. */
 struct zk_handle *zk_handle_open(const struct zk_handle_options *o,
@@ -99,33 +80,5 @@ void zk_handle_abandon(struct zk_handle *h);
  * is never freed.
  */
 void zk_handle_leave(struct zk_handle *h);
-
-struct ACL_vector; /* the library's */
-
-const struct ACL_vector *zk_acl(enum config_acl acl);
-enum store_code zk_code(int rc);
-/* RC came from a server, in answer to a request. */
-bool zk_server_said(int rc);
-
-struct zk_addrs;
-struct resolver;
-
-struct zk_addrs *zk_addrs_new(const struct config_server *servers, size_t n,
-                              struct resolver *r, struct err *e) MUST_USE;
-void zk_addrs_free(struct zk_addrs *a); /* NULL is a no-op */
-/* All known addresses as the library wants them; valid until the next call.
- * NULL and WHY when not one is known, or (ASKING) a name was never asked for:
- * the resolver then wakes whoever subscribed. */
-const char *zk_addrs_list(struct zk_addrs *a, bool *asking, struct err *why);
-/* Nothing there answers: names are asked for anew. */
-void zk_addrs_refresh(struct zk_addrs *a);
-
-/* The library's log callback: copies into a ring, never writes. */
-void zk_log_line(const char *line);
-/* Writes what the ring holds as events `zk_log`; the last error among them
- * goes to LAST, which is left alone when there is none: the library's lesser
- * lines (that it tries again, and how often) say nothing of the cause. */
-void zk_log_drain(char *last, size_t size);
-uint64_t zk_log_dropped(void);
 
 #endif
