@@ -8,6 +8,10 @@
  * itself, a backslash becomes \\, every other byte \xNN.  Pure.
  */
 
+/* The form of one byte: 1, 2 or 4 characters into FORM, without a NUL; returns
+ * how many. */
+size_t escape_byte(char c, char form[4]);
+
 /* Room for the start of what was said, with its NUL: enough to recognise a
  * sentence, too little to flood a log. */
 #define ESCAPED_SIZE 112

@@ -1,19 +1,22 @@
-#include <stdbool.h>
 #include <string.h>
 
 #include "agent/escape.h"
 
-/* Not called for what stands for itself.  Returns the length. */
-static size_t escape(unsigned char c, char form[4])
+size_t escape_byte(char c, char form[4])
 {
     static const char HEX[] = "0123456789abcdef";
+    unsigned char byte = (unsigned char)c;
+
+    form[0] = c;
+    if (byte >= ' ' && byte <= '~' && c != '\\')
+        return 1;
     form[0] = '\\';
     form[1] = '\\';
     if (c == '\\')
         return 2;
     form[1] = 'x';
-    form[2] = HEX[c >> 4];
-    form[3] = HEX[c & 15];
+    form[2] = HEX[byte >> 4];
+    form[3] = HEX[byte & 15];
     return 4;
 }
 
@@ -21,10 +24,8 @@ void escape_add(char *out, size_t size, const char *in, size_t len)
 {
     size_t at = strnlen(out, size);
     for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)in[i];
-        char form[4] = { in[i] };
-        bool plain = c >= ' ' && c <= '~' && c != '\\';
-        size_t n = plain ? 1 : escape(c, form);
+        char form[4];
+        size_t n = escape_byte(in[i], form);
         if (at + n >= size)
             break;
         memcpy(out + at, form, n);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/hash.h"
 #include "agent/objects.h"
 
 #include "agent/string_pool.h"
@@ -31,16 +32,6 @@ static struct {
     size_t size;           /* a power of two */
     size_t count;
 } table;
-
-/* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ */
-static uint32_t hash_of(const char *text)
-{
-    uint32_t hash = 2166136261u;
-
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * 16777619u;
-    return hash;
-}
 
 static struct word **bucket_of(uint32_t hash)
 {
@@ -111,7 +102,7 @@ const char *string_pool_keep(const char *text)
     grow();
     if (table.buckets == NULL)
         return NO_MEMORY;
-    hash = hash_of(text);
+    hash = hash32(text);
     w = *find(hash, text);
     if (w == NULL)
         return add(hash, text);

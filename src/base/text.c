@@ -14,8 +14,10 @@
 #include <stdlib.h>
 
 #include "agent/clock.h"
+#include "agent/escape.h"
 
 #include "agent/text.h"
+#include "agent/utf8.h"
 
 #define SIZE_FIRST 1024
 
@@ -141,25 +143,6 @@ void text_add_rfc3339(struct text *t, int64_t wall_ms)
     text_add_bytes(t, moment, CLOCK_RFC3339_SIZE - 1);
 }
 
-/* The length of the UTF-8 character at S that is not ASCII; 0: it is none.
- * The final NUL stops it like any other wrong byte. */
-static size_t utf8_length(const unsigned char *s)
-{
-    size_t n = s[0] >= 0xc2 && s[0] < 0xe0   ? 2
-               : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
-               : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
-                                             : 0;
-
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    /* Too long a form, a surrogate, past the last code point. */
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0) ||
-        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90))
-        return 0;
-    return n;
-}
-
 enum looks {
     LOOKS_BARE,   /* to be copied */
     LOOKS_QUOTED, /* quotes or backslashes in it */
@@ -168,19 +151,20 @@ enum looks {
 
 static enum looks look_at(const char *s, size_t *len)
 {
-    const unsigned char *at = (const unsigned char *)s;
+    const char *at = s;
     enum looks looks = LOOKS_BARE;
 
     while (*at != '\0') {
-        size_t n = *at < 0x80 ? 1 : utf8_length(at);
+        uint32_t code = (unsigned char)*at;
+        size_t n = code < 0x80 ? 1 : utf8_at(at, &code);
 
-        if (n == 0 || *at < 0x20 || *at == 0x7f)
+        if (n == 0 || code < 0x20 || code == 0x7f)
             return LOOKS_BAD;
-        if (*at == '"' || *at == '\\')
+        if (code == '"' || code == '\\')
             looks = LOOKS_QUOTED;
         at += n;
     }
-    *len = (size_t)((const char *)at - s);
+    *len = (size_t)(at - s);
     return looks;
 }
 
@@ -198,16 +182,10 @@ static void add_quoted(struct text *t, const char *s)
 static void add_escaped(struct text *t, const char *s)
 {
     for (; *s != '\0'; s++) {
-        unsigned char c = (unsigned char)*s;
+        char form[5] = "";
 
-        if (c == '\\')
-            text_add(t, "\\\\\\\\");
-        else if (c == '"')
-            text_add(t, "\\\"");
-        else if (c >= ' ' && c <= '~')
-            text_add_char(t, *s);
-        else
-            text_addf(t, "\\\\x%02x", c);
+        escape_byte(*s, form);
+        add_quoted(t, form);
     }
 }
 

@@ -12,8 +12,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +24,7 @@
 #include "agent/escape.h"
 #include "agent/pool.h"
 #include "agent/log.h"
+#include "agent/thread.h"
 #include "check_once_impl.h"
 #include "check_once_limits.h"
 #include "agent/log_options.h"
@@ -285,12 +284,10 @@ static int start_pool(struct once *o, struct err *e)
         .wake = wake,
         .wake_arg = o,
     };
-    sigset_t all;
     sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    thread_block_signals(&before);
     o->pool = pool_start(&options, e);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    thread_restore_signals(&before);
     return o->pool == NULL ? -1 : add_checks(o, e);
 }
 

@@ -4,15 +4,13 @@
  */
 #include <string.h>
 
+#include "agent/hash.h"
+
 #include "status_view_impl.h"
 
-/* FNV-1a: nobody gains anything by a collision. */
 static void mix(uint64_t *digest, const void *bytes, size_t len)
 {
-    const unsigned char *at = bytes;
-
-    while (len-- > 0)
-        *digest = (*digest ^ *at++) * UINT64_C(0x100000001b3);
+    *digest = hash64(*digest, bytes, len);
 }
 
 static void mix_text(uint64_t *digest, const char *text)
@@ -60,7 +58,7 @@ static void mix_page(uint64_t *digest, const struct status_view *v)
 
 uint64_t status_view_digest(const struct status_view *v)
 {
-    uint64_t digest = UINT64_C(0xcbf29ce484222325);
+    uint64_t digest = HASH64_START;
 
     if (!v->of_zookeeper)
         mix_page(&digest, v);

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 
 #include "agent/escape.h"
+#include "agent/utf8.h"
 
 #include "keys.h"
 
@@ -24,32 +25,6 @@
 static const char NAME_CHARS[] = "abcdefghijklmnopqrstuvwxyz"
                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
-/* The code point at *P, which moves on; -1 if it is not UTF-8 (RFC 3629). */
-static long utf8_next(const char **p)
-{
-    static const long LEAST[] = { 0, 0x80, 0x800, 0x10000 };
-    unsigned char c = (unsigned char)*(*p)++;
-    int more;
-    long cp;
-
-    if (c < 0x80)
-        return c;
-    if (c < 0xc2 || c > 0xf4)
-        return -1;
-    more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
-    cp = c & (0x3f >> more);
-    for (int i = 0; i < more; i++) {
-        c = (unsigned char)**p;
-        if ((c & 0xc0) != 0x80)
-            return -1;
-        cp = cp << 6 | (c & 0x3f);
-        (*p)++;
-    }
-    if (cp < LEAST[more] || cp > 0x10ffff || (cp >= 0xd800 && cp <= 0xdfff))
-        return -1;
-    return cp;
-}
-
 int config_check_text(const char *text, struct err *e)
 {
     if (*text == ';') {
@@ -57,9 +32,10 @@ int config_check_text(const char *text, struct err *e)
         return -1;
     }
     while (*text) {
-        long cp = utf8_next(&text);
+        uint32_t cp;
+        size_t n = utf8_at(text, &cp);
 
-        if (cp == -1) {
+        if (n == 0) {
             err_set(e, "is not valid UTF-8");
             return -1;
         }
@@ -67,6 +43,7 @@ int config_check_text(const char *text, struct err *e)
             err_set(e, "holds a control character");
             return -1;
         }
+        text += n;
     }
     return 0;
 }
@@ -168,7 +145,7 @@ int config_check_log(const char *text, struct err *e)
 }
 
 /* What ZooKeeper refuses in a path (PathUtils.validatePath). */
-static bool zookeeper_refuses(long cp)
+static bool zookeeper_refuses(uint32_t cp)
 {
     return cp < 0x20 || (cp >= 0x7f && cp <= 0x9f) ||
            (cp >= 0xe000 && cp <= 0xf8ff) || (cp >= 0xfff0 && cp <= 0xffff);
@@ -191,8 +168,10 @@ static const char *root_fault(const char *text)
             return "must not hold . or .. as a part";
         part += len;
     }
-    for (const char *p = text; *p;) {
-        if (zookeeper_refuses(utf8_next(&p)))
+    /* config_check_text came first: it is UTF-8. */
+    uint32_t cp;
+    for (const char *p = text; *p != '\0'; p += utf8_at(p, &cp)) {
+        if (utf8_at(p, &cp) == 0 || zookeeper_refuses(cp))
             return "holds a character that ZooKeeper refuses";
     }
     return NULL;

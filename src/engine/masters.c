@@ -8,18 +8,9 @@
 #include <string.h>
 
 #include "agent/config.h"
+#include "agent/hash.h"
 #include "agent/role.h"
 #include "pool_impl.h"
-
-/* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ */
-static uint32_t hash_of(const char *replid)
-{
-    uint32_t hash = 2166136261u;
-
-    for (; *replid != '\0'; replid++)
-        hash = (hash ^ (unsigned char)*replid) * 16777619u;
-    return hash;
-}
 
 static void insert(struct masters *t, struct entry *n)
 {
@@ -60,7 +51,7 @@ void pool_masters_note(struct pool *f, struct entry *n)
 {
     const struct instance *i = &n->member.instance;
     bool is_master = i->role == ROLE_MASTER && i->replid[0] != '\0';
-    uint32_t hash = hash_of(i->replid);
+    uint32_t hash = hash32(i->replid);
 
     if (is_master == n->is_master && hash == n->replid_hash)
         return;
@@ -74,7 +65,7 @@ void pool_masters_note(struct pool *f, struct entry *n)
 const struct instance *pool_masters_find(const struct pool *f,
                                          const char *replid)
 {
-    uint32_t hash = hash_of(replid);
+    uint32_t hash = hash32(replid);
     const struct entry *n;
 
     if (replid[0] == '\0')

@@ -12,6 +12,9 @@
 #include <string.h>
 
 #include "agent/clock.h"
+#include "agent/escape.h"
+#include "agent/utf8.h"
+
 #include "format.h"
 
 /* The longest string value after escaping: one hostile value must leave room
@@ -51,32 +54,6 @@ static bool put_text(struct out *o, const char *s)
     return put(o, s, strlen(s));
 }
 
-/* The bytes of the UTF-8 character at S (RFC 3629) and its code point; 0 if
- * there is none.  The final NUL stops it like any other wrong byte. */
-static size_t utf8_at(const unsigned char *s, uint32_t *code)
-{
-    static const uint32_t LOWEST[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    size_t n = s[0] < 0x80             ? 1
-               : (s[0] & 0xe0) == 0xc0 ? 2
-               : (s[0] & 0xf0) == 0xe0 ? 3
-               : (s[0] & 0xf8) == 0xf0 ? 4
-                                       : 0;
-    if (n <= 1) {
-        *code = s[0];
-        return n;
-    }
-    uint32_t c = s[0] & (0x7fu >> n);
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (s[i] & 0x3fu);
-    }
-    if (c < LOWEST[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-        return 0;
-    *code = c;
-    return n;
-}
-
 static bool is_control(uint32_t c)
 {
     return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c ||
@@ -105,7 +82,7 @@ static const char *short_escape(uint32_t c)
  * length is returned.  A logfmt escape needs four bytes for each of up to
  * four.
  */
-static size_t escape(enum log_form form, const unsigned char *s, size_t *used,
+static size_t escape(enum log_form form, const char *s, size_t *used,
                      char out[17])
 {
     uint32_t code;
@@ -122,11 +99,13 @@ static size_t escape(enum log_form form, const unsigned char *s, size_t *used,
         return n;
     }
     if (form == LOG_FORM_JSON) {
-        return (size_t)(valid ? snprintf(out, 17, "\\u%04" PRIx32, code)
-                              : snprintf(out, 17, "\\\\x%02x", s[0]));
+        if (valid)
+            return (size_t)snprintf(out, 17, "\\u%04" PRIx32, code);
+        out[0] = '\\';
+        return 1 + escape_byte(s[0], out + 1);
     }
     for (size_t i = 0; i < *used; i++)
-        snprintf(out + 4 * i, 5, "\\x%02x", s[i]);
+        escape_byte(s[i], out + 4 * i);
     return 4 * *used;
 }
 
@@ -159,7 +138,7 @@ static bool put_string(struct out *o, const char *s)
     while (*s) {
         char piece[17];
         size_t used;
-        size_t n = escape(o->form, (const unsigned char *)s, &used, piece);
+        size_t n = escape(o->form, s, &used, piece);
         if (o->len + n > end) {
             put_text(o, CUT_MARK);
             break;

@@ -19,15 +19,14 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/clock.h"
+#include "agent/thread.h"
 #include "format.h"
 #include "sink.h"
 #include "agent/log.h"
@@ -154,17 +153,6 @@ static void enqueue(const struct record *rec, const char *line)
         count_lost(rec);
 }
 
-/* Deadlines are of CLOCK_MONOTONIC.  Returns false when it has passed. */
-static bool wait_until(pthread_cond_t *cond, uint64_t mono_ms)
-{
-    struct timespec t = {
-        .tv_sec = (time_t)(mono_ms / 1000),
-        .tv_nsec = (long)(mono_ms % 1000) * 1000000,
-    };
-    return pthread_cond_clockwait(cond, &lock, CLOCK_MONOTONIC, &t) !=
-           ETIMEDOUT;
-}
-
 /* The writer is wanted elsewhere, or nowhere: give up what is stuck. */
 static bool must_give_up(void *arg)
 {
@@ -207,7 +195,7 @@ static bool next_record(struct writer *w, struct record *rec, char *line)
             return false;
         } else if (log_state.untold == 0) {
             pthread_cond_wait(&work, &lock);
-        } else if (!wait_until(&work, clock_mono_ms() + RETRY_MS)) {
+        } else if (!thread_wait(&work, &lock, clock_mono_ms() + RETRY_MS)) {
             w->failed = false;
         }
     }
@@ -245,20 +233,6 @@ static void *writer_main(void *arg)
     if (left_behind)
         free(w);
     return NULL;
-}
-
-/* Signals are the loop's: none may choose this thread, and SIGPIPE, which a
- * write raises in the thread itself, must do no harm. */
-static int start_thread(struct writer *w, struct err *e)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&w->thread, NULL, writer_main, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc != 0)
-        err_set(e, "log: pthread_create: %s", strerror(rc));
-    return rc == 0 ? 0 : -1;
 }
 
 static void drop_next_sink(void)
@@ -316,7 +290,7 @@ int log_open(const struct log_options *o, struct err *e)
     log_state.stopping = false;
     log_state.untold = 0;
     set_next_sink(&sink);
-    int rc = start_thread(w, e);
+    int rc = thread_start(&w->thread, writer_main, w, "log", e);
     if (rc < 0) {
         log_state.writer = NULL;
         log_state.has_next = false;
@@ -366,7 +340,7 @@ void log_close(unsigned budget_ms)
     pthread_cond_signal(&work);
     bool in_time = true;
     while (log_state.writer && in_time)
-        in_time = wait_until(&ended, deadline_mono_ms);
+        in_time = thread_wait(&ended, &lock, deadline_mono_ms);
     bool hangs = log_state.writer != NULL;
     if (hangs)
         leave_behind(w);

@@ -22,12 +22,11 @@
 #include <assert.h>
 #include <netdb.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/clock.h"
+#include "agent/thread.h"
 #include "agent/log.h"
 #include "agent/watchdog.h"
 
@@ -174,14 +173,10 @@ static void look_up(struct helper *h, struct resolver_name *n)
 static void rest(struct resolver *r)
 {
     uint64_t until_mono_ms = clock_mono_ms() + r->rest_ms;
-    const struct timespec until = {
-        .tv_sec = (time_t)(until_mono_ms / 1000),
-        .tv_nsec = (long)(until_mono_ms % 1000) * 1000000,
-    };
     if (r->rest_ms == 0)
         pthread_cond_wait(&r->work, &r->lock);
     else
-        pthread_cond_clockwait(&r->work, &r->lock, CLOCK_MONOTONIC, &until);
+        thread_wait(&r->work, &r->lock, until_mono_ms);
 }
 
 static void *helper_main(void *arg)
@@ -204,7 +199,6 @@ static void *helper_main(void *arg)
     return NULL;
 }
 
-/* Signals are the loop's: none may choose a helper. */
 static int helper_start(struct resolver *r, size_t i, struct err *e)
 {
     struct helper *h = &r->helpers[i];
@@ -212,16 +206,10 @@ static int helper_start(struct resolver *r, size_t i, struct err *e)
     h->any_name = i == 0;
     r->references++;
 
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&h->thread, NULL, helper_main, h);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc != 0) {
-        r->references--;
-        err_set(e, "resolver: pthread_create: %s", strerror(rc));
-    }
-    return rc == 0 ? 0 : -1;
+    if (thread_start(&h->thread, helper_main, h, "resolver", e) == 0)
+        return 0;
+    r->references--;
+    return -1;
 }
 
 /* Ends the first COUNT helpers; drops the owner's reference.  Returns false

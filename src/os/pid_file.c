@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "agent/clock.h"
+#include "agent/thread.h"
 
 #include "agent/daemon.h"
 
@@ -129,7 +130,7 @@ static int lock_now(const char *file, bool *orphan, struct err *e)
 
 int daemon_pid_lock(const char *file, unsigned orphan_ms, struct err *e)
 {
-    const struct timespec pause = { .tv_nsec = ORPHAN_PAUSE_MS * 1000000 };
+    const struct timespec pause = thread_timespec(ORPHAN_PAUSE_MS);
     uint64_t until_mono_ms = clock_mono_ms() + orphan_ms;
     bool orphan;
     int fd;

@@ -20,11 +20,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/clock.h"
 #include "agent/daemon.h"
+#include "agent/thread.h"
 
 #include "agent/supervisor.h"
 
@@ -122,10 +122,7 @@ static int next_signal(uint64_t until_mono_ms)
         return sigwaitinfo(&self.signals, NULL);
     uint64_t now = clock_mono_ms();
     uint64_t ms = until_mono_ms > now ? until_mono_ms - now : 0;
-    const struct timespec wait = {
-        .tv_sec = (time_t)(ms / 1000),
-        .tv_nsec = (long)(ms % 1000 * 1000000),
-    };
+    const struct timespec wait = thread_timespec(ms);
     int number = sigtimedwait(&self.signals, NULL, &wait);
     return number < 0 ? 0 : number;
 }

@@ -38,6 +38,7 @@
 
 #include "agent/clock.h"
 #include "agent/log.h"
+#include "agent/thread.h"
 
 #include "agent/watchdog.h"
 
@@ -236,14 +237,8 @@ static void turn(struct watchdog *w, uint64_t passed_ms, uint64_t now)
 /* False when it is time to end. */
 static bool nap(struct watchdog *w, uint64_t until_mono_ms)
 {
-    const struct timespec until = {
-        .tv_sec = (time_t)(until_mono_ms / 1000),
-        .tv_nsec = (long)(until_mono_ms % 1000) * 1000000,
-    };
     pthread_mutex_lock(&w->lock);
-    while (!w->stopping &&
-           pthread_cond_clockwait(&w->wakeup, &w->lock, CLOCK_MONOTONIC,
-                                  &until) != ETIMEDOUT)
+    while (!w->stopping && thread_wait(&w->wakeup, &w->lock, until_mono_ms))
         continue;
     bool go_on = !w->stopping;
     pthread_mutex_unlock(&w->lock);
@@ -272,10 +267,7 @@ static bool timer_begin(const struct watchdog *w, timer_t *timer)
         .sigev_signo = TICK_SIGNAL,
     };
     unsigned ms = w->options.wedge_timeout_ms / (TICKS_MAX - 1);
-    const struct timespec each = {
-        .tv_sec = ms / 1000,
-        .tv_nsec = (long)(ms % 1000) * 1000000,
-    };
+    const struct timespec each = thread_timespec(ms);
     const struct itimerspec every = { .it_interval = each, .it_value = each };
     sigset_t tick;
 
@@ -346,21 +338,14 @@ unsigned watchdog_rest_ms(const struct watchdog *w)
     return w->rest_ms;
 }
 
-/* Signals are the loop's: only the tick may choose this thread. */
 int watchdog_start(struct watchdog *w, struct err *e)
 {
-    sigset_t all, before;
     uint64_t now = clock_mono_ms();
     for (size_t i = 0; i < w->nwatched; i++)
         w->watched[i].heard_mono_ms = now;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&w->thread, NULL, watchdog_main, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int rc = thread_start(&w->thread, watchdog_main, w, "watchdog", e);
     w->started = rc == 0;
-    if (rc != 0)
-        err_set(e, "watchdog: pthread_create: %s", strerror(rc));
-    return rc == 0 ? 0 : -1;
+    return rc;
 }
 
 void watchdog_stop(struct watchdog *w)

@@ -9,21 +9,20 @@
  * it.  What passes between the two threads does so in worker_mailbox.c.
  */
 #include <assert.h>
-#include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <time.h>
 
 #include <uv.h>
 
+#include "agent/clock.h"
 #include "agent/log.h"
 #include "agent/resolver.h"
+#include "agent/thread.h"
 #include "agent/watchdog.h"
 
 #include "agent/loop_wake.h"
@@ -175,17 +174,6 @@ static void on_resolved(void *arg)
     loop_wake_send(&w->wake);
 }
 
-static void init_ended(struct worker *w)
-{
-    pthread_condattr_t attr;
-
-    pthread_mutex_init(&w->ended_mutex, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->ended_cond, &attr);
-    pthread_condattr_destroy(&attr);
-}
-
 static int init_loop(struct worker *w, struct err *e)
 {
     int r = uv_loop_init(&w->loop);
@@ -217,22 +205,6 @@ static void fini_loop(struct worker *w)
     loop_wake_clear(&w->wake);
 }
 
-/* With all signals blocked: they are the loop thread's, and a write to a
- * closed socket must not raise SIGPIPE here. */
-static int start_thread(struct worker *w, struct err *e)
-{
-    sigset_t all, old;
-    int r;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    r = pthread_create(&w->thread, NULL, worker_main, w);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (r != 0)
-        err_set(e, "%s: pthread_create: %s", w->name, strerror(r));
-    return r == 0 ? 0 : -1;
-}
-
 static void free_worker(struct worker *w)
 {
     probe_env_clear(&w->env);
@@ -254,7 +226,8 @@ struct worker *worker_start(const struct worker_options *o, struct err *e)
     snprintf(w->name, sizeof w->name, "worker-%u", o->index);
     LIST_INIT(&w->targets);
     mailbox_init(&w->mailbox);
-    init_ended(w);
+    pthread_mutex_init(&w->ended_mutex, NULL);
+    pthread_cond_init(&w->ended_cond, NULL);
     w->env.ended = push_result;
     w->env.arg = w;
     if (probe_env_init(&w->env, e) < 0)
@@ -263,7 +236,7 @@ struct worker *worker_start(const struct worker_options *o, struct err *e)
         goto no_env;
     if (resolver_subscribe(o->resolver, on_resolved, w, e) < 0)
         goto no_subscription;
-    if (start_thread(w, e) < 0)
+    if (thread_start(&w->thread, worker_main, w, w->name, e) != 0)
         goto no_thread;
     return w;
 
@@ -279,20 +252,13 @@ no_env:
 
 static bool wait_ended(struct worker *w, unsigned budget_ms)
 {
-    struct timespec until;
+    uint64_t until_mono_ms = clock_mono_ms() + budget_ms;
     bool ended;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += budget_ms / 1000;
-    until.tv_nsec += (long)(budget_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     pthread_mutex_lock(&w->ended_mutex);
-    while (!w->ended && pthread_cond_timedwait(&w->ended_cond, &w->ended_mutex,
-                                               &until) != ETIMEDOUT)
-        ;
+    while (!w->ended &&
+           thread_wait(&w->ended_cond, &w->ended_mutex, until_mono_ms))
+        continue;
     ended = w->ended;
     pthread_mutex_unlock(&w->ended_mutex);
     return ended;

@@ -14,6 +14,7 @@
  * again in the same session.
  */
 #include "agent/clock.h"
+#include "agent/hash.h"
 #include "agent/log.h"
 
 #include "internal.h"
@@ -22,16 +23,6 @@
  * that had gone cold. */
 #define REFRESH_STEP_MS   2000
 #define REFRESH_PARTS_MIN 4
-
-/* FNV-1a: to tell bytes apart that nobody chose to collide. */
-static uint64_t sum_of(const char *bytes, size_t len)
-{
-    uint64_t sum = 0xcbf29ce484222325;
-
-    for (size_t i = 0; i < len; i++)
-        sum = (sum ^ (unsigned char)bytes[i]) * 0x100000001b3;
-    return sum;
-}
 
 static void say(struct publisher *p, const struct slot *s, const char *what,
                 const char *by, int32_t found, int64_t mtime_wall_ms)
@@ -52,7 +43,7 @@ bool drift_none(const struct publisher *p, const struct slot *s,
 {
     return s->sure && r->version == s->sure_version &&
            (!slot_is_ephemeral(s) || r->owner == p->session) &&
-           sum_of(r->data, r->len) == s->sure_sum;
+           hash64(HASH64_START, r->data, r->len) == s->sure_sum;
 }
 
 static const char *what_was_done(const struct publisher *p,
@@ -88,7 +79,7 @@ static void is_sure(struct slot *s, int32_t version, const char *bytes,
 {
     s->sure = true;
     s->sure_version = version;
-    s->sure_sum = sum_of(bytes, len);
+    s->sure_sum = hash64(HASH64_START, bytes, len);
 }
 
 void drift_read(struct publisher *p, struct slot *s,

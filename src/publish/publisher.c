@@ -11,14 +11,13 @@
  * copied when it is sent, so that what piles up is at most one document a
  * slot.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/clock.h"
 #include "agent/log.h"
+#include "agent/thread.h"
 
 #include "internal.h"
 
@@ -28,12 +27,6 @@
 
 /* How much longer than its budget the thread may take to end. */
 #define STOP_GRACE_MS 200
-
-static struct timespec timespec_of(uint64_t mono_ms)
-{
-    return (struct timespec){ .tv_sec = (time_t)(mono_ms / 1000),
-                              .tv_nsec = (long)(mono_ms % 1000) * 1000000 };
-}
 
 void publisher_nudge(struct publisher *p)
 {
@@ -286,13 +279,12 @@ static bool rest(struct publisher *p, uint64_t until)
     for (;;) {
         uint64_t end =
             p->stopping && p->stop_mono_ms < until ? p->stop_mono_ms : until;
-        struct timespec ts = timespec_of(end);
 
         go_on = !p->stopping || !flushed(p, clock_mono_ms());
         if (!go_on || p->woken || clock_mono_ms() >= end)
             break;
         p->resting = true;
-        pthread_cond_timedwait(&p->wakeup, &p->lock, &ts);
+        thread_wait(&p->wakeup, &p->lock, end);
         p->resting = false;
     }
     p->woken = false;
@@ -365,16 +357,12 @@ static void publisher_free(struct publisher *p)
 static struct publisher *publisher_new(const struct publisher_options *o)
 {
     struct publisher *p = calloc(1, sizeof *p);
-    pthread_condattr_t attr;
 
     if (p == NULL)
         return NULL;
     pthread_mutex_init(&p->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&p->wakeup, &attr);
-    pthread_cond_init(&p->ended, &attr);
-    pthread_condattr_destroy(&attr);
+    pthread_cond_init(&p->wakeup, NULL);
+    pthread_cond_init(&p->ended, NULL);
     TAILQ_INIT(&p->queue);
     TAILQ_INIT(&p->delayed);
     TAILQ_INIT(&p->waiting);
@@ -403,7 +391,6 @@ struct publisher *publisher_start(const struct publisher_options *o,
                                   struct err *e)
 {
     struct publisher *p = publisher_new(o);
-    int rc;
 
     if (p == NULL || p->root == NULL || p->agent == NULL || p->host == NULL) {
         err_set(e, "no memory for the publisher");
@@ -414,10 +401,8 @@ struct publisher *publisher_start(const struct publisher_options *o,
     p->store->wake = on_store_wake;
     p->store->wake_arg = p;
     p->store->ops->status(p->store, &p->status);
-    rc = pthread_create(&p->thread, NULL, run, p);
-    if (rc == 0)
+    if (thread_start(&p->thread, run, p, "publisher", e) == 0)
         return p;
-    err_set(e, "pthread_create of the publisher: %s", strerror(rc));
 
 failed:
     o->store->ops->close(o->store, 0);
@@ -440,14 +425,14 @@ void publisher_watch(struct publisher *p, struct watchdog *watchdog)
 enum store_end publisher_stop(struct publisher *p, unsigned drain_ms,
                               unsigned close_ms)
 {
-    struct timespec ts;
     uint64_t now = clock_mono_ms();
     enum store_end end;
     bool done;
 
     if (p == NULL)
         return STORE_CLOSED;
-    ts = timespec_of(now + drain_ms + close_ms + STOP_GRACE_MS);
+    uint64_t until = now + drain_ms + close_ms + STOP_GRACE_MS;
+
     pthread_mutex_lock(&p->lock);
     p->stopping = true;
     p->stop_mono_ms = now + drain_ms;
@@ -455,9 +440,8 @@ enum store_end publisher_stop(struct publisher *p, unsigned drain_ms,
     publisher_nudge(p);
     publisher_unlock(p);
     pthread_mutex_lock(&p->lock);
-    while (!p->done)
-        if (pthread_cond_timedwait(&p->ended, &p->lock, &ts) == ETIMEDOUT)
-            break;
+    while (!p->done && thread_wait(&p->ended, &p->lock, until))
+        continue;
     done = p->done;
     end = p->end;
     pthread_mutex_unlock(&p->lock);

@@ -12,12 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <zookeeper/zookeeper.h>
 
 #include "agent/clock.h"
 #include "agent/objects.h"
+#include "agent/thread.h"
 
 #include "call.h"
 #include "codes.h"
@@ -69,16 +69,12 @@ static void on_watch(zhandle_t *zh, int type, int state, const char *path,
 static struct zk_handle *handle_new(const struct zk_handle_options *o)
 {
     struct zk_handle *h = calloc(1, sizeof *h);
-    pthread_condattr_t attr;
 
     if (h == NULL)
         return NULL;
     object_made(OBJECT_ZK_HANDLE);
     pthread_mutex_init(&h->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&h->closed, &attr);
-    pthread_condattr_destroy(&attr);
+    pthread_cond_init(&h->closed, NULL);
     h->wake = o->wake;
     h->wake_arg = o->wake_arg;
     h->acl = zk_acl(o->acl);
@@ -248,7 +244,7 @@ static void *reap(void *arg)
 static void start_reaper(struct zk_handle *h)
 {
     if (!h->reaping)
-        h->reaping = pthread_create(&h->reaper, NULL, reap, h) == 0;
+        h->reaping = thread_start(&h->reaper, reap, h, "zk-reaper", NULL) == 0;
 }
 
 size_t zk_handle_drop(struct zk_handle *h, uint64_t now_mono_ms,
@@ -269,15 +265,13 @@ uint64_t zk_handle_dropped_mono_ms(const struct zk_handle *h)
 bool zk_handle_reaped(struct zk_handle *h, unsigned wait_ms)
 {
     uint64_t until = clock_mono_ms() + wait_ms;
-    struct timespec ts = { .tv_sec = (time_t)(until / 1000),
-                           .tv_nsec = (long)(until % 1000) * 1000000 };
     bool reaped;
 
     start_reaper(h);
     pthread_mutex_lock(&h->lock);
-    while (!h->reaped && wait_ms > 0)
-        if (pthread_cond_timedwait(&h->closed, &h->lock, &ts) == ETIMEDOUT)
-            break;
+    while (!h->reaped && wait_ms > 0 &&
+           thread_wait(&h->closed, &h->lock, until))
+        continue;
     reaped = h->reaped;
     pthread_mutex_unlock(&h->lock);
     if (!reaped)
