@@ -57,7 +57,11 @@ static const char HELP[] =
     "config; of --check-once: 0 up, 1 degraded, 2 down, 3 unknown; of\n"
     "--status: 0 shown, 1 not, 2 usage or config.\n"
     "Signals: TERM, INT stop; HUP re-reads the config and re-opens the log;\n"
-    "USR1 dumps the active jobs to the log.  See sentinel-agent(8).\n";
+    "USR1 dumps the active jobs to the log.\n"
+    "\n"
+    "More: sentinel-agent(8), the config: sentinel-agent.conf(5), what a\n"
+    "status means and how to read it: sentinel-agent-status(7), the page,\n"
+    "metrics, alerts, log events: sentinel-agent-monitoring(7).\n";
 
 enum {
     OPT_ONCE = 256,

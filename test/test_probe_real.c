@@ -22,7 +22,7 @@
 /* Generous: the machine may be busy. */
 #define TIMEOUT "timeout = 5s\n"
 
-/* The smallest rule that README prints. */
+/* The smallest rule that the manual prints. */
 #define SMALLEST_ACL "ACL SETUSER probe on >secret +ping +info +client|setname"
 
 struct wanted {

@@ -226,13 +226,14 @@ def test_each_alert_is_seen_to_fire():
     assert fires == alerts
 
 
-def test_the_readme_names_every_alert_and_every_metric(outage):
-    readme = (ROOT / "README.md").read_text()
+def test_the_manual_names_every_alert_and_every_metric(outage):
+    manual = (ROOT / "src" / "sentinel-agent-monitoring.7").read_text()
     for alert in re.findall(r"alert: (\w+)", RULES.read_text()):
-        assert f"`{alert}`" in readme, alert
+        assert re.search(rf"^\.It .*\b{alert}\b", manual, re.M), alert
     for name in page(outage[1]).types:
         word = name.removeprefix(P) if name.startswith(P) else "process_*"
-        assert re.search(rf"`{re.escape(word)}[`{{]", readme), name
+        assert re.search(rf"^\.It .*(?<= ){re.escape(word)}(?=[{{ \n])",
+                         manual, re.M), name
 
 
 def test_a_prometheus_hears_of_an_outage_and_of_its_end(
