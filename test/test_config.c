@@ -32,8 +32,8 @@ static void a_minimal_file_gets_every_default(void **state)
     assert_int_equal(c->agent.spread_percent, 20);
     assert_int_equal(c->agent.stop_timeout_ms, 3000);
     assert_string_equal(c->agent.log, "stderr");
-    assert_int_equal(c->agent.log_level, CONFIG_INFO);
-    assert_int_equal(c->agent.log_format, CONFIG_LOGFMT);
+    assert_int_equal(c->agent.log_level, LOG_LEVEL_INFO);
+    assert_int_equal(c->agent.log_format, LOG_FORM_LOGFMT);
     assert_string_equal(c->agent.pid_file, "/run/sentinel-agent.pid");
     assert_null(c->agent.user);
     assert_true(c->zookeeper.enabled);
@@ -97,8 +97,8 @@ static void every_key_reaches_its_field(void **state)
     assert_int_equal(c->agent.info_interval_ms, 9000);
     assert_int_equal(c->agent.workers, 64);
     assert_int_equal(c->agent.spread_percent, 0);
-    assert_int_equal(c->agent.log_level, CONFIG_DEBUG);
-    assert_int_equal(c->agent.log_format, CONFIG_JSON);
+    assert_int_equal(c->agent.log_level, LOG_LEVEL_DEBUG);
+    assert_int_equal(c->agent.log_format, LOG_FORM_JSON);
     assert_string_equal(c->agent.user, "redis");
     assert_int_equal(c->zookeeper.nservers, 3);
     assert_string_equal(c->zookeeper.servers[1].host, "::1");

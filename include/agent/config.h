@@ -2,6 +2,7 @@
 #define AGENT_CONFIG_H
 
 #include "agent/err.h"
+#include "agent/log.h"
 #include "agent/role.h"
 
 #include <stdbool.h>
@@ -20,8 +21,6 @@
 #define CONFIG_NAME_MAX      40
 #define CONFIG_INSTANCES_MAX 100000
 
-enum config_log_level { CONFIG_ERROR, CONFIG_WARN, CONFIG_INFO, CONFIG_DEBUG };
-enum config_log_format { CONFIG_LOGFMT, CONFIG_JSON };
 enum config_publish { CONFIG_PUBLISH_CHANGE, CONFIG_PUBLISH_ROUND };
 enum config_acl { CONFIG_ACL_OPEN, CONFIG_ACL_READ, CONFIG_ACL_PRIVATE };
 
@@ -77,8 +76,8 @@ struct config {
         unsigned spread_percent;
         unsigned stop_timeout_ms;
         char *log; /* "stderr", "syslog" or a path */
-        enum config_log_level log_level;
-        enum config_log_format log_format;
+        enum log_level log_level;
+        enum log_form log_format;
         char *pid_file;
         char *state_dir; /* NULL: no session is kept over a stop */
         char *user;      /* NULL: stay who we are */

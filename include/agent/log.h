@@ -21,6 +21,9 @@ enum log_level {
     LOG_LEVEL_INFO,
     LOG_LEVEL_DEBUG
 };
+/* In that order; ends with NULL. */
+extern const char *const LOG_LEVEL_NAMES[];
+
 enum log_form { LOG_FORM_LOGFMT, LOG_FORM_JSON };
 
 struct log_options {

@@ -1,5 +1,5 @@
-#ifndef SRC_LOG_OPTIONS_H
-#define SRC_LOG_OPTIONS_H
+#ifndef AGENT_LOG_OPTIONS_H
+#define AGENT_LOG_OPTIONS_H
 
 #include <stdbool.h>
 

@@ -33,8 +33,6 @@
 #define ARRAY_LEN(a) (sizeof(a) / sizeof *(a))
 
 /* In the order of their enums. */
-static const char *const LEVEL_WORDS[] = { "error", "warn", "info", "debug",
-                                           NULL };
 static const char *const FORMAT_WORDS[] = { "logfmt", "json", NULL };
 static const char *const PUBLISH_WORDS[] = { "change", "round", NULL };
 static const char *const ACL_WORDS[] = { "open", "read", "private", NULL };
@@ -108,7 +106,7 @@ static const struct config_key AGENT_KEYS[] = {
       .help = "stderr | syslog | a file's absolute path" },
     { .name = "log_level",
       .type = CONFIG_WORD,
-      .words = LEVEL_WORDS,
+      .words = LOG_LEVEL_NAMES,
       .offset = AGENT(log_level),
       .deflt = "info",
       .help = "error | warn | info | debug" },

@@ -33,11 +33,12 @@ struct out {
     enum log_form form;
 };
 
-static const char *const LEVELS[] = {
+const char *const LOG_LEVEL_NAMES[] = {
     [LOG_LEVEL_ERROR] = "error",
     [LOG_LEVEL_WARN] = "warn",
     [LOG_LEVEL_INFO] = "info",
     [LOG_LEVEL_DEBUG] = "debug",
+    NULL,
 };
 
 static bool put(struct out *o, const char *s, size_t n)
@@ -193,7 +194,7 @@ size_t log_format(enum log_form form, const struct log_event *ev,
     char ts[CLOCK_RFC3339_SIZE];
     const struct log_pair head[] = {
         LOG_STR("ts", clock_rfc3339(ev->wall_ms, ts)),
-        LOG_STR("level", LEVELS[ev->level]),
+        LOG_STR("level", LOG_LEVEL_NAMES[ev->level]),
         LOG_STR("thread", ev->thread),
         LOG_STR("event", ev->event),
     };
