@@ -3,33 +3,86 @@
 
 #include "agent/document.h"
 #include "agent/health.h"
-#include "agent/probe.h"
+#include "agent/recent.h"
+#include "agent/result.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 /*
- * One instance as the loop sees it: its settings, the verdict, and what its
- * status document is made of.  Pure: time comes in with the results, nothing
- * is sent.  Thread: loop, all of it.
+ * One Redis as the loop sees it: its settings, the verdict and what its status
+ * document is made of.  The functions here are those of the verdict: pure, as
+ * time comes in with the results and nothing is sent.  The other parts belong
+ * to the files that they name.  Thread: loop, all of it.
  */
 struct config_instance;
+struct worker_target;
+
+/* Its probe and the job under way (pool.c). */
+struct instance_job {
+    size_t index;                 /* pool_instance(p, index) */
+    uint32_t generation;          /* with the index it makes the job's id */
+    unsigned worker;              /* the index of its worker */
+    struct worker_target *target; /* owned by that worker */
+    bool busy;
+    uint64_t posted_mono_ms;
+    uint64_t result_mono_ms; /* of the last result, or of the start */
+};
+
+/* What was last asked of a presence node. */
+enum instance_presence { PRESENCE_AS_IT_IS, PRESENCE_HERE, PRESENCE_GONE };
+
+/* Its nodes in ZooKeeper (nodes.c). */
+struct instance_nodes {
+    size_t status_slot;   /* the publisher's; SIZE_MAX: none */
+    size_t presence_slot; /* the same */
+    enum instance_presence presence;
+    bool found; /* what ZooKeeper held was told */
+};
+
+/* Its place among the masters (masters.c). */
+struct instance_master {
+    bool listed;
+    uint32_t replid_hash;
+    LIST_ENTRY(instance) same_hash;
+};
+
+/* When it is probed next (the rounds). */
+struct instance_pace {
+    uint64_t regular_mono_ms; /* the next due time by the round */
+    uint64_t due_mono_ms;     /* as in the schedule */
+    bool awaited;             /* this round has no result of it yet */
+    bool want_info;           /* the next probe asks INFO */
+    bool hastened;            /* by a lost connection, since the last regular
+                                 due time or change of status */
+    bool inherited;           /* its node is still an earlier life's */
+    unsigned voids;           /* void results in a row */
+    uint64_t void_mono_ms;    /* of the first of them */
+};
+
+/* What is kept of its results, since the start of this agent (the rounds). */
+struct instance_record {
+    uint32_t by_reason[REASON_COUNT]; /* results that were judged */
+    uint32_t status_changes;
+    struct recent recent;
+};
 
 struct instance {
     struct config_instance *config; /* a reference of its own */
     struct health health;
-    const char
-        *detail; /* of health.reason; string_pool.h, a reference of its own */
-    /* The last words heard for each status; up has none. */
-    const char *heard[STATUS_COUNT]; /* the same */
-    int64_t since_wall_ms;           /* of the status */
-    int64_t checked_wall_ms;         /* 0: never */
-    int64_t rtt_us;                  /* -1: the last result had none */
+    /* Of health.reason; string_pool.h, a reference of its own. */
+    const char *detail;
+    /* The last words heard for each status; up has none.  The same. */
+    const char *words[STATUS_COUNT];
+    int64_t since_wall_ms;   /* of the status */
+    int64_t checked_wall_ms; /* 0: never */
+    int64_t rtt_us;          /* -1: the last result had none */
     enum role role;
     char version[VERSION_SIZE];
     uint64_t round; /* of the last result */
-    bool news;      /* role or version changed; whoever posts clears it */
+    bool news;      /* role or version changed; cleared by the one who posts */
 
     /* Replication, from the last INFO. */
     char replid[REPLID_SIZE];
@@ -44,13 +97,25 @@ struct instance {
     enum status seen_status;
     int64_t seen_since_wall_ms;
     bool first; /* the verdict is the first of this life */
+
+    struct instance_job job;
+    struct instance_pace pace;
+    struct instance_nodes nodes;
+    struct instance_master master;
+    struct instance_record record; /* last: it is large and seldom read */
 };
 
-/* Takes a reference to CONFIG.  Unknown, pending, since NOW. */
+/* Takes a reference to CONFIG.  Unknown, pending, since NOW; all other parts
+ * are zero. */
 void instance_init(struct instance *i, struct config_instance *config,
                    int64_t now_wall_ms);
-/* Gives back what it holds: its config, its words. */
+/* Gives back what it holds: its config, its words, its results. */
 void instance_drop(struct instance *i);
+
+/* Goes over to another address: what was known and judged of the old one is
+ * forgotten, but for the counts of its record. */
+void instance_move(struct instance *i, struct config_instance *config,
+                   int64_t now_wall_ms);
 
 /* Goes over to other settings for the same address. */
 void instance_take_config(struct instance *i, struct config_instance *config);

@@ -12,34 +12,24 @@
 /*
  * The instances with all that serves them: the resolver, the workers that
  * probe them, the publisher that writes what is known.  The long run and
- * --check-once both stand on it; when to probe and how to judge is theirs.
+ * --check-once both stand on it; they decide when to probe and how to judge.
  * Thread: loop, all of it; nothing here waits but pool_stop.
  */
 struct config;
 struct pool;
-
-/* One instance in the pool.  Its address is good until it is removed. */
-struct member {
-    struct instance instance;
-    size_t index;            /* pool_member(f, index) */
-    bool busy;               /* a job is under way */
-    uint64_t job_mono_ms;    /* when it was posted */
-    uint64_t result_mono_ms; /* of the last result, or of the start */
-    unsigned worker;         /* the index of its worker */
-    bool found;              /* what ZooKeeper held was told */
-    void *user;              /* the owner's, e.g. its place in a schedule */
-};
+struct watchdog;
 
 struct pool_hooks {
-    /* A result came in; REASON is what it stands for, lag included.  The
-     * member is idle again. */
-    void (*result)(void *arg, struct member *m, const struct result *r,
+    /* A result came in; REASON is what it stands for, lag included.  No job
+     * of I is under way any more. */
+    void (*result)(void *arg, struct instance *i, const struct result *r,
                    enum reason reason);
     /* The connection that was kept is gone, between two probes.  May be NULL:
-     * nobody cares. */
-    void (*lost)(void *arg, struct member *m);
-    /* What ZooKeeper held of a member (NULL: of our heartbeat). */
-    void (*found)(void *arg, struct member *m, const struct publisher_event *e);
+     * it does not matter. */
+    void (*lost)(void *arg, struct instance *i);
+    /* What ZooKeeper held of I (NULL: of our heartbeat). */
+    void (*found)(void *arg, struct instance *i,
+                  const struct publisher_event *e);
 };
 
 struct pool_options {
@@ -67,96 +57,74 @@ struct pool *pool_start(const struct pool_options *o, struct err *e) MUST_USE;
  * about BUDGET_MS.  STORE_LEFT when any thread was left behind.  Unless it is
  * STORE_CLOSED the process should _exit.  NULL is a no-op and STORE_CLOSED.
  */
-enum store_end pool_stop(struct pool *f, unsigned budget_ms) MUST_USE;
+enum store_end pool_stop(struct pool *p, unsigned budget_ms) MUST_USE;
 
-/* NULL and E on lack of memory. */
-struct member *pool_add(struct pool *f, struct config_instance *config,
-                        struct err *e) MUST_USE;
+/* Takes a reference to CONFIG.  NULL and E on lack of memory.  The instance is
+ * good until it is removed; it belongs to the pool. */
+struct instance *pool_add(struct pool *p, struct config_instance *config,
+                          struct err *e) MUST_USE;
 
 /* Its document becomes unknown, removed; its alive node goes. */
-void pool_remove(struct pool *f, struct member *m);
+void pool_remove(struct pool *p, struct instance *i);
 
 /*
  * Other settings for the same name.  With the same address the verdict
  * stays; with another one it starts anew.  To be posted.  -1 and E on lack
  * of memory: then nothing changed.
  */
-int pool_change(struct pool *f, struct member *m,
+int pool_change(struct pool *p, struct instance *i,
                 struct config_instance *config, struct err *e) MUST_USE;
 
-/* Indices may have holes (NULL) below pool_slots. */
-size_t pool_slots(const struct pool *f);
-size_t pool_count(const struct pool *f);
-struct member *pool_member(const struct pool *f, size_t index);
+/* Indices are below pool_size; there may be holes (NULL). */
+size_t pool_size(const struct pool *p);
+struct instance *pool_instance(const struct pool *p, size_t index);
 
-/* Queues a probe of an idle member; it begins after pool_begin. */
-void pool_probe(struct pool *f, struct member *m, uint64_t round,
+/* Queues a probe of an instance without a job; it begins after pool_begin. */
+void pool_probe(struct pool *p, struct instance *i, uint64_t round,
                 bool want_info, uint64_t now_mono_ms);
 
 /* Lets the workers begin what was queued: one wake-up of each for all. */
-void pool_begin(struct pool *f);
+void pool_begin(struct pool *p);
 
 /* Takes in results and what was found in ZooKeeper, calling the hooks; the
  * loop's sign of life. */
-void pool_collect(struct pool *f, uint64_t now_mono_ms);
+void pool_collect(struct pool *p, uint64_t now_mono_ms);
 
-/* Posts the member's document, and its presence by its status.  No-op
- * without ZooKeeper, and before it was found what is there. */
-void pool_post(struct pool *f, struct member *m);
+/* Posts the document of I, and its presence by its status.  No-op without
+ * ZooKeeper, and before it was found what is there. */
+void pool_post(struct pool *p, struct instance *i);
 
 /* Posts the heartbeat; no-op before it was found what is there. */
-void pool_heartbeat(struct pool *f, const struct document_heartbeat *d);
+void pool_heartbeat(struct pool *p, const struct document_heartbeat *d);
 
-/* How many members have each status. */
-void pool_tally(const struct pool *f, size_t by_status[STATUS_COUNT]);
+/* How many instances have each status. */
+void pool_tally(const struct pool *p, size_t by_status[STATUS_COUNT]);
 
-/* False when the watchdog has named a thread as wedged. */
-bool pool_well(const struct pool *f);
-/* The member's worker is. */
-bool pool_wedged(const struct pool *f, const struct member *m);
+/* The worker of I is wedged. */
+bool pool_wedged(const struct pool *p, const struct instance *i);
 
-size_t pool_jobs(const struct pool *f);   /* under way */
-size_t pool_queued(const struct pool *f); /* of those, not yet begun */
-unsigned pool_workers(const struct pool *f);
+/* Jobs under way that no worker has begun yet. */
+size_t pool_queued(const struct pool *p);
 
-/* What a busy member's job is doing: "queued", "connect", … */
-const char *pool_phase(const struct member *m);
+/* What the job of I is doing: "queued", "connect", … */
+const char *pool_phase(const struct instance *i);
 
-/* When all members are there: instances that left the config while no agent
- * ran are published as removed, in the background. */
-void pool_seek_orphans(struct pool *f);
+/* "here", "gone" or "as it is": what was last asked of the alive node of I;
+ * NULL without one. */
+const char *pool_presence(const struct pool *p, const struct instance *i);
 
-/* True while another agent holds the member's document; OUT says which. */
-bool pool_conflict(const struct pool *f, const struct member *m,
-                   struct publisher_holder *out);
-
-/* What is known of the member's document in ZooKeeper; false without one. */
-bool pool_node(const struct pool *f, const struct member *m,
-               struct publisher_node *out);
-
-/* As publisher_node_document; 0 without ZooKeeper. */
-size_t pool_node_document(const struct pool *f, const struct member *m,
-                          char *out, size_t size);
-
-/* "here", "gone" or "as it is": what was last asked of its alive node; NULL
- * without. */
-const char *pool_presence(const struct pool *f, const struct member *m);
-
-/* The same of our heartbeat. */
-bool pool_heartbeat_node(const struct pool *f, struct publisher_node *out);
-/* True while another agent has our id; OUT says which. */
-bool pool_contested(const struct pool *f, struct publisher_holder *out);
-
-/* The names of the threads that hang, as watchdog_wedged. */
-size_t pool_wedged_threads(const struct pool *f, const char **names,
-                           size_t max);
-
-bool pool_publishing(const struct pool *f);
-/* All zero without ZooKeeper. */
-void pool_publisher_info(const struct pool *f, struct publisher_info *out);
-
-/* This agent's id and host, as published. */
-const char *pool_id(const struct pool *f);
-const char *pool_host(const struct pool *f);
+/* What the pool is made of, to be looked at. */
+struct pool_parts {
+    const char *id; /* this agent's, as published */
+    const char *host;
+    unsigned workers;
+    size_t count;                /* of instances */
+    size_t jobs;                 /* under way */
+    struct publisher *publisher; /* NULL: not publishing */
+    size_t heartbeat_slot;       /* the publisher's */
+    struct watchdog *watchdog;   /* NULL: none was asked for */
+};
+/* Borrowed, as long as the pool. */
+struct pool_parts pool_parts(const struct pool *p);
 
 #endif

@@ -3,10 +3,9 @@
 
 #include "agent/config.h"
 #include "agent/err.h"
-#include "agent/pool.h"
 #include "agent/histogram.h"
 #include "agent/history.h"
-#include "agent/recent.h"
+#include "agent/pool.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -63,8 +62,9 @@ void rounds_dump(struct rounds *r, uint64_t now_mono_ms);
  * was time; 0: none yet. */
 uint64_t rounds_settled(const struct rounds *r);
 
-/* Figures of the rounds themselves. */
-#define ROUNDS_COURSE 120
+/* Figures of the rounds themselves; the number of threads is kept of so many
+ * rounds. */
+#define ROUNDS_THREADS 120
 struct rounds_info {
     int64_t started_wall_ms;
     uint64_t started_mono_ms; /* the same */
@@ -74,28 +74,19 @@ struct rounds_info {
     int64_t settled_wall_ms;  /* when it was; 0: never */
     uint64_t settled_mono_ms; /* the same */
     uint64_t round_us;        /* from its begin to its last result */
-    uint64_t skipped;         /* turns whose job was still busy, or missed */
+    uint64_t skipped;         /* probes that were due: the last one was still
+                                 busy, or the time was missed */
     uint64_t overruns;        /* rounds that ended without all results */
     uint64_t voided;          /* results */
     const struct histogram *probes; /* whole probes; borrowed */
     uint16_t
-        threads[ROUNDS_COURSE]; /* at the last rounds' ends, oldest first */
+        threads[ROUNDS_THREADS]; /* at the last rounds' ends, oldest first */
     size_t nthreads;
 };
 void rounds_info(const struct rounds *r, struct rounds_info *out);
 
 const struct pool *rounds_pool(const struct rounds *r);
 const struct history *rounds_history(const struct rounds *r);
-
-/* What the rounds know of a member.  Borrowed, until the next call into the
- * rounds. */
-struct rounds_turn {
-    const struct recent *recent;
-    const uint32_t *by_reason; /* REASON_COUNT; judged results so far */
-    uint32_t status_changes;
-    uint64_t due_mono_ms; /* the next probe */
-};
-void rounds_turn(const struct member *m, struct rounds_turn *out);
 
 /* "3 up, 0 degraded, 1 down, 0 unknown; ZooKeeper connected" */
 void rounds_describe(const struct rounds *r, char *out, size_t size);

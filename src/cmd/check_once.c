@@ -47,20 +47,20 @@ static void settle(struct once *o, struct check *c)
 static void on_void(struct once *o, struct check *c, const struct result *r,
                     bool last)
 {
-    struct member *m = c->member;
+    struct instance *i = c->instance;
     if (last) {
         char detail[ESCAPED_SIZE];
         snprintf(detail, sizeof detail,
                  "the agent was stalled: for %" PRIu64 " ms of the last probe",
                  r->stalled_ms);
-        m->instance.checked_wall_ms = r->ended_wall_ms;
-        instance_doubt(&m->instance, REASON_DOUBT, detail, r->ended_wall_ms);
+        i->checked_wall_ms = r->ended_wall_ms;
+        instance_doubt(i, REASON_DOUBT, detail, r->ended_wall_ms);
         settle(o, c);
         return;
     }
-    c->retry_mono_ms = m->result_mono_ms;
+    c->retry_mono_ms = i->job.result_mono_ms;
     if (c->attempts > 1)
-        c->retry_mono_ms += m->instance.config->retry_interval_ms;
+        c->retry_mono_ms += i->config->retry_interval_ms;
 }
 
 /*
@@ -68,29 +68,30 @@ static void on_void(struct once *o, struct check *c, const struct result *r,
  * it is settled: then `fall` bad results in a row have lowered it, or the
  * last one said ok.
  */
-static void on_result(void *arg, struct member *m, const struct result *r,
+static void on_result(void *arg, struct instance *i, const struct result *r,
                       enum reason reason)
 {
     struct once *o = arg;
-    struct check *c = m->user;
-    const struct config_instance *config = m->instance.config;
+    /* As nothing is ever removed, an index is the place in the order. */
+    struct check *c = &o->checks[i->job.index];
+    const struct config_instance *config = i->config;
     const struct health_policy policy = { .rise = 1, .fall = config->fall };
     const struct health_policy last_word = { .rise = 1, .fall = 1 };
 
     c->attempts++;
     bool last = c->attempts >= ONCE_ATTEMPTS * config->fall;
     if (c->attempts == 1)
-        instance_presume_up(&m->instance);
-    if (instance_void(&m->instance, r)) {
+        instance_presume_up(i);
+    if (instance_void(i, r)) {
         on_void(o, c, r, last);
         return;
     }
     enum health_edge edge =
-        instance_judge(&m->instance, r, reason, last ? &last_word : &policy);
+        instance_judge(i, r, reason, last ? &last_word : &policy);
     if (reason == REASON_OK || edge == HEALTH_STATUS || last)
         settle(o, c);
     else
-        c->retry_mono_ms = m->job_mono_ms + config->retry_interval_ms;
+        c->retry_mono_ms = i->job.posted_mono_ms + config->retry_interval_ms;
 }
 
 static const struct pool_hooks HOOKS = {
@@ -119,7 +120,7 @@ static void probe_due(struct once *o, uint64_t now)
         if (c->retry_mono_ms == 0 || c->retry_mono_ms > now)
             continue;
         c->retry_mono_ms = 0;
-        pool_probe(o->pool, c->member, 1, true, now);
+        pool_probe(o->pool, c->instance, 1, true, now);
     }
     pool_begin(o->pool);
 }
@@ -175,7 +176,7 @@ static int report(const struct once *o)
         return ONCE_UNKNOWN;
     }
     for (size_t i = 0; i < o->nchecks; i++) {
-        const struct instance *n = &o->checks[i].member->instance;
+        const struct instance *n = o->checks[i].instance;
         rows[i] = (struct report_row){
             .instance = n->config->name,
             .address = n->config->address,
@@ -189,7 +190,7 @@ static int report(const struct once *o)
         };
     }
     const struct report r = {
-        .agent = pool_id(o->pool),
+        .agent = pool_parts(o->pool).id,
         .time_wall_ms = clock_wall_ms(),
         .rows = rows,
         .nrows = o->nchecks,
@@ -249,14 +250,14 @@ static int add_checks(struct once *o, struct err *e)
         if (!chosen(o->options, config->name))
             continue;
         struct check *c = &o->checks[o->nchecks++];
-        c->member = pool_add(o->pool, config, e);
-        if (c->member == NULL)
+        c->instance = pool_add(o->pool, config, e);
+        if (c->instance == NULL)
             return -1;
-        c->member->user = c;
         c->retry_mono_ms = now;
     }
-    if (o->options->nnames == 0)
-        pool_seek_orphans(o->pool);
+    struct publisher *publisher = pool_parts(o->pool).publisher;
+    if (o->options->nnames == 0 && publisher != NULL)
+        publisher_seek_orphans(publisher);
     return 0;
 }
 

@@ -17,7 +17,7 @@
 
 /* One chosen instance. */
 struct check {
-    struct member *member;
+    struct instance *instance;
     unsigned attempts;
     uint64_t retry_mono_ms; /* 0: none is due */
     bool done;
@@ -48,7 +48,7 @@ struct once {
 void once_say(struct once *o, const char *text);
 
 /* See struct pool_hooks. */
-void once_found(void *arg, struct member *m, const struct publisher_event *e);
+void once_found(void *arg, struct instance *i, const struct publisher_event *e);
 
 /* One step on the way to `over`, once everything is settled. */
 void once_publish_step(struct once *o, uint64_t now);

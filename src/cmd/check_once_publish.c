@@ -26,14 +26,14 @@ static void leave_to_agent(struct once *o, const char *host)
 {
     o->left_to_agent = true;
     snprintf(o->publishing, sizeof o->publishing,
-             "left to the running agent %.64s on %.120s", pool_id(o->pool),
-             host_name(host));
+             "left to the running agent %.64s on %.120s",
+             pool_parts(o->pool).id, host_name(host));
 }
 
-void once_found(void *arg, struct member *m, const struct publisher_event *e)
+void once_found(void *arg, struct instance *i, const struct publisher_event *e)
 {
     struct once *o = arg;
-    if (m != NULL) {
+    if (i != NULL) {
         o->nfound++;
         return;
     }
@@ -53,8 +53,8 @@ static void post_heartbeat(struct once *o)
 {
     int64_t now = clock_wall_ms();
     struct document_heartbeat d = {
-        .agent = pool_id(o->pool),
-        .host = pool_host(o->pool),
+        .agent = pool_parts(o->pool).id,
+        .host = pool_parts(o->pool).host,
         .pid = (long)getpid(),
         .started_wall_ms = now,
         .round = 1,
@@ -71,8 +71,8 @@ static void post_heartbeat(struct once *o)
 static void post_all(struct once *o)
 {
     for (size_t i = 0; i < o->nchecks; i++) {
-        instance_adopt_since(&o->checks[i].member->instance);
-        pool_post(o->pool, o->checks[i].member);
+        instance_adopt_since(o->checks[i].instance);
+        pool_post(o->pool, o->checks[i].instance);
     }
     post_heartbeat(o);
     o->posted = true;
@@ -93,11 +93,14 @@ static void give_up(struct once *o, const struct publisher_info *info)
 /* What another agent holds is none of our business, but worth a word. */
 static void say_published(struct once *o)
 {
+    const struct pool_parts pool = pool_parts(o->pool);
     struct publisher_holder holder = { "", "" };
     struct publisher_holder one;
     size_t n = 0;
     for (size_t i = 0; i < o->nchecks; i++)
-        if (pool_conflict(o->pool, o->checks[i].member, &one)) {
+        if (publisher_conflict(pool.publisher,
+                               o->checks[i].instance->nodes.status_slot,
+                               &one)) {
             holder = one;
             n++;
         }
@@ -105,7 +108,7 @@ static void say_published(struct once *o)
         once_say(o, "published");
         return;
     }
-    if (strcmp(holder.agent, pool_id(o->pool)) == 0) {
+    if (strcmp(holder.agent, pool_parts(o->pool).id) == 0) {
         leave_to_agent(o, holder.host);
         return;
     }
@@ -126,7 +129,7 @@ void once_publish_step(struct once *o, uint64_t now)
             now + o->config->zookeeper.publish_timeout_ms;
     if (!o->posted && o->heartbeat_found && o->nfound == o->nchecks)
         post_all(o);
-    pool_publisher_info(o->pool, &info);
+    publisher_info(pool_parts(o->pool).publisher, &info);
     /* Of what left the config, later runs find what this one does not. */
     if (o->posted && info.pending == 0 &&
         (!info.seeking || now >= o->publish_until_mono_ms)) {

@@ -1,7 +1,7 @@
 /*
- * The loop's view of one instance.  Health judges reasons; this room adds
- * what belongs to a verdict: the words that go with its reason, since when it
- * stands, and the one judgement that needs two instances, a replica's lag
+ * The loop's view of one instance.  Health judges reasons; this file
+ * adds what belongs to a verdict: the words that go with its reason, since when
+ * it stands, and the one judgement that needs two instances, a replica's lag
  * behind a master that this agent watches as well.
  */
 #include <inttypes.h>
@@ -15,30 +15,58 @@
 
 #include "agent/instance.h"
 
-void instance_init(struct instance *i, struct config_instance *config,
-                   int64_t now_wall_ms)
+/* What is known before the first result. */
+static void begin(struct instance *i, struct config_instance *config,
+                  int64_t now_wall_ms)
 {
-    memset(i, 0, sizeof *i);
-    object_made(OBJECT_INSTANCE);
     i->config = config_instance_ref(config);
     health_init(&i->health);
     i->since_wall_ms = now_wall_ms;
     i->detail = string_pool_keep("");
     for (size_t s = 0; s < STATUS_COUNT; s++)
-        i->heard[s] = string_pool_keep("");
+        i->words[s] = string_pool_keep("");
     i->rtt_us = -1;
     i->offset = -1;
 }
 
-void instance_drop(struct instance *i)
+/* Gives back what begin took, and what came since. */
+static void end(struct instance *i)
 {
-    object_gone(OBJECT_INSTANCE);
     config_instance_unref(i->config);
     i->config = NULL;
     string_pool_drop(i->detail);
     string_pool_drop(i->lag_detail);
     for (size_t s = 0; s < STATUS_COUNT; s++)
-        string_pool_drop(i->heard[s]);
+        string_pool_drop(i->words[s]);
+    recent_clear(&i->record.recent);
+}
+
+void instance_init(struct instance *i, struct config_instance *config,
+                   int64_t now_wall_ms)
+{
+    object_made(OBJECT_INSTANCE);
+    memset(i, 0, sizeof *i);
+    begin(i, config, now_wall_ms);
+}
+
+void instance_drop(struct instance *i)
+{
+    end(i);
+    object_gone(OBJECT_INSTANCE);
+}
+
+void instance_move(struct instance *i, struct config_instance *config,
+                   int64_t now_wall_ms)
+{
+    end(i);
+    *i = (struct instance){
+        .job = i->job,
+        .pace = i->pace,
+        .nodes = i->nodes,
+        .master = i->master,
+        .record = i->record,
+    };
+    begin(i, config, now_wall_ms);
 }
 
 void instance_take_config(struct instance *i, struct config_instance *config)
@@ -99,7 +127,7 @@ bool instance_void(const struct instance *i, const struct result *r)
 /* The words to publish are those of the last result with the reason. */
 static void take_words(struct instance *i)
 {
-    string_pool_set(&i->detail, i->heard[i->health.status]);
+    string_pool_set(&i->detail, i->words[i->health.status]);
 }
 
 void instance_adopt_since(struct instance *i)
@@ -127,7 +155,7 @@ enum health_edge instance_judge(struct instance *i, const struct result *r,
     i->checked_wall_ms = r->ended_wall_ms;
     i->rtt_us = r->rtt_us;
     i->round = r->round;
-    string_pool_set(&i->heard[reason_status(reason)], words);
+    string_pool_set(&i->words[reason_status(reason)], words);
 
     enum health_edge edge = health_step(&i->health, p, reason);
     if (edge == HEALTH_STATUS || (was_pending && edge == HEALTH_REASON))

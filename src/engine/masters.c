@@ -1,79 +1,84 @@
 /*
- * Which member is the master of a replica's data set: a hash table of all
- * masters under watch by replication id.  A pool of replicas whose masters
- * nobody watches would else look at each other in vain, all of them, at every
- * INFO.
+ * A hash table by replication id.  Without it replicas whose masters nobody
+ * watches would search the whole pool in vain, each at every INFO.
  */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/config.h"
 #include "agent/hash.h"
 #include "agent/role.h"
-#include "pool_impl.h"
 
-static void insert(struct masters *t, struct entry *n)
+#include "masters.h"
+
+static struct masters_bucket *bucket_of(const struct masters *t, uint32_t hash)
 {
-    LIST_INSERT_HEAD(&t->buckets[n->replid_hash & (t->size - 1)], n, same_hash);
+    return &t->buckets[hash & (t->size - 1)];
 }
 
-int pool_masters_fit(struct pool *f, size_t capacity)
+static void insert(struct masters *t, struct instance *i)
 {
-    struct masters old = f->masters;
-    size_t size = old.size == 0 ? 64 : old.size;
+    LIST_INSERT_HEAD(bucket_of(t, i->master.replid_hash), i, master.same_hash);
+}
 
+int masters_fit(struct masters *t, size_t capacity)
+{
+    struct masters old = *t;
+    size_t size = old.size == 0 ? 64 : old.size;
     while (size < capacity)
         size *= 2;
     if (size == old.size)
         return 0;
-    f->masters.buckets = calloc(size, sizeof *f->masters.buckets);
-    if (f->masters.buckets == NULL) {
-        f->masters = old;
+    struct masters_bucket *buckets = calloc(size, sizeof *buckets);
+    if (buckets == NULL)
         return -1;
+    *t = (struct masters){ .buckets = buckets, .size = size };
+    for (size_t b = 0; b < old.size; b++) {
+        struct instance *i;
+        while ((i = LIST_FIRST(&old.buckets[b])) != NULL) {
+            LIST_REMOVE(i, master.same_hash);
+            insert(t, i);
+        }
     }
-    f->masters.size = size;
-    for (size_t i = 0; i < f->nentries; i++)
-        if (f->entries[i] != NULL && f->entries[i]->is_master)
-            insert(&f->masters, f->entries[i]);
     free(old.buckets);
     return 0;
 }
 
-void pool_masters_forget(struct entry *n)
+void masters_free(struct masters *t)
 {
-    if (!n->is_master)
-        return;
-    LIST_REMOVE(n, same_hash);
-    n->is_master = false;
+    free(t->buckets);
+    *t = (struct masters){ 0 };
 }
 
-void pool_masters_note(struct pool *f, struct entry *n)
+void masters_forget(struct instance *i)
 {
-    const struct instance *i = &n->member.instance;
+    if (!i->master.listed)
+        return;
+    LIST_REMOVE(i, master.same_hash);
+    i->master.listed = false;
+}
+
+void masters_note(struct masters *t, struct instance *i)
+{
     bool is_master = i->role == ROLE_MASTER && i->replid[0] != '\0';
     uint32_t hash = hash32(i->replid);
-
-    if (is_master == n->is_master && hash == n->replid_hash)
+    if (is_master == i->master.listed && hash == i->master.replid_hash)
         return;
-    pool_masters_forget(n);
-    n->replid_hash = hash;
-    n->is_master = is_master;
+    masters_forget(i);
+    i->master.replid_hash = hash;
+    i->master.listed = is_master;
     if (is_master)
-        insert(&f->masters, n);
+        insert(t, i);
 }
 
-const struct instance *pool_masters_find(const struct pool *f,
-                                         const char *replid)
+const struct instance *masters_find(const struct masters *t, const char *replid)
 {
     uint32_t hash = hash32(replid);
-    const struct entry *n;
-
+    const struct instance *i;
     if (replid[0] == '\0')
         return NULL;
-    LIST_FOREACH(n, &f->masters.buckets[hash & (f->masters.size - 1)],
-                 same_hash)
-    if (n->replid_hash == hash &&
-        strcmp(n->member.instance.replid, replid) == 0)
-        return &n->member.instance;
+    LIST_FOREACH(i, bucket_of(t, hash), master.same_hash)
+    if (i->master.replid_hash == hash && strcmp(i->replid, replid) == 0)
+        return i;
     return NULL;
 }

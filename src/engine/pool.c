@@ -1,10 +1,10 @@
 /*
  * Composition of resolver, workers and publisher around the instances.  It
- * moves values between the mailboxes and the members; it knows neither
+ * moves values between the mailboxes and the instances; it knows neither
  * rounds nor verdicts.
  *
- * A job carries an id made of the member's index and a generation, so that a
- * result that was under way while its member was removed finds nobody.
+ * A job carries an id made of the instance's index and a generation, so that a
+ * result that was under way while its instance was removed is dropped.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -15,11 +15,14 @@
 #include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/log.h"
-#include "agent/role.h"
-#include "agent/sd_notify.h"
 #include "agent/objects.h"
 #include "agent/resolver.h"
-#include "pool_impl.h"
+#include "agent/role.h"
+#include "agent/sd_notify.h"
+#include "agent/watchdog.h"
+#include "agent/worker.h"
+#include "masters.h"
+#include "nodes.h"
 
 #include "agent/pool.h"
 
@@ -28,24 +31,45 @@
 /* A start that failed half-way has nothing to publish. */
 #define FAILED_START_MS 1000
 
+struct pool {
+    struct pool_options options; /* config is not used after the start */
+    char id[256];
+    char host[256];
+    struct resolver *resolver;
+    struct worker **workers;
+    unsigned nworkers;
+    struct watchdog *watchdog; /* NULL: none was asked for */
+    struct pulse pulse;        /* the loop's */
+    struct instance **instances;
+    size_t ninstances; /* in use or holes */
+    size_t lowest;     /* no hole below it */
+    size_t capacity;
+    size_t count;
+    size_t jobs;
+    uint64_t round; /* of the last job */
+    uint32_t generation;
+    struct nodes nodes;
+    struct masters masters;
+};
+
 /* ------------------------------------------------------------- starting */
 
-static int start_workers(struct pool *f, unsigned n, struct err *e)
+static int start_workers(struct pool *p, unsigned n, struct err *e)
 {
-    f->workers = calloc(n, sizeof *f->workers);
-    if (f->workers == NULL) {
+    p->workers = calloc(n, sizeof *p->workers);
+    if (p->workers == NULL) {
         err_set(e, "out of memory for %u workers", n);
         return -1;
     }
-    for (; f->nworkers < n; f->nworkers++) {
+    for (; p->nworkers < n; p->nworkers++) {
         const struct worker_options o = {
-            .index = f->nworkers,
-            .resolver = f->resolver,
-            .wake = f->options.wake,
-            .arg = f->options.wake_arg,
+            .index = p->nworkers,
+            .resolver = p->resolver,
+            .wake = p->options.wake,
+            .arg = p->options.wake_arg,
         };
-        f->workers[f->nworkers] = worker_start(&o, e);
-        if (f->workers[f->nworkers] == NULL)
+        p->workers[p->nworkers] = worker_start(&o, e);
+        if (p->workers[p->nworkers] == NULL)
             return -1;
     }
     return 0;
@@ -57,66 +81,70 @@ static void tell_manager(void *arg)
     sd_notify_watchdog();
 }
 
-static int start_watchdog(struct pool *f, const struct config *c, struct err *e)
+static int start_watchdog(struct pool *p, const struct config *c, struct err *e)
 {
     const struct watchdog_options o = {
         .wedge_timeout_ms = c->agent.wedge_timeout_ms,
-        .changed = f->options.wake,
-        .changed_arg = f->options.wake_arg,
+        .changed = p->options.wake,
+        .changed_arg = p->options.wake_arg,
         .alive = tell_manager,
         /* Half of what is allowed, as sd_watchdog_enabled(3) advises. */
         .alive_ms = (unsigned)(sd_notify_watchdog_interval_ms() + 1) / 2,
     };
-    f->watchdog = watchdog_new(&o, e);
-    if (f->watchdog == NULL)
+    p->watchdog = watchdog_new(&o, e);
+    if (p->watchdog == NULL)
         return -1;
-    watchdog_watch(f->watchdog, &(struct watch){ .thread = "loop",
-                                                 .pulse = &f->pulse,
-                                                 .nudge = f->options.wake,
-                                                 .arg = f->options.wake_arg });
-    resolver_watch(f->resolver, f->watchdog);
-    for (unsigned i = 0; i < f->nworkers; i++)
-        worker_watch(f->workers[i], f->watchdog);
-    if (f->publisher != NULL)
-        publisher_watch(f->publisher, f->watchdog);
-    return watchdog_start(f->watchdog, e);
+    watchdog_watch(p->watchdog, &(struct watch){ .thread = "loop",
+                                                 .pulse = &p->pulse,
+                                                 .nudge = p->options.wake,
+                                                 .arg = p->options.wake_arg });
+    resolver_watch(p->resolver, p->watchdog);
+    for (unsigned i = 0; i < p->nworkers; i++)
+        worker_watch(p->workers[i], p->watchdog);
+    if (p->nodes.publisher != NULL)
+        publisher_watch(p->nodes.publisher, p->watchdog);
+    return watchdog_start(p->watchdog, e);
 }
 
 struct pool *pool_start(const struct pool_options *o, struct err *e)
 {
-    struct pool *f = calloc(1, sizeof *f);
-    if (f == NULL) {
-        err_set(e, "out of memory");
+    struct pool *p = calloc(1, sizeof *p);
+    if (p == NULL) {
+        err_set(e, "out of memory for the pool");
         return NULL;
     }
-    f->options = *o;
-    f->heartbeat_slot = NO_SLOT;
-    f->presence = o->presence && o->config->zookeeper.presence;
-    snprintf(f->id, sizeof f->id, "%s", o->config->agent.id);
-    if (gethostname(f->host, sizeof f->host - 1) != 0)
-        snprintf(f->host, sizeof f->host, "%s", f->id);
-    f->resolver = resolver_start(e);
-    if (f->resolver == NULL)
+    p->options = *o;
+    snprintf(p->id, sizeof p->id, "%s", o->config->agent.id);
+    if (gethostname(p->host, sizeof p->host - 1) != 0)
+        snprintf(p->host, sizeof p->host, "%s", p->id);
+    p->resolver = resolver_start(e);
+    if (p->resolver == NULL)
         goto stop;
-    if (start_workers(f, o->config->agent.workers, e) != 0)
+    if (start_workers(p, o->config->agent.workers, e) != 0)
         goto stop;
-    if (o->publish && pool_start_publisher(f, o->config, e) != 0)
+    const struct nodes_options nodes = {
+        .pool = o,
+        .agent = p->id,
+        .host = p->host,
+        .resolver = p->resolver,
+    };
+    if (nodes_start(&p->nodes, &nodes, e) != 0)
         goto stop;
-    if (o->watchdog && start_watchdog(f, o->config, e) != 0)
+    if (o->watchdog && start_watchdog(p, o->config, e) != 0)
         goto stop;
-    return f;
+    return p;
 stop:
-    if (pool_stop(f, FAILED_START_MS) == STORE_LEFT)
+    if (pool_stop(p, FAILED_START_MS) == STORE_LEFT)
         LOG_EVENT(LOG_LEVEL_WARN, "stopped", LOG_STR("left", "threads"));
     return NULL;
 }
 
 /* ------------------------------------------------------------- stopping */
 
-static void entry_free(struct entry *n)
+static void free_instance(struct instance *i)
 {
-    instance_drop(&n->member.instance);
-    free(n);
+    instance_drop(i);
+    free(i);
 }
 
 static unsigned left_ms(uint64_t end_mono_ms)
@@ -125,323 +153,324 @@ static unsigned left_ms(uint64_t end_mono_ms)
     return now < end_mono_ms ? (unsigned)(end_mono_ms - now) : 0;
 }
 
-enum store_end pool_stop(struct pool *f, unsigned budget_ms)
+enum store_end pool_stop(struct pool *p, unsigned budget_ms)
 {
-    if (f == NULL)
+    if (p == NULL)
         return STORE_CLOSED;
     uint64_t end = clock_mono_ms() + budget_ms;
     bool clean = true;
-    watchdog_stop(f->watchdog);
-    for (unsigned i = 0; i < f->nworkers; i++)
-        clean = worker_stop(f->workers[i], left_ms(end) / 4) && clean;
+    watchdog_stop(p->watchdog);
+    for (unsigned i = 0; i < p->nworkers; i++)
+        clean = worker_stop(p->workers[i], left_ms(end) / 4) && clean;
 
     /* The close may take 1.5 s on a server that hangs while connected. */
     unsigned half_ms = left_ms(end) * 2 / 5;
-    enum store_end store = publisher_stop(f->publisher, half_ms, half_ms);
+    enum store_end store = nodes_stop(&p->nodes, half_ms);
     clean = store != STORE_LEFT && clean;
-    for (size_t i = 0; i < f->nentries; i++)
-        if (f->entries[i] != NULL)
-            entry_free(f->entries[i]);
-    /* Who was left behind may still use it. */
+    for (size_t k = 0; k < p->ninstances; k++)
+        if (p->instances[k] != NULL)
+            free_instance(p->instances[k]);
+    /* A thread that was left behind may still use it. */
     if (clean)
-        clean = resolver_stop(f->resolver);
-    free(f->entries);
-    free(f->masters.buckets);
-    free(f->by_slot);
-    free(f->workers);
-    free(f);
+        clean = resolver_stop(p->resolver);
+    free(p->instances);
+    masters_free(&p->masters);
+    nodes_free(&p->nodes);
+    free(p->workers);
+    free(p);
     return clean ? store : STORE_LEFT;
 }
 
-/* -------------------------------------------------------------- members */
+/* ------------------------------------------------------------ instances */
 
 /* The lowest hole, or the end. */
-static size_t free_index(struct pool *f)
+static size_t free_index(struct pool *p)
 {
-    while (f->lowest < f->nentries && f->entries[f->lowest] != NULL)
-        f->lowest++;
-    return f->lowest;
+    while (p->lowest < p->ninstances && p->instances[p->lowest] != NULL)
+        p->lowest++;
+    return p->lowest;
 }
 
-static int reserve(struct pool *f, struct err *e)
+static int reserve(struct pool *p, struct err *e)
 {
-    if (f->nentries < f->capacity)
+    if (p->ninstances < p->capacity)
         return 0;
-    size_t capacity = f->capacity == 0 ? 64 : f->capacity * 2;
-    struct entry **grown = realloc(f->entries, capacity * sizeof(*grown));
-    if (grown == NULL) {
-        err_set(e, "out of memory for %zu instances", capacity);
-        return -1;
-    }
-    f->entries = grown;
-    if (pool_masters_fit(f, capacity) != 0) {
-        err_set(e, "out of memory for %zu instances", capacity);
-        return -1;
-    }
-    f->capacity = capacity;
+    size_t capacity = p->capacity == 0 ? 64 : p->capacity * 2;
+    struct instance **grown = realloc(p->instances, capacity * sizeof(*grown));
+    if (grown == NULL)
+        goto no_memory;
+    p->instances = grown;
+    if (masters_fit(&p->masters, capacity) != 0)
+        goto no_memory;
+    p->capacity = capacity;
     return 0;
+no_memory:
+    err_set(e, "out of memory for %zu instances", capacity);
+    return -1;
 }
 
-struct member *pool_add(struct pool *f, struct config_instance *config,
-                        struct err *e)
+static struct worker *worker_of(const struct pool *p, const struct instance *i)
 {
-    if (reserve(f, e) != 0)
+    return p->workers[i->job.worker];
+}
+
+static uint64_t job_id(const struct instance *i)
+{
+    return (uint64_t)i->job.generation << 32 | i->job.index;
+}
+
+struct instance *pool_add(struct pool *p, struct config_instance *config,
+                          struct err *e)
+{
+    if (reserve(p, e) != 0)
         return NULL;
-    struct entry *n = calloc(1, sizeof *n);
-    if (n == NULL) {
+    struct instance *i = calloc(1, sizeof *i);
+    if (i == NULL) {
         err_set(e, "out of memory for instance %s", config->name);
         return NULL;
     }
-    n->member.index = free_index(f);
-    n->generation = ++f->generation;
-    n->member.worker = (unsigned)(n->member.index % f->nworkers);
-    n->member.result_mono_ms = clock_mono_ms();
-    n->status_slot = n->presence_slot = NO_SLOT;
-    instance_init(&n->member.instance, config, clock_wall_ms());
-    if (pool_take_slots(f, n, e) != 0)
+    instance_init(i, config, clock_wall_ms());
+    i->job.index = free_index(p);
+    i->job.generation = ++p->generation;
+    i->job.worker = (unsigned)(i->job.index % p->nworkers);
+    i->job.result_mono_ms = clock_mono_ms();
+    if (nodes_take(&p->nodes, i, e) != 0)
         goto give_back;
-    n->target =
-        worker_add(f->workers[n->member.worker], entry_id(n), config, e);
-    if (n->target == NULL)
+    i->job.target = worker_add(worker_of(p, i), job_id(i), config, e);
+    if (i->job.target == NULL)
         goto give_back;
-    f->entries[n->member.index] = n;
-    if (n->member.index == f->nentries)
-        f->nentries++;
-    f->count++;
-    return &n->member;
+    p->instances[i->job.index] = i;
+    if (i->job.index == p->ninstances)
+        p->ninstances++;
+    p->count++;
+    return i;
 give_back:
-    pool_give_slots_back(f, n);
-    entry_free(n);
+    nodes_give_back(&p->nodes, i);
+    free_instance(i);
     return NULL;
 }
 
-static void job_over(struct pool *f, struct member *m)
+static void job_over(struct pool *p, struct instance *i)
 {
-    if (!m->busy)
+    if (!i->job.busy)
         return;
-    m->busy = false;
-    f->jobs--;
+    i->job.busy = false;
+    p->jobs--;
     object_gone(OBJECT_JOB);
 }
 
-void pool_remove(struct pool *f, struct member *m)
+void pool_remove(struct pool *p, struct instance *i)
 {
-    struct entry *n = entry_of(m);
-    instance_doubt(&m->instance, REASON_REMOVED, "no longer configured",
-                   clock_wall_ms());
-    m->found = true; /* its last document is posted in any case */
-    pool_post(f, m);
-    pool_withdraw(f, n);
-    pool_give_slots_back(f, n);
-    worker_remove(f->workers[m->worker], n->target);
-    job_over(f, m);
-    f->entries[m->index] = NULL;
-    if (m->index < f->lowest)
-        f->lowest = m->index;
-    f->count--;
-    pool_masters_forget(n);
-    entry_free(n);
+    instance_doubt(i, REASON_REMOVED, "no longer configured", clock_wall_ms());
+    i->nodes.found = true; /* its last document is posted in any case */
+    nodes_post(&p->nodes, i);
+    nodes_withdraw(&p->nodes, i);
+    nodes_give_back(&p->nodes, i);
+    worker_remove(worker_of(p, i), i->job.target);
+    job_over(p, i);
+    p->instances[i->job.index] = NULL;
+    if (i->job.index < p->lowest)
+        p->lowest = i->job.index;
+    p->count--;
+    masters_forget(i);
+    free_instance(i);
 }
 
-int pool_change(struct pool *f, struct member *m,
+int pool_change(struct pool *p, struct instance *i,
                 struct config_instance *config, struct err *e)
 {
-    struct entry *n = entry_of(m);
-    struct instance *i = &m->instance;
-    uint32_t before = n->generation;
-    n->generation = ++f->generation;
+    uint32_t before = i->job.generation;
+    i->job.generation = ++p->generation;
     struct worker_target *target =
-        worker_add(f->workers[m->worker], entry_id(n), config, e);
+        worker_add(worker_of(p, i), job_id(i), config, e);
     if (target == NULL) {
-        n->generation = before;
+        i->job.generation = before;
         return -1;
     }
-    worker_remove(f->workers[m->worker], n->target);
-    job_over(f, m);
-    n->target = target;
-    m->result_mono_ms = clock_mono_ms();
+    worker_remove(worker_of(p, i), i->job.target);
+    job_over(p, i);
+    i->job.target = target;
+    i->job.result_mono_ms = clock_mono_ms();
     if (strcmp(i->config->address, config->address) == 0) {
         instance_take_config(i, config);
     } else {
-        pool_masters_forget(n);
-        instance_drop(i);
-        instance_init(i, config, clock_wall_ms());
+        masters_forget(i);
+        instance_move(i, config, clock_wall_ms());
         /* It must not advertise where nothing was found yet. */
-        pool_withdraw(f, n);
+        nodes_withdraw(&p->nodes, i);
     }
     return 0;
 }
 
-size_t pool_slots(const struct pool *f)
+size_t pool_size(const struct pool *p)
 {
-    return f->nentries;
+    return p->ninstances;
 }
 
-size_t pool_count(const struct pool *f)
+struct instance *pool_instance(const struct pool *p, size_t index)
 {
-    return f->count;
-}
-
-struct member *pool_member(const struct pool *f, size_t index)
-{
-    if (index >= f->nentries || f->entries[index] == NULL)
-        return NULL;
-    return &f->entries[index]->member;
+    return index < p->ninstances ? p->instances[index] : NULL;
 }
 
 /* ----------------------------------------------------- jobs and results */
 
-void pool_probe(struct pool *f, struct member *m, uint64_t round,
+void pool_probe(struct pool *p, struct instance *i, uint64_t round,
                 bool want_info, uint64_t now_mono_ms)
 {
-    struct entry *n = entry_of(m);
     const struct job job = {
-        .id = entry_id(n),
+        .id = job_id(i),
         .round = round,
         .want_info = want_info,
     };
-    assert(!m->busy);
-    m->busy = true;
-    m->job_mono_ms = now_mono_ms;
-    f->jobs++;
+    assert(!i->job.busy);
+    i->job.busy = true;
+    i->job.posted_mono_ms = now_mono_ms;
+    p->jobs++;
     object_made(OBJECT_JOB);
-    f->round = round;
-    worker_post(f->workers[m->worker], n->target, &job);
+    p->round = round;
+    worker_post(worker_of(p, i), i->job.target, &job);
 }
 
-void pool_begin(struct pool *f)
+void pool_begin(struct pool *p)
 {
-    for (unsigned i = 0; i < f->nworkers; i++)
-        worker_wake(f->workers[i]);
+    for (unsigned w = 0; w < p->nworkers; w++)
+        worker_wake(p->workers[w]);
 }
 
-static struct member *member_by_id(const struct pool *f, uint64_t id)
+static struct instance *by_job_id(const struct pool *p, uint64_t id)
 {
-    struct member *m = pool_member(f, (size_t)(id & UINT32_MAX));
-    return m != NULL && entry_id(entry_of(m)) == id ? m : NULL;
+    struct instance *i = pool_instance(p, (size_t)(id & UINT32_MAX));
+    return i != NULL && job_id(i) == id ? i : NULL;
 }
 
 /* Its master, if that is watched as well, and the lag matters. */
-static const struct instance *find_master(const struct pool *f,
-                                          const struct member *m,
+static const struct instance *find_master(const struct pool *p,
+                                          const struct instance *i,
                                           const struct result *r)
 {
-    if (!r->fresh_info || r->role != ROLE_REPLICA ||
-        m->instance.config->max_lag == 0)
+    if (!r->fresh_info || r->role != ROLE_REPLICA || i->config->max_lag == 0)
         return NULL;
-    return pool_masters_find(f, r->replid);
+    return masters_find(&p->masters, r->replid);
 }
 
-/* Between two rounds a member's memory went cold: it is fetched while the one
- * before is looked at. */
-static void expect_result(const struct pool *f, const struct result *r)
+/* Between two rounds an instance's memory went cold: it is fetched while the
+ * one before is looked at. */
+static void expect_result(const struct pool *p, const struct result *r)
 {
-    const struct member *m = pool_member(f, (size_t)(r->id & UINT32_MAX));
-    const char *at = (const char *)m;
-    if (m == NULL)
+    const struct instance *i = pool_instance(p, (size_t)(r->id & UINT32_MAX));
+    if (i == NULL)
         return;
-    for (size_t i = 0; i < sizeof *m; i += CACHE_LINE)
-        __builtin_prefetch(at + i);
-    __builtin_prefetch(m->user);
+    for (size_t at = 0; at < offsetof(struct instance, record);
+         at += CACHE_LINE)
+        __builtin_prefetch((const char *)i + at);
 }
 
-static void take_result(struct pool *f, const struct result *r,
+static void take_result(struct pool *p, const struct result *r,
                         uint64_t now_mono_ms)
 {
-    struct member *m = member_by_id(f, r->id);
-    const struct pool_hooks *hooks = f->options.hooks;
-    if (m == NULL)
+    struct instance *i = by_job_id(p, r->id);
+    const struct pool_hooks *hooks = p->options.hooks;
+    if (i == NULL)
         return;
     if (r->lost) {
         if (hooks->lost != NULL)
-            hooks->lost(f->options.hooks_arg, m);
+            hooks->lost(p->options.hooks_arg, i);
         return;
     }
-    job_over(f, m);
-    m->result_mono_ms = now_mono_ms;
-    const struct instance *master = find_master(f, m, r);
-    enum reason reason = instance_replication(&m->instance, r, master);
+    job_over(p, i);
+    i->job.result_mono_ms = now_mono_ms;
+    const struct instance *master = find_master(p, i, r);
+    enum reason reason = instance_replication(i, r, master);
     if (r->fresh_info)
-        pool_masters_note(f, entry_of(m));
-    hooks->result(f->options.hooks_arg, m, r, reason);
+        masters_note(&p->masters, i);
+    hooks->result(p->options.hooks_arg, i, r, reason);
 }
 
-static void take_results(struct pool *f, const struct result *results, size_t n,
+static void take_results(struct pool *p, const struct result *results, size_t n,
                          uint64_t now_mono_ms)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (i + 1 < n)
-            expect_result(f, &results[i + 1]);
-        take_result(f, &results[i], now_mono_ms);
+    for (size_t k = 0; k < n; k++) {
+        if (k + 1 < n)
+            expect_result(p, &results[k + 1]);
+        take_result(p, &results[k], now_mono_ms);
     }
 }
 
-void pool_collect(struct pool *f, uint64_t now_mono_ms)
+void pool_collect(struct pool *p, uint64_t now_mono_ms)
 {
     struct result results[TAKE_AT_ONCE];
-    pulse_beat(&f->pulse);
-    for (unsigned w = 0; w < f->nworkers; w++) {
+    pulse_beat(&p->pulse);
+    for (unsigned w = 0; w < p->nworkers; w++) {
         size_t n;
-        while ((n = worker_take(f->workers[w], results, TAKE_AT_ONCE)) > 0)
-            take_results(f, results, n, now_mono_ms);
+        while ((n = worker_take(p->workers[w], results, TAKE_AT_ONCE)) > 0)
+            take_results(p, results, n, now_mono_ms);
     }
-    pool_take_events(f);
+    nodes_collect(&p->nodes, p->round);
+}
+
+void pool_post(struct pool *p, struct instance *i)
+{
+    nodes_post(&p->nodes, i);
+}
+
+void pool_heartbeat(struct pool *p, const struct document_heartbeat *d)
+{
+    nodes_heartbeat(&p->nodes, d);
 }
 
 /* -------------------------------------------------------------- figures */
 
-void pool_tally(const struct pool *f, size_t by_status[STATUS_COUNT])
+void pool_tally(const struct pool *p, size_t by_status[STATUS_COUNT])
 {
     memset(by_status, 0, STATUS_COUNT * sizeof by_status[0]);
-    for (size_t i = 0; i < f->nentries; i++)
-        if (f->entries[i] != NULL)
-            by_status[f->entries[i]->member.instance.health.status]++;
+    for (size_t k = 0; k < p->ninstances; k++)
+        if (p->instances[k] != NULL)
+            by_status[p->instances[k]->health.status]++;
 }
 
-bool pool_well(const struct pool *f)
+bool pool_wedged(const struct pool *p, const struct instance *i)
 {
-    return f->watchdog == NULL || watchdog_well(f->watchdog);
+    return worker_wedged(worker_of(p, i));
 }
 
-bool pool_wedged(const struct pool *f, const struct member *m)
-{
-    return worker_wedged(f->workers[m->worker]);
-}
-
-size_t pool_wedged_threads(const struct pool *f, const char **names, size_t max)
-{
-    return f->watchdog == NULL ? 0 : watchdog_wedged(f->watchdog, names, max);
-}
-
-size_t pool_jobs(const struct pool *f)
-{
-    return f->jobs;
-}
-
-size_t pool_queued(const struct pool *f)
+size_t pool_queued(const struct pool *p)
 {
     size_t n = 0;
-    for (unsigned i = 0; i < f->nworkers; i++)
-        n += worker_queued(f->workers[i]);
+    for (unsigned w = 0; w < p->nworkers; w++)
+        n += worker_queued(p->workers[w]);
     return n;
 }
 
-unsigned pool_workers(const struct pool *f)
+const char *pool_phase(const struct instance *i)
 {
-    return f->nworkers;
+    return worker_target_phase(i->job.target);
 }
 
-const char *pool_phase(const struct member *m)
+const char *pool_presence(const struct pool *p, const struct instance *i)
 {
-    return worker_target_phase(entry_of_const(m)->target);
+    if (p->nodes.publisher == NULL || !p->nodes.presence)
+        return NULL;
+    switch (i->nodes.presence) {
+    case PRESENCE_HERE:
+        return "here";
+    case PRESENCE_GONE:
+        return "gone";
+    case PRESENCE_AS_IT_IS:
+        break;
+    }
+    return "as it is";
 }
 
-const char *pool_id(const struct pool *f)
+struct pool_parts pool_parts(const struct pool *p)
 {
-    return f->id;
-}
-
-const char *pool_host(const struct pool *f)
-{
-    return f->host;
+    return (struct pool_parts){
+        .id = p->id,
+        .host = p->host,
+        .workers = p->nworkers,
+        .count = p->count,
+        .jobs = p->jobs,
+        .publisher = p->nodes.publisher,
+        .heartbeat_slot = p->nodes.heartbeat_slot,
+        .watchdog = p->watchdog,
+    };
 }

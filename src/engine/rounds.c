@@ -3,287 +3,110 @@
  *
  * Every instance has a time of its own at which it is due: the start of a
  * round plus its place in the spread, or, while results contradict its
- * status or nobody listens at its address, retry_interval after its last probe
- * began, or at once when the connection that was kept to it ends.  A round is
- * over when everything that was due in it has a result; then the heartbeat is
- * written. A job that is still busy when its instance is due again is skipped;
- * the round does not wait for it as long as it is within its own deadline.  A
- * job past its deadline means that a worker does not do its work: the heartbeat
- * is then withheld until the instance is declared stuck.
- *
- * After a restart the documents of the earlier life are left alone for a
- * while: they give way to the first verdict, or to `pending` when the second
- * round begins and the earlier heartbeat vouches for them no longer.  Until
- * then there is no new heartbeat, so that nothing vouches for what was not
- * checked; and a restart that is quick does not lose `since`.
+ * status or nothing listens at its address, retry_interval after its last
+ * probe began, or at once when the connection that was kept to it ends.  A
+ * round is over when everything that was due in it has a result; then the
+ * heartbeat is written.  A job that is still busy when its instance is due
+ * again is skipped; the round does not wait for it as long as it is within its
+ * own deadline.  A job past its deadline means that a worker does not do its
+ * work: the heartbeat is then withheld until the instance is declared stuck.
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/escape.h"
 #include "agent/log.h"
-#include "agent/process.h"
-#include "rounds_impl.h"
+#include "agent/watchdog.h"
+#include "doubt.h"
+#include "inherit.h"
+#include "settle.h"
+#include "verdicts.h"
 
-#include "agent/rounds.h"
+#include "rounds.h"
 
 /* A worker's loop may be this late before its jobs count as overdue. */
 #define OVERDUE_SLACK_MS 1000
 /* Overruns are logged at most so often. */
 #define OVERRUN_LOG_MS 60000
 
-/* -------------------------------------------------------- what is awaited */
-
-static bool overdue(const struct member *m, uint64_t now)
+static bool overdue(const struct instance *i, uint64_t now)
 {
-    return m->busy && now - m->job_mono_ms >
-                          m->instance.config->timeout_ms + OVERDUE_SLACK_MS;
+    return i->job.busy && now - i->job.posted_mono_ms >
+                              i->config->timeout_ms + OVERDUE_SLACK_MS;
 }
 
-static bool is_stuck(const struct member *m)
+static bool is_stuck(const struct instance *i)
 {
-    return m->instance.health.reason == REASON_STUCK;
+    return i->health.reason == REASON_STUCK;
 }
 
-void rounds_set_due(struct rounds *r, struct member *m, uint64_t due_mono_ms)
-{
-    turn_of(m)->due_mono_ms = due_mono_ms;
-    schedule_set(r->schedule, m->index, due_mono_ms);
-}
-
-void rounds_heartbeat(struct rounds *r)
-{
-    r->vouching = true;
-    struct document_heartbeat d = {
-        .agent = pool_id(r->pool),
-        .host = pool_host(r->pool),
-        .pid = (long)getpid(),
-        .started_wall_ms = r->started_wall_ms,
-        .round = r->round,
-        .interval_ms = r->interval_ms,
-        .time_wall_ms = clock_wall_ms(),
-        .instances = pool_count(r->pool),
-    };
-    pool_tally(r->pool, d.by_status);
-    pool_heartbeat(r->pool, &d);
-}
-
-static void note_settled(struct rounds *r)
-{
-    if (r->settled == r->round)
-        return;
-    r->settled = r->round;
-    r->settled_mono_ms = clock_mono_ms();
-    r->settled_wall_ms = clock_wall_ms();
-    r->round_us = clock_mono_us() - r->round_began_us;
-    long threads = process_threads();
-    r->threads[r->nthreads++ % ROUNDS_COURSE] =
-        (uint16_t)(threads < 0 ? 0 : threads);
-}
-
-/* The results of the round are in, as far as they can be. */
-static void round_in(struct rounds *r)
-{
-    note_settled(r);
-    if (!r->heartbeat_due || !r->heartbeat_found || r->inherited > 0)
-        return;
-    r->heartbeat_due = false;
-    rounds_heartbeat(r);
-}
-
-void rounds_not_awaited(struct rounds *r, struct member *m)
-{
-    struct turn *t = turn_of(m);
-    if (!t->awaited)
-        return;
-    t->awaited = false;
-    r->awaited--;
-    if (r->awaited == 0)
-        round_in(r);
-}
-
-/* --------------------------------------------------- verdicts and posting */
-
-void rounds_post(struct rounds *r, struct member *m)
-{
-    struct turn *t = turn_of(m);
-    if (t->inherited) {
-        t->inherited = false;
-        r->inherited--;
-    }
-    m->instance.news = false;
-    pool_post(r->pool, m);
-}
-
-void rounds_note_verdict(struct rounds *r, struct member *m,
-                         enum health_edge edge, const struct health *before,
-                         const char *cause)
-{
-    const struct instance *i = &m->instance;
-    const struct history_event event = {
-        .time_wall_ms = clock_wall_ms(),
-        .round = r->round,
-        .from = before->status,
-        .to = i->health.status,
-        .from_reason = before->reason,
-        .reason = i->health.reason,
-        .instance = i->config->name,
-        .address = i->config->address,
-        .detail = i->detail,
-        .cause = cause,
-    };
-    if (edge == HEALTH_SAME)
-        return;
-    turn_of(m)->status_changes += edge == HEALTH_STATUS;
-    history_add(r->history, &event);
-    LOG_EVENT(i->health.status == STATUS_UP ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
-              edge == HEALTH_STATUS ? "status_changed" : "reason_changed",
-              LOG_STR("instance", event.instance),
-              LOG_STR("address", event.address),
-              LOG_STR("from", status_name(event.from)),
-              LOG_STR("to", status_name(event.to)),
-              LOG_STR("reason", reason_name(event.reason)),
-              LOG_STR("detail", event.detail), LOG_UINT("round", event.round));
-}
-
-void rounds_doubt(struct rounds *r, struct member *m, enum reason reason,
-                  const char *detail)
-{
-    struct health before = m->instance.health;
-    enum health_edge edge =
-        instance_doubt(&m->instance, reason, detail, clock_wall_ms());
-    rounds_note_verdict(r, m, edge, &before, reason_sentence(reason));
-    rounds_post(r, m);
-    rounds_not_awaited(r, m);
-}
-
-/* Judges a result that counts; posts what came of it. */
-static void judge(struct rounds *r, struct member *m, const struct result *res,
-                  enum reason reason)
-{
-    struct instance *i = &m->instance;
-    const struct health_policy policy = {
-        .rise = i->config->rise,
-        .fall = i->config->fall,
-    };
-    struct health before = i->health;
-    char cause[HEALTH_CAUSE];
-    enum health_edge edge = instance_judge(i, res, reason, &policy);
-    if (edge == HEALTH_STATUS)
-        turn_of(m)->hastened = false; /* it was no habit */
-    if (edge != HEALTH_SAME) {
-        health_explain(&before, &i->health, &policy, cause, sizeof cause);
-        rounds_note_verdict(r, m, edge, &before, cause);
-    }
-    bool news = i->news && i->health.reason != REASON_PENDING;
-    if (edge != HEALTH_SAME || (news && !turn_of(m)->inherited))
-        rounds_post(r, m);
-}
+/* ---------------------------------------------------------------- results */
 
 /*
- * When to ask again.  Where nobody listens there is no connection whose end or
+ * When to ask again.  Where nothing listens there is no connection whose end or
  * begin would tell, and to be refused costs next to nothing: so the pace of
  * retries also finds the server that comes back.
  */
-static uint64_t due_after(const struct member *m, enum reason reason)
+static uint64_t due_after(const struct instance *i, enum reason reason)
 {
-    const struct instance *i = &m->instance;
-    struct turn *t = turn_of(m);
-    uint64_t retry = m->job_mono_ms + i->config->retry_interval_ms;
+    uint64_t retry = i->job.posted_mono_ms + i->config->retry_interval_ms;
     bool settled = health_settled(&i->health);
-    t->want_info = t->want_info || !settled;
     if (settled && reason != REASON_REFUSED)
-        return t->regular_mono_ms;
-    return retry < t->regular_mono_ms ? retry : t->regular_mono_ms;
+        return i->pace.regular_mono_ms;
+    return retry < i->pace.regular_mono_ms ? retry : i->pace.regular_mono_ms;
 }
 
-static void on_result(void *arg, struct member *m, const struct result *res,
+static void on_result(void *arg, struct instance *i, const struct result *res,
                       enum reason reason)
 {
     struct rounds *r = arg;
-    const struct instance *i = &m->instance;
-    struct turn *t = turn_of(m);
-    bool voided = rounds_is_void(r, m, res);
+    bool voided = doubt_is_void(r, i, res);
 
-    recent_add(&t->recent, res, reason,
+    recent_add(&i->record.recent, res, reason,
                reason == res->reason ? res->detail : i->lag_detail, voided);
     histogram_observe(&r->probes, (uint64_t)res->lookup_us + res->connect_us +
                                       res->auth_us + res->reply_us);
     if (voided) {
-        rounds_void(r, m, res);
+        doubt_void(r, i, res);
         return;
     }
-    t->voids = 0;
-    t->by_reason[reason]++;
-    judge(r, m, res, reason);
+    i->pace.voids = 0;
+    i->record.by_reason[reason]++;
+    verdicts_judge(r, i, res, reason);
     LOG_EVENT(LOG_LEVEL_DEBUG, "result", LOG_STR("instance", i->config->name),
               LOG_STR("reason", reason_name(reason)),
               LOG_STR("detail", res->detail), LOG_INT("rtt_us", res->rtt_us),
               LOG_UINT("round", res->round));
 
-    rounds_set_due(r, m, due_after(m, reason));
+    if (!health_settled(&i->health))
+        i->pace.want_info = true;
+    rounds_set_due(r, i, due_after(i, reason));
     /* A first verdict belongs into the first heartbeat. */
-    if (res->round == r->round && i->health.reason != REASON_PENDING)
-        rounds_not_awaited(r, m);
+    if (res->round == r->clock.round && i->health.reason != REASON_PENDING)
+        settle_not_awaited(r, i);
 }
 
 /*
- * Whoever closes may be gone: it is asked at once.  A server that makes a habit
- * of closing what is idle is asked once more an interval, and not for ever.
- * While results contradict the status that is the pace, so that `rise` of them
- * are never a matter of milliseconds.
+ * A server that closes a connection may be going away: it is asked at once.
+ * One that closes every idle connection is asked once more an interval, not
+ * all the time.  While results contradict the status nothing is hastened, so
+ * that `rise` results are never a matter of milliseconds.
  */
-static void on_lost(void *arg, struct member *m)
+static void on_lost(void *arg, struct instance *i)
 {
     struct rounds *r = arg;
-    struct turn *t = turn_of(m);
-    if (m->busy || t->hastened || !health_settled(&m->instance.health))
+    if (i->job.busy || i->pace.hastened || !health_settled(&i->health))
         return;
-    t->hastened = true;
-    rounds_set_due(r, m, clock_mono_ms());
+    i->pace.hastened = true;
+    rounds_set_due(r, i, clock_mono_ms());
 }
 
-/* ------------------------------------------------ what ZooKeeper held */
-
-static void found_member(struct rounds *r, struct member *m,
-                         const struct publisher_event *e)
-{
-    bool ours = e->seen.valid && strcmp(e->seen.agent, pool_id(r->pool)) == 0;
-    /* Once we vouch for all of ours, nothing unchecked may stay. */
-    if (ours && !r->vouching && m->instance.health.reason == REASON_PENDING) {
-        turn_of(m)->inherited = true;
-        r->inherited++;
-        return;
-    }
-    rounds_post(r, m);
-}
-
-static void found_heartbeat(struct rounds *r, const struct publisher_event *e)
-{
-    int64_t left_ms = e->seen.valid_until_wall_ms - clock_wall_ms();
-    /* Where the wall clock was set back meanwhile it may seem hours. */
-    int64_t most_ms = 3 * (int64_t)r->interval_ms;
-    r->heartbeat_found = true;
-    if (e->exists && e->seen.valid &&
-        strcmp(e->seen.agent, pool_id(r->pool)) == 0 &&
-        strcmp(e->seen.host, pool_host(r->pool)) == 0 && left_ms > 0)
-        r->vouched_until_mono_ms =
-            clock_mono_ms() + (uint64_t)(left_ms < most_ms ? left_ms : most_ms);
-    if (r->awaited == 0)
-        round_in(r);
-}
-
-static void on_found(void *arg, struct member *m,
+static void on_found(void *arg, struct instance *i,
                      const struct publisher_event *e)
 {
-    if (m == NULL)
-        found_heartbeat(arg, e);
-    else
-        found_member(arg, m, e);
+    inherit_found(arg, i, e);
 }
 
 const struct pool_hooks ROUNDS_HOOKS = {
@@ -292,159 +115,147 @@ const struct pool_hooks ROUNDS_HOOKS = {
     .found = on_found,
 };
 
-/* The earlier heartbeat vouches no longer: say what is known now. */
-static void stop_inheriting(struct rounds *r)
-{
-    r->vouched_until_mono_ms = 0;
-    for (size_t i = 0; i < pool_slots(r->pool) && r->inherited > 0; i++) {
-        struct member *m = pool_member(r->pool, i);
-        if (m != NULL && turn_of(m)->inherited)
-            rounds_post(r, m);
-    }
-}
-
 /* ------------------------------------------------------------------ pace */
 
-static void check_silence(struct rounds *r, struct member *m, uint64_t now)
+static void check_silence(struct rounds *r, struct instance *i, uint64_t now)
 {
-    uint64_t silent = now - m->result_mono_ms;
-    if (is_stuck(m) || silent <= rounds_silence_ms(m))
+    uint64_t silent = now - i->job.result_mono_ms;
+    if (is_stuck(i) || silent <= doubt_silence_ms(i))
         return;
     char detail[ESCAPED_SIZE];
     snprintf(detail, sizeof detail, "no result for %" PRIu64 " ms, phase %s",
-             silent, pool_phase(m));
-    rounds_doubt(r, m, REASON_STUCK, detail);
+             silent, pool_phase(i));
+    verdicts_doubt(r, i, REASON_STUCK, detail);
 }
 
-/* What the watchdog knows need not be waited for. */
+/* Where the watchdog has named the worker already, nothing is waited for. */
 static void look_for_wedged(struct rounds *r)
 {
-    if (pool_well(r->pool))
+    const struct watchdog *w = pool_parts(r->pool).watchdog;
+    if (w == NULL || watchdog_well(w))
         return;
-    for (size_t i = 0; i < pool_slots(r->pool); i++) {
-        struct member *m = pool_member(r->pool, i);
-        if (m == NULL || is_stuck(m) || !pool_wedged(r->pool, m))
+    for (size_t k = 0; k < pool_size(r->pool); k++) {
+        struct instance *i = pool_instance(r->pool, k);
+        if (i == NULL || is_stuck(i) || !pool_wedged(r->pool, i))
             continue;
         char detail[ESCAPED_SIZE];
         snprintf(detail, sizeof detail, "thread worker-%u hangs, phase %s",
-                 m->worker, pool_phase(m));
-        rounds_doubt(r, m, REASON_STUCK, detail);
+                 i->job.worker, pool_phase(i));
+        verdicts_doubt(r, i, REASON_STUCK, detail);
     }
 }
 
-/* A member's turn has come while its last job is still busy. */
-static void skip(struct rounds *r, struct member *m, uint64_t now)
+/* It is due again while its last job is still busy. */
+static void skip(struct rounds *r, struct instance *i, uint64_t now)
 {
-    r->skipped++;
-    check_silence(r, m, now);
-    if (!overdue(m, now))
-        rounds_not_awaited(r, m);
+    r->clock.skipped++;
+    check_silence(r, i, now);
+    if (!overdue(i, now))
+        settle_not_awaited(r, i);
 }
 
-static void take_turn(struct rounds *r, struct member *m, uint64_t now)
+/* It is due. */
+static void probe_or_skip(struct rounds *r, struct instance *i, uint64_t now)
 {
-    struct turn *t = turn_of(m);
-    unsigned interval = m->instance.config->interval_ms;
-    if (t->regular_mono_ms <= now) {
-        uint64_t missed = (now - t->regular_mono_ms) / interval;
-        r->skipped += missed;
-        t->regular_mono_ms += (missed + 1) * interval;
-        t->hastened = false;
+    unsigned interval = i->config->interval_ms;
+    if (i->pace.regular_mono_ms <= now) {
+        uint64_t missed = (now - i->pace.regular_mono_ms) / interval;
+        r->clock.skipped += missed;
+        i->pace.regular_mono_ms += (missed + 1) * interval;
+        i->pace.hastened = false;
     }
-    if (m->busy) {
-        skip(r, m, now);
-        rounds_set_due(r, m, t->regular_mono_ms);
+    if (i->job.busy) {
+        skip(r, i, now);
+        rounds_set_due(r, i, i->pace.regular_mono_ms);
         return;
     }
-    pool_probe(r->pool, m, r->round, t->want_info, now);
-    t->want_info = false;
-    /* Should the result never come, the next turn notices. */
-    rounds_set_due(r, m, t->regular_mono_ms);
+    pool_probe(r->pool, i, r->clock.round, i->pace.want_info, now);
+    i->pace.want_info = false;
+    /* Should the result never come, that is noticed when it is due again. */
+    rounds_set_due(r, i, i->pace.regular_mono_ms);
 }
 
 static void log_overrun(struct rounds *r, size_t late, uint64_t now)
 {
-    r->overruns++;
-    r->overruns_unlogged++;
-    if (r->overruns > 1 && now - r->overrun_logged_mono_ms < OVERRUN_LOG_MS)
+    r->clock.overruns++;
+    r->clock.overruns_unlogged++;
+    if (r->clock.overruns > 1 &&
+        now - r->clock.overrun_logged_mono_ms < OVERRUN_LOG_MS)
         return;
-    LOG_EVENT(LOG_LEVEL_WARN, "round_overrun", LOG_UINT("round", r->round),
-              LOG_UINT("missing", late),
-              LOG_UINT("overruns", r->overruns_unlogged),
-              LOG_UINT("skipped", r->skipped));
-    r->overrun_logged_mono_ms = now;
-    r->overruns_unlogged = 0;
+    LOG_EVENT(LOG_LEVEL_WARN, "round_overrun",
+              LOG_UINT("round", r->clock.round), LOG_UINT("missing", late),
+              LOG_UINT("overruns", r->clock.overruns_unlogged),
+              LOG_UINT("skipped", r->clock.skipped));
+    r->clock.overrun_logged_mono_ms = now;
+    r->clock.overruns_unlogged = 0;
 }
 
 /*
- * The next round begins.  What is still busy within its own deadline is as
- * much as can be had; a worker that owes a result past it, and of which
- * nobody was told yet, keeps the heartbeat back.
+ * The next round begins.  A job that is still busy within its own deadline does
+ * not keep the heartbeat back.  One past its deadline does, until its instance
+ * is said to be stuck: its worker does not do its work.
  */
 static void end_round(struct rounds *r, uint64_t now)
 {
     size_t late = 0;
     size_t owed = 0;
-    for (size_t i = 0; i < pool_slots(r->pool); i++) {
-        const struct member *m = pool_member(r->pool, i);
-        if (m == NULL)
+    for (size_t k = 0; k < pool_size(r->pool); k++) {
+        const struct instance *i = pool_instance(r->pool, k);
+        if (i == NULL)
             continue;
-        late += turn_of(m)->awaited && m->busy;
-        owed += overdue(m, now) && !is_stuck(m);
+        late += i->pace.awaited && i->job.busy;
+        owed += overdue(i, now) && !is_stuck(i);
     }
     if (late > 0)
         log_overrun(r, late, now);
-    rounds_log_voids(r);
+    doubt_log(r);
     if (owed == 0)
-        round_in(r);
-    note_settled(r);
+        settle_round(r);
+    settle_note(r);
 }
 
 static void begin_round(struct rounds *r, uint64_t now)
 {
     end_round(r, now);
-    uint64_t missed = (now - r->next_round_mono_ms) / r->interval_ms;
-    r->round++;
-    r->round_began_us = clock_mono_us();
-    r->round_mono_ms = r->next_round_mono_ms + missed * r->interval_ms;
-    r->next_round_mono_ms = r->round_mono_ms + r->interval_ms;
-    r->heartbeat_due = true;
-    r->awaited = 0;
-    for (size_t i = 0; i < pool_slots(r->pool); i++) {
-        struct member *m = pool_member(r->pool, i);
-        if (m == NULL)
+    uint64_t missed = (now - r->clock.next_mono_ms) / r->settings.interval_ms;
+    r->clock.round++;
+    r->clock.began_us = clock_mono_us();
+    r->clock.began_mono_ms =
+        r->clock.next_mono_ms + missed * r->settings.interval_ms;
+    r->clock.next_mono_ms = r->clock.began_mono_ms + r->settings.interval_ms;
+    settle_begin(r);
+    for (size_t k = 0; k < pool_size(r->pool); k++) {
+        struct instance *i = pool_instance(r->pool, k);
+        if (i == NULL)
             continue;
-        struct turn *t = turn_of(m);
-        t->awaited = t->due_mono_ms < r->next_round_mono_ms;
-        r->awaited += t->awaited;
-        if (r->publish_every_round && !t->inherited)
-            pool_post(r->pool, m);
+        settle_await(r, i, i->pace.due_mono_ms < r->clock.next_mono_ms);
+        if (r->settings.publish_every_round && !i->pace.inherited)
+            pool_post(r->pool, i);
     }
-    if (r->inherited > 0 && now > r->vouched_until_mono_ms)
-        stop_inheriting(r);
-    if (r->awaited == 0)
-        round_in(r);
+    inherit_check(r, now);
+    if (r->settled.awaited == 0)
+        settle_round(r);
 }
 
 uint64_t rounds_fire(struct rounds *r, uint64_t now)
 {
-    rounds_note_stall(r, now);
-    if (r->next_round_mono_ms <= now)
+    doubt_note_stall(r, now);
+    if (r->clock.next_mono_ms <= now)
         begin_round(r, now);
     size_t index;
     while ((index = schedule_due(r->schedule, now)) != SIZE_MAX)
-        take_turn(r, pool_member(r->pool, index), now);
+        probe_or_skip(r, pool_instance(r->pool, index), now);
     pool_begin(r->pool);
     uint64_t next = schedule_next_ms(r->schedule);
-    if (next > r->next_round_mono_ms)
-        next = r->next_round_mono_ms;
-    r->wanted_mono_ms = next;
+    if (next > r->clock.next_mono_ms)
+        next = r->clock.next_mono_ms;
+    r->clock.wanted_mono_ms = next;
     return next;
 }
 
 void rounds_collect(struct rounds *r, uint64_t now)
 {
-    rounds_note_stall(r, now);
+    doubt_note_stall(r, now);
     pool_collect(r->pool, now);
     look_for_wedged(r);
 }

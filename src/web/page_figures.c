@@ -14,14 +14,10 @@ static bool instance_figures(void *arg, size_t index,
                              struct metrics_instance *out)
 {
     const struct pages *p = arg;
-    const struct member *m = pool_member(p->pool, index);
-    const struct instance *i;
-    struct rounds_turn turn;
+    const struct instance *i = pool_instance(p->pool, index);
 
-    if (m == NULL)
+    if (i == NULL)
         return false;
-    i = &m->instance;
-    rounds_turn(m, &turn);
     *out = (struct metrics_instance){
         .name = i->config->name,
         .address = i->config->address,
@@ -30,8 +26,8 @@ static bool instance_figures(void *arg, size_t index,
         .since_wall_ms = i->since_wall_ms,
         .last_probe_wall_ms = i->checked_wall_ms,
         .rtt_us = i->rtt_us,
-        .by_reason = turn.by_reason,
-        .status_changes = turn.status_changes,
+        .by_reason = i->record.by_reason,
+        .status_changes = i->record.status_changes,
     };
     return true;
 }
@@ -40,6 +36,7 @@ void pages_metrics(const struct pages *p, const struct page_key *k,
                    struct text *out)
 {
     const struct page_time now = page_now();
+    const struct pool_parts pool = pool_parts(p->pool);
     const char *wedged[WATCHDOG_THREADS];
     struct publisher_node heartbeat = { 0 };
     struct troubles troubles;
@@ -48,7 +45,8 @@ void pages_metrics(const struct pages *p, const struct page_key *k,
     (void)k;
     rounds_info(p->rounds, &info);
     pages_troubles(p, &now, &troubles);
-    (void)pool_heartbeat_node(p->pool, &heartbeat);
+    if (pool.publisher != NULL)
+        publisher_node(pool.publisher, pool.heartbeat_slot, &heartbeat);
     struct metrics_source s = {
         .version = AGENT_VERSION,
         .interval_ms = info.interval_ms,
@@ -59,21 +57,22 @@ void pages_metrics(const struct pages *p, const struct page_key *k,
         .probes_skipped = info.skipped,
         .results_void = info.voided,
         .probe_time = info.probes,
-        .workers = pool_workers(p->pool),
-        .jobs_active = pool_jobs(p->pool),
+        .workers = pool.workers,
+        .jobs_active = pool.jobs,
         .jobs_queued = pool_queued(p->pool),
         .wedged_threads =
-            pool_wedged_threads(p->pool, wedged, WATCHDOG_THREADS),
+            watchdog_wedged(pool.watchdog, wedged, WATCHDOG_THREADS),
         .healthy = troubles.count == 0,
         .log_dropped = log_dropped(),
-        .zookeeper_configured = pool_publishing(p->pool),
+        .zookeeper_configured = pool.publisher != NULL,
         .heartbeat_wall_ms = heartbeat.acked_wall_ms,
         .process_started_wall_ms = process_started_wall_ms(),
         .instance = instance_figures,
         .arg = (void *)(uintptr_t)p,
-        .slots = pool_slots(p->pool),
+        .slots = pool_size(p->pool),
     };
-    pool_publisher_info(p->pool, &s.zookeeper);
+    if (pool.publisher != NULL)
+        publisher_info(pool.publisher, &s.zookeeper);
     process_figures(&s.process);
     metrics_render(&s, out);
 }

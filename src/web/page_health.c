@@ -29,7 +29,8 @@ add(struct troubles *t, const char *format, ...)
 static void threads(const struct pages *p, struct troubles *out)
 {
     const char *names[WATCHDOG_THREADS];
-    size_t n = pool_wedged_threads(p->pool, names, WATCHDOG_THREADS);
+    size_t n =
+        watchdog_wedged(pool_parts(p->pool).watchdog, names, WATCHDOG_THREADS);
 
     for (size_t i = 0; i < n; i++)
         add(out, "thread %s hangs", names[i]);
@@ -51,14 +52,15 @@ static void rounds(const struct pages *p, const struct page_time *now,
 static void zookeeper(const struct pages *p, const struct page_time *now,
                       struct troubles *out)
 {
+    const struct pool_parts pool = pool_parts(p->pool);
     const unsigned patience_ms = p->config->zookeeper.session_timeout_ms;
     struct publisher_holder holder;
     struct publisher_info info;
     uint64_t since;
 
-    if (!pool_publishing(p->pool))
+    if (pool.publisher == NULL)
         return;
-    pool_publisher_info(p->pool, &info);
+    publisher_info(pool.publisher, &info);
     since = now->mono_ms - info.store.since_mono_ms;
     if (info.store.state != STORE_CONNECTED && since > patience_ms)
         add(out, "ZooKeeper has been %s for %" PRIu64 " ms%s%s",
@@ -69,8 +71,8 @@ static void zookeeper(const struct pages *p, const struct page_time *now,
             info.pending, info.oldest_pending_ms);
     if (info.refused > 0)
         add(out, "ZooKeeper refuses %u nodes: %s", info.refused, info.trouble);
-    if (pool_contested(p->pool, &holder))
-        add(out, "another agent has the id %s: on host %s", pool_id(p->pool),
+    if (publisher_conflict(pool.publisher, pool.heartbeat_slot, &holder))
+        add(out, "another agent has the id %s: on host %s", pool.id,
             holder.host[0] != '\0' ? holder.host : "(not said)");
 }
 

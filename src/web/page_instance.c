@@ -48,12 +48,12 @@ static enum reason last_judged(const struct recent *recent, enum reason deflt)
     return deflt;
 }
 
-static void add_judgement(const struct pages *p, const struct member *m,
-                          const struct rounds_turn *turn, struct text *out)
+static void add_judgement(const struct pages *p, const struct instance *i,
+                          struct text *out)
 {
-    const struct config_instance *c = m->instance.config;
-    const struct health *h = &m->instance.health;
-    enum reason fault = last_judged(turn->recent, h->reason);
+    const struct config_instance *c = i->config;
+    const struct health *h = &i->health;
+    enum reason fault = last_judged(&i->record.recent, h->reason);
 
     jsonw_open(out, "judgement", '{');
     jsonw_uint(out, "rise", c->rise);
@@ -63,41 +63,44 @@ static void add_judgement(const struct pages *p, const struct member *m,
     add_row("worse", h->worse, c->fall, h->worse_reason, out);
     add_row("fault", h->fault, c->fall, fault, out);
     add_row("same", h->same, c->fall, h->same_reason, out);
-    jsonw_uint(out, "status_changes", turn->status_changes);
+    jsonw_uint(out, "status_changes", i->record.status_changes);
     add_last_change(p, c->name, out);
     jsonw_close(out, '}');
 }
 
-static void add_pace(const struct member *m, const struct rounds_turn *turn,
-                     const struct page_time *now, struct text *out)
+static void add_pace(const struct instance *i, const struct page_time *now,
+                     struct text *out)
 {
-    const struct config_instance *c = m->instance.config;
+    const struct config_instance *c = i->config;
 
     jsonw_open(out, "pace", '{');
     jsonw_uint(out, "interval_ms", c->interval_ms);
     jsonw_uint(out, "timeout_ms", c->timeout_ms);
     jsonw_uint(out, "retry_interval_ms", c->retry_interval_ms);
     jsonw_uint(out, "info_interval_ms", c->info_interval_ms);
-    jsonw_time(out, "next", page_wall_ms(now, turn->due_mono_ms));
-    jsonw_bool(out, "retrying", !health_settled(&m->instance.health));
-    jsonw_uint(out, "worker", m->worker);
-    jsonw_bool(out, "busy", m->busy);
-    jsonw_string(out, "phase", m->busy ? pool_phase(m) : "idle");
+    jsonw_time(out, "next", page_wall_ms(now, i->pace.due_mono_ms));
+    jsonw_bool(out, "retrying", !health_settled(&i->health));
+    jsonw_uint(out, "worker", i->job.worker);
+    jsonw_bool(out, "busy", i->job.busy);
+    jsonw_string(out, "phase", i->job.busy ? pool_phase(i) : "idle");
     jsonw_natural(out, "job_age_ms",
-                  m->busy ? (int64_t)(now->mono_ms - m->job_mono_ms) : -1);
+                  i->job.busy ? (int64_t)(now->mono_ms - i->job.posted_mono_ms)
+                              : -1);
     jsonw_close(out, '}');
 }
 
-static void add_node(const struct pages *p, const struct member *m,
+static void add_node(const struct pages *p, const struct instance *i,
                      const struct publisher_node *node, struct text *out)
 {
     const char *root = p->config->zookeeper.root;
     char document[DOCUMENT_MAX];
     char path[CONFIG_NAME_MAX + 320];
-    size_t len = pool_node_document(p->pool, m, document, sizeof document);
+    size_t len = publisher_node_document(pool_parts(p->pool).publisher,
+                                         i->nodes.status_slot, document,
+                                         sizeof document);
 
     snprintf(path, sizeof path, "%s/instances/%s",
-             strcmp(root, "/") == 0 ? "" : root, m->instance.config->name);
+             strcmp(root, "/") == 0 ? "" : root, i->config->name);
     jsonw_open(out, "zookeeper", '{');
     jsonw_string(out, "path", path);
     jsonw_string(out, "state", publisher_standing_name(node->standing));
@@ -108,8 +111,8 @@ static void add_node(const struct pages *p, const struct member *m,
         jsonw_raw(out, "document", document, len);
     else
         jsonw_null(out, "document");
-    jsonw_string(out, "presence", pool_presence(p->pool, m));
-    pages_conflict(p, m, out);
+    jsonw_string(out, "presence", pool_presence(p->pool, i));
+    pages_conflict(p, i, out);
     jsonw_close(out, '}');
 }
 
@@ -153,35 +156,34 @@ static void add_result(const struct recent_result *r, struct text *out)
     jsonw_close(out, '}');
 }
 
-void pages_instance(const struct pages *p, const struct member *m,
+void pages_instance(const struct pages *p, const struct instance *i,
                     struct text *out)
 {
     const struct page_time now = page_now();
-    const struct instance *i = &m->instance;
     struct recent_walk walk;
     struct recent_result r;
     struct publisher_node node;
-    struct rounds_turn turn;
-    bool publishing = pool_node(p->pool, m, &node);
+    struct publisher *publisher = pool_parts(p->pool).publisher;
 
-    rounds_turn(m, &turn);
+    if (publisher != NULL)
+        publisher_node(publisher, i->nodes.status_slot, &node);
     jsonw_open(out, NULL, '{');
     jsonw_uint(out, "schema", 1);
     jsonw_time(out, "time", now.wall_ms);
     jsonw_open(out, "document", '{');
-    pages_document(p, i, publishing ? &node : NULL, out);
+    pages_document(p, i, publisher != NULL ? &node : NULL, out);
     jsonw_close(out, '}');
     jsonw_string(out, "sentence", reason_sentence(i->health.reason));
     jsonw_bool(out, "paused", i->config->paused);
-    add_judgement(p, m, &turn, out);
-    add_pace(m, &turn, &now, out);
-    if (publishing)
-        add_node(p, m, &node, out);
+    add_judgement(p, i, out);
+    add_pace(i, &now, out);
+    if (publisher != NULL)
+        add_node(p, i, &node, out);
     else
         jsonw_null(out, "zookeeper");
     add_replication(i, out);
     jsonw_open(out, "results", '[');
-    walk = (struct recent_walk){ .recent = turn.recent };
+    walk = (struct recent_walk){ .recent = &i->record.recent };
     while (recent_next(&walk, &r))
         add_result(&r, out);
     jsonw_close(out, ']');

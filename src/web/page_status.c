@@ -31,18 +31,20 @@ void pages_document(const struct pages *p, const struct instance *i,
     jsonw_string(out, "role", i->role == ROLE_ANY ? NULL : role_name(i->role));
     jsonw_string(out, "version", i->version[0] != '\0' ? i->version : NULL);
     jsonw_bool(out, "maintenance", i->config->paused);
-    jsonw_string(out, "agent", pool_id(p->pool));
+    jsonw_string(out, "agent", pool_parts(p->pool).id);
     jsonw_uint(out, "round", i->round);
     jsonw_natural(out, "seq",
                   node != NULL && node->seq > 0 ? (int64_t)node->seq : -1);
 }
 
-void pages_conflict(const struct pages *p, const struct member *m,
+void pages_conflict(const struct pages *p, const struct instance *i,
                     struct text *out)
 {
+    struct publisher *publisher = pool_parts(p->pool).publisher;
     struct publisher_holder holder;
 
-    if (!pool_conflict(p->pool, m, &holder)) {
+    if (publisher == NULL ||
+        !publisher_conflict(publisher, i->nodes.status_slot, &holder)) {
         jsonw_null(out, "conflict");
         return;
     }
@@ -77,27 +79,27 @@ static void add_results(const struct recent *recent, uint64_t n,
     jsonw_close(out, ']');
 }
 
-static void add_instance(const struct pages *p, const struct member *m,
+static void add_instance(const struct pages *p, const struct instance *i,
                          const struct page_time *now, uint64_t nresults,
                          struct text *out)
 {
+    struct publisher *publisher = pool_parts(p->pool).publisher;
     struct publisher_node node;
-    struct rounds_turn turn;
-    bool publishing = pool_node(p->pool, m, &node);
 
-    rounds_turn(m, &turn);
+    if (publisher != NULL)
+        publisher_node(publisher, i->nodes.status_slot, &node);
     jsonw_open(out, NULL, '{');
-    pages_document(p, &m->instance, publishing ? &node : NULL, out);
-    if (publishing)
+    pages_document(p, i, publisher != NULL ? &node : NULL, out);
+    if (publisher != NULL)
         jsonw_bool(out, "published",
                    node.posted && node.standing == PUBLISHER_CLEAN);
     else
         jsonw_null(out, "published");
-    pages_conflict(p, m, out);
-    jsonw_uint(out, "interval_ms", m->instance.config->interval_ms);
-    jsonw_time(out, "next", page_wall_ms(now, turn.due_mono_ms));
-    add_course(turn.recent, out);
-    add_results(turn.recent, nresults, out);
+    pages_conflict(p, i, out);
+    jsonw_uint(out, "interval_ms", i->config->interval_ms);
+    jsonw_time(out, "next", page_wall_ms(now, i->pace.due_mono_ms));
+    add_course(&i->record.recent, out);
+    add_results(&i->record.recent, nresults, out);
     jsonw_close(out, '}');
 }
 
@@ -121,21 +123,21 @@ static void add_agent(const struct pages *p, const struct rounds_info *info,
     size_t paused = 0;
 
     pool_tally(p->pool, by);
-    for (size_t i = 0; i < pool_slots(p->pool); i++) {
-        const struct member *m = pool_member(p->pool, i);
+    for (size_t k = 0; k < pool_size(p->pool); k++) {
+        const struct instance *i = pool_instance(p->pool, k);
 
-        paused += m != NULL && m->instance.config->paused;
+        paused += i != NULL && i->config->paused;
     }
     jsonw_open(out, "agent", '{');
-    jsonw_string(out, "id", pool_id(p->pool));
-    jsonw_string(out, "host", pool_host(p->pool));
+    jsonw_string(out, "id", pool_parts(p->pool).id);
+    jsonw_string(out, "host", pool_parts(p->pool).host);
     jsonw_int(out, "pid", (int64_t)getpid());
     jsonw_string(out, "version", AGENT_VERSION);
     jsonw_time(out, "started", info->started_wall_ms);
     jsonw_string(out, "config_file", p->config_file);
     jsonw_uint(out, "round", info->round);
     jsonw_uint(out, "interval_ms", info->interval_ms);
-    jsonw_uint(out, "instances", pool_count(p->pool));
+    jsonw_uint(out, "instances", pool_parts(p->pool).count);
     for (size_t s = 0; s < STATUS_COUNT; s++)
         jsonw_uint(out, status_name((enum status)s), by[s]);
     jsonw_uint(out, "maintenance", paused);
@@ -154,16 +156,16 @@ static void add_jobs(const struct pages *p, const struct page_time *now,
     size_t shown = 0;
 
     jsonw_open(out, "jobs", '[');
-    for (size_t i = 0; i < pool_slots(p->pool) && shown < JOBS_SHOWN; i++) {
-        const struct member *m = pool_member(p->pool, i);
+    for (size_t k = 0; k < pool_size(p->pool) && shown < JOBS_SHOWN; k++) {
+        const struct instance *i = pool_instance(p->pool, k);
 
-        if (m == NULL || !m->busy)
+        if (i == NULL || !i->job.busy)
             continue;
         jsonw_open(out, NULL, '{');
-        jsonw_string(out, "instance", m->instance.config->name);
-        jsonw_string(out, "phase", pool_phase(m));
-        jsonw_uint(out, "age_ms", now->mono_ms - m->job_mono_ms);
-        jsonw_uint(out, "worker", m->worker);
+        jsonw_string(out, "instance", i->config->name);
+        jsonw_string(out, "phase", pool_phase(i));
+        jsonw_uint(out, "age_ms", now->mono_ms - i->job.posted_mono_ms);
+        jsonw_uint(out, "worker", i->job.worker);
         jsonw_close(out, '}');
         shown++;
     }
@@ -173,14 +175,15 @@ static void add_jobs(const struct pages *p, const struct page_time *now,
 static void add_pool(const struct pages *p, const struct rounds_info *info,
                      const struct page_time *now, struct text *out)
 {
+    const struct pool_parts pool = pool_parts(p->pool);
     const char *wedged[WATCHDOG_THREADS];
-    size_t nwedged = pool_wedged_threads(p->pool, wedged, WATCHDOG_THREADS);
+    size_t nwedged = watchdog_wedged(pool.watchdog, wedged, WATCHDOG_THREADS);
     struct process_figures f;
 
     process_figures(&f);
     jsonw_open(out, "pool", '{');
-    jsonw_uint(out, "workers", pool_workers(p->pool));
-    jsonw_uint(out, "jobs_active", pool_jobs(p->pool));
+    jsonw_uint(out, "workers", pool.workers);
+    jsonw_uint(out, "jobs_active", pool.jobs);
     jsonw_uint(out, "jobs_queued", pool_queued(p->pool));
     jsonw_uint(out, "threads", f.threads);
     jsonw_open(out, "threads_course", '[');
@@ -201,13 +204,14 @@ static void add_pool(const struct pages *p, const struct rounds_info *info,
 static void add_zookeeper(const struct pages *p, const struct page_time *now,
                           struct text *out)
 {
+    struct publisher *publisher = pool_parts(p->pool).publisher;
     struct publisher_info i;
     char session[20];
 
     jsonw_open(out, "zookeeper", '{');
-    jsonw_bool(out, "configured", pool_publishing(p->pool));
-    if (pool_publishing(p->pool)) {
-        pool_publisher_info(p->pool, &i);
+    jsonw_bool(out, "configured", publisher != NULL);
+    if (publisher != NULL) {
+        publisher_info(publisher, &i);
         snprintf(session, sizeof session, "0x%" PRIx64,
                  (uint64_t)i.store.session);
         jsonw_string(out, "state", store_state_name(i.store.state));
@@ -259,11 +263,11 @@ void pages_status(const struct pages *p, const struct page_key *k,
     add_zookeeper(p, &now, out);
     add_reasons(out);
     jsonw_open(out, "instances", '[');
-    for (size_t i = 0; i < pool_slots(p->pool); i++) {
-        const struct member *m = pool_member(p->pool, i);
+    for (size_t n = 0; n < pool_size(p->pool); n++) {
+        const struct instance *i = pool_instance(p->pool, n);
 
-        if (m != NULL)
-            add_instance(p, m, &now, k->number, out);
+        if (i != NULL)
+            add_instance(p, i, &now, k->number, out);
     }
     jsonw_close(out, ']');
     jsonw_close(out, '}');

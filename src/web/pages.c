@@ -62,7 +62,7 @@ static void jobs_page(const struct pages *p, const struct page_key *k,
                       struct text *out)
 {
     (void)k;
-    text_addf(out, "%zu\n", pool_jobs(p->pool));
+    text_addf(out, "%zu\n", pool_parts(p->pool).jobs);
 }
 
 static const struct route ROUTES[] = {
@@ -280,13 +280,13 @@ static void answer_not_found(const char *path, struct httpd_answer *out)
     answer_text(out, 404, &t);
 }
 
-static const struct member *find(const struct pool *f, const char *name)
+static const struct instance *find(const struct pool *f, const char *name)
 {
-    for (size_t i = 0; i < pool_slots(f); i++) {
-        const struct member *m = pool_member(f, i);
+    for (size_t k = 0; k < pool_size(f); k++) {
+        const struct instance *i = pool_instance(f, k);
 
-        if (m != NULL && strcmp(m->instance.config->name, name) == 0)
-            return m;
+        if (i != NULL && strcmp(i->config->name, name) == 0)
+            return i;
     }
     return NULL;
 }
@@ -294,14 +294,14 @@ static const struct member *find(const struct pool *f, const char *name)
 static void answer_instance(const struct pages *p, const char *path,
                             struct httpd_answer *out)
 {
-    const struct member *m = find(p->pool, path + strlen(INSTANCES));
+    const struct instance *i = find(p->pool, path + strlen(INSTANCES));
     struct text t = { 0 };
 
-    if (m == NULL) {
+    if (i == NULL) {
         answer_not_found(path, out);
         return;
     }
-    pages_instance(p, m, &t);
+    pages_instance(p, i, &t);
     out->body = body_of(&t, TYPE_JSON);
 }
 

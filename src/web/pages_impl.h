@@ -73,13 +73,13 @@ void pages_metrics(const struct pages *p, const struct page_key *k,
                    struct text *out);
 void pages_memory(const struct pages *p, const struct page_key *k,
                   struct text *out);
-void pages_instance(const struct pages *p, const struct member *m,
+void pages_instance(const struct pages *p, const struct instance *i,
                     struct text *out);
 
 /* The members of a status document, but for `schema` which comes first. */
 void pages_document(const struct pages *p, const struct instance *i,
                     const struct publisher_node *node, struct text *out);
-void pages_conflict(const struct pages *p, const struct member *m,
+void pages_conflict(const struct pages *p, const struct instance *i,
                     struct text *out);
 void pages_event(const struct history_event *e, struct text *out);
 

@@ -14,7 +14,7 @@
 
 #include "agent/rounds.h"
 
-#include "../src/engine/rounds_impl.h"
+#include "../src/engine/doubt.h"
 #include "must.h"
 #include "scratch.h"
 
@@ -28,7 +28,7 @@
 
 static struct rounds *rounds;
 static struct config *config;
-static struct member *x;
+static struct instance *x;
 static uint64_t began_ms;
 
 static void nobody_wakes(void *arg)
@@ -50,7 +50,7 @@ static struct result result_at(uint64_t now_ms, enum reason reason)
 
 static void give(uint64_t now_ms, const struct result *r)
 {
-    x->result_mono_ms = now_ms;
+    x->job.result_mono_ms = now_ms;
     ROUNDS_HOOKS.result(rounds, x, r, r->reason);
 }
 
@@ -83,10 +83,10 @@ static int set_up(void **state)
     MUST(config != NULL);
     rounds = rounds_start(config, nobody_wakes, NULL, &e);
     MUST(rounds != NULL);
-    x = pool_member(rounds->pool, 0);
-    began_ms = rounds->round_mono_ms;
+    x = pool_instance(rounds->pool, 0);
+    began_ms = rounds->clock.began_mono_ms;
     give_reason(began_ms + 1, REASON_OK);
-    assert_int_equal(x->instance.health.status, STATUS_UP);
+    assert_int_equal(x->health.status, STATUS_UP);
     return 0;
 }
 
@@ -100,7 +100,7 @@ static int tear_down(void **state)
 
 static enum status status(void)
 {
-    return x->instance.health.status;
+    return x->health.status;
 }
 
 static void a_timeout_counts_when_we_were_awake(void **state)
@@ -108,19 +108,19 @@ static void a_timeout_counts_when_we_were_awake(void **state)
     (void)state;
     give_reason(began_ms + 2000, REASON_REPLY_TIMEOUT);
     assert_int_equal(status(), STATUS_DOWN);
-    assert_int_equal(rounds->voided, 0);
+    assert_int_equal(rounds->doubt.voided, 0);
 }
 
 static void a_void_result_changes_nothing_and_is_asked_again_at_once(
     void **state)
 {
-    struct health before = x->instance.health;
+    struct health before = x->health;
 
     (void)state;
     give_void(began_ms + 2000);
-    assert_memory_equal(&x->instance.health, &before, sizeof before);
-    assert_int_equal(rounds->voided, 1);
-    assert_int_equal(turn_of(x)->due_mono_ms, began_ms + 2000);
+    assert_memory_equal(&x->health, &before, sizeof before);
+    assert_int_equal(rounds->doubt.voided, 1);
+    assert_int_equal(x->pace.due_mono_ms, began_ms + 2000);
 }
 
 static void void_results_in_a_row_are_asked_again_at_the_retry_pace(
@@ -129,23 +129,23 @@ static void void_results_in_a_row_are_asked_again_at_the_retry_pace(
     (void)state;
     for (uint64_t t = began_ms + 2000; t < began_ms + 6000; t += 1500) {
         give_void(t);
-        assert_int_equal(turn_of(x)->due_mono_ms,
+        assert_int_equal(x->pace.due_mono_ms,
                          t == began_ms + 2000 ? t : t + RETRY_MS);
     }
     give_reason(began_ms + 7000, REASON_OK);
     give_void(began_ms + 7500);
-    assert_int_equal(turn_of(x)->due_mono_ms, began_ms + 7500);
+    assert_int_equal(x->pace.due_mono_ms, began_ms + 7500);
 }
 
 static void a_round_still_waits_for_a_result_that_was_void(void **state)
 {
     (void)state;
-    turn_of(x)->awaited = true;
-    rounds->awaited = 1;
+    x->pace.awaited = true;
+    rounds->settled.awaited = 1;
     give_void(began_ms + 2000);
-    assert_int_equal(rounds->awaited, 1);
+    assert_int_equal(rounds->settled.awaited, 1);
     give_reason(began_ms + 2100, REASON_OK);
-    assert_int_equal(rounds->awaited, 0);
+    assert_int_equal(rounds->settled.awaited, 0);
 }
 
 static void void_results_for_three_intervals_are_doubt(void **state)
@@ -158,8 +158,8 @@ static void void_results_for_three_intervals_are_doubt(void **state)
     assert_int_equal(status(), STATUS_UP);
     give_void(first + 3 * INTERVAL_MS + 1);
     assert_int_equal(status(), STATUS_UNKNOWN);
-    assert_int_equal(x->instance.health.reason, REASON_DOUBT);
-    assert_non_null(strstr(x->instance.detail, "the agent was stalled"));
+    assert_int_equal(x->health.reason, REASON_DOUBT);
+    assert_non_null(strstr(x->detail, "the agent was stalled"));
     give_reason(first + 4 * INTERVAL_MS, REASON_OK);
     assert_int_equal(status(), STATUS_UP);
 }
@@ -176,8 +176,8 @@ static void one_long_stall_is_no_doubt(void **state)
 /* The loop woke up LATE_MS after it wanted to. */
 static void slip(uint64_t wanted_ms, uint64_t late_ms)
 {
-    rounds->wanted_mono_ms = wanted_ms;
-    rounds_note_stall(rounds, wanted_ms + late_ms);
+    rounds->clock.wanted_mono_ms = wanted_ms;
+    doubt_note_stall(rounds, wanted_ms + late_ms);
 }
 
 static void a_timeout_inside_a_stall_of_the_loop_is_void(void **state)
@@ -190,7 +190,7 @@ static void a_timeout_inside_a_stall_of_the_loop_is_void(void **state)
     give_reason(wanted + 3000, REASON_REPLY_TIMEOUT);
     give_reason(wanted + SLIP_MS + 900, REASON_REPLY_TIMEOUT);
     assert_int_equal(status(), STATUS_UP);
-    assert_int_equal(rounds->voided, 3);
+    assert_int_equal(rounds->doubt.voided, 3);
 }
 
 static void a_timeout_beside_a_stall_of_the_loop_counts(void **state)
@@ -204,7 +204,7 @@ static void a_timeout_beside_a_stall_of_the_loop_counts(void **state)
     give_reason(wanted + SLIP_MS + 1, REASON_OK);
     give_reason(wanted + SLIP_MS + 1002, REASON_REPLY_TIMEOUT);
     assert_int_equal(status(), STATUS_DOWN);
-    assert_int_equal(rounds->voided, 0);
+    assert_int_equal(rounds->doubt.voided, 0);
 }
 
 static void a_short_slip_of_the_loop_makes_nothing_void(void **state)
@@ -231,27 +231,27 @@ static void a_refusal_inside_a_stall_counts(void **state)
 
 static void a_stall_of_the_loop_is_no_silence_of_others(void **state)
 {
-    uint64_t heard = x->result_mono_ms;
+    uint64_t heard = x->job.result_mono_ms;
 
     (void)state;
     slip(began_ms + 2000, 60000);
-    assert_int_equal(x->result_mono_ms, heard + 60000);
+    assert_int_equal(x->job.result_mono_ms, heard + 60000);
     /* It is told and forgiven once. */
-    rounds_note_stall(rounds, began_ms + 90000);
-    assert_int_equal(x->result_mono_ms, heard + 60000);
+    doubt_note_stall(rounds, began_ms + 90000);
+    assert_int_equal(x->job.result_mono_ms, heard + 60000);
 }
 
 /* Three intervals of silence may be shorter than a second. */
 static void with_a_short_interval_a_short_slip_is_forgiven(void **state)
 {
-    uint64_t heard = x->result_mono_ms;
+    uint64_t heard = x->job.result_mono_ms;
 
     (void)state;
-    rounds->interval_ms = 200;
+    rounds->settings.interval_ms = 200;
     slip(began_ms + 2000, 100);
-    assert_int_equal(x->result_mono_ms, heard);
+    assert_int_equal(x->job.result_mono_ms, heard);
     slip(began_ms + 2000, 101);
-    assert_int_equal(x->result_mono_ms, heard + 101);
+    assert_int_equal(x->job.result_mono_ms, heard + 101);
 }
 
 int main(void)

@@ -1,0 +1,97 @@
+/*
+ * A verdict changes in one of two ways: a result is judged, or the agent says
+ * at once that it cannot tell.
+ */
+#include "agent/clock.h"
+#include "agent/config.h"
+#include "agent/log.h"
+#include "settle.h"
+
+#include "verdicts.h"
+
+void verdicts_post(struct rounds *r, struct instance *i)
+{
+    if (i->pace.inherited) {
+        i->pace.inherited = false;
+        r->inherited.count--;
+    }
+    i->news = false;
+    pool_post(r->pool, i);
+}
+
+void verdicts_note(struct rounds *r, struct instance *i, enum health_edge edge,
+                   const struct health *before, const char *cause)
+{
+    const struct history_event event = {
+        .time_wall_ms = clock_wall_ms(),
+        .round = r->clock.round,
+        .from = before->status,
+        .to = i->health.status,
+        .from_reason = before->reason,
+        .reason = i->health.reason,
+        .instance = i->config->name,
+        .address = i->config->address,
+        .detail = i->detail,
+        .cause = cause,
+    };
+    if (edge == HEALTH_SAME)
+        return;
+    i->record.status_changes += edge == HEALTH_STATUS;
+    history_add(r->history, &event);
+    LOG_EVENT(i->health.status == STATUS_UP ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
+              edge == HEALTH_STATUS ? "status_changed" : "reason_changed",
+              LOG_STR("instance", event.instance),
+              LOG_STR("address", event.address),
+              LOG_STR("from", status_name(event.from)),
+              LOG_STR("to", status_name(event.to)),
+              LOG_STR("reason", reason_name(event.reason)),
+              LOG_STR("detail", event.detail), LOG_UINT("round", event.round));
+}
+
+void verdicts_doubt(struct rounds *r, struct instance *i, enum reason reason,
+                    const char *detail)
+{
+    struct health before = i->health;
+    enum health_edge edge = instance_doubt(i, reason, detail, clock_wall_ms());
+    verdicts_note(r, i, edge, &before, reason_sentence(reason));
+    verdicts_post(r, i);
+    settle_not_awaited(r, i);
+}
+
+void verdicts_judge(struct rounds *r, struct instance *i,
+                    const struct result *res, enum reason reason)
+{
+    const struct health_policy policy = {
+        .rise = i->config->rise,
+        .fall = i->config->fall,
+    };
+    struct health before = i->health;
+    char cause[HEALTH_CAUSE];
+    enum health_edge edge = instance_judge(i, res, reason, &policy);
+    if (edge == HEALTH_STATUS)
+        i->pace.hastened = false; /* it was no habit */
+    if (edge != HEALTH_SAME) {
+        health_explain(&before, &i->health, &policy, cause, sizeof cause);
+        verdicts_note(r, i, edge, &before, cause);
+    }
+    bool news = i->news && i->health.reason != REASON_PENDING;
+    if (edge != HEALTH_SAME || (news && !i->pace.inherited))
+        verdicts_post(r, i);
+}
+
+void verdicts_removed(struct rounds *r, const struct instance *i)
+{
+    const struct history_event event = {
+        .time_wall_ms = clock_wall_ms(),
+        .round = r->clock.round,
+        .from = i->health.status,
+        .to = STATUS_UNKNOWN,
+        .from_reason = i->health.reason,
+        .reason = REASON_REMOVED,
+        .instance = i->config->name,
+        .address = i->config->address,
+        .detail = "no longer configured",
+        .cause = reason_sentence(REASON_REMOVED),
+    };
+    history_add(r->history, &event);
+}
