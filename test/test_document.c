@@ -172,6 +172,69 @@ static void bytes_that_are_not_utf8_are_escaped(void **state)
     assert_true(read_text(text).valid);
 }
 
+/* DETAIL as it stands in a document, into OUT. */
+static void detail_of(const char *detail, char out[DOCUMENT_MAX])
+{
+    struct document_status d = DOWN;
+    const char *text;
+    const char *from;
+    size_t len;
+
+    d.detail = detail;
+    text = render(&d, 1);
+    from = strstr(text, "\"detail\":") + strlen("\"detail\":");
+    len = (size_t)(strstr(from, ",\"since\"") - from);
+    memcpy(out, from, len);
+    out[len] = '\0';
+}
+
+static void strings_have_these_bytes(void **state)
+{
+    static const struct {
+        const char *text, *json;
+    } CASES[] = {
+        { "", "\"\"" },
+        { "a/b", "\"a/b\"" },
+        { "\"a\\b\"", "\"\\\"a\\\\b\\\"\"" },
+        { "\xe2\x80\xa8\xf0\x9f\x98\x80", "\"\xe2\x80\xa8\xf0\x9f\x98\x80\"" },
+        { "a\tb\"\\", "\"a\\\\x09b\\\"\\\\\\\\\"" },
+        { "\x7f\xc3\xa4", "\"\\\\x7f\\\\xc3\\\\xa4\"" },
+        { "\xc0\xaf", "\"\\\\xc0\\\\xaf\"" },
+        { "\xed\xa0\x80", "\"\\\\xed\\\\xa0\\\\x80\"" },
+    };
+    char got[DOCUMENT_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        detail_of(CASES[i].text, got);
+        assert_string_equal(got, CASES[i].json);
+    }
+}
+
+static void a_long_string_is_cut_between_characters(void **state)
+{
+    char text[401], got[DOCUMENT_MAX], wanted[DOCUMENT_MAX];
+
+    (void)state;
+    memset(text, 'x', sizeof text);
+    text[320] = '\0';
+    detail_of(text, got);
+    assert_int_equal(strlen(got), 322);
+    memcpy(text + 319, "\xc3\xa4y", 4);
+    detail_of(text, got);
+    snprintf(wanted, sizeof wanted, "\"%.319s\"", text);
+    assert_string_equal(got, wanted);
+    /* Escaped, and cut between escapes. */
+    memcpy(text + 316, "\xff\xffz", 4);
+    detail_of(text, got);
+    snprintf(wanted, sizeof wanted, "\"%.316s\"", text);
+    assert_string_equal(got, wanted);
+    memcpy(text + 315, "\xff\xffz", 4);
+    detail_of(text, got);
+    snprintf(wanted, sizeof wanted, "\"%.315s\\\\xff\"", text);
+    assert_string_equal(got, wanted);
+}
+
 static void no_strings_make_a_document_too_large(void **state)
 {
     static const char *const FILLERS[] = {
@@ -332,6 +395,8 @@ int main(void)
         cmocka_unit_test(a_heartbeat_is_as_promised_and_reads_back),
         cmocka_unit_test(a_presence_document_has_nerves_keys_and_whose_it_is),
         cmocka_unit_test(bytes_that_are_not_utf8_are_escaped),
+        cmocka_unit_test(strings_have_these_bytes),
+        cmocka_unit_test(a_long_string_is_cut_between_characters),
         cmocka_unit_test(no_strings_make_a_document_too_large),
         cmocka_unit_test(a_buffer_too_small_gives_zero),
         cmocka_unit_test(what_is_no_agents_document_is_not_valid),

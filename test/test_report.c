@@ -280,6 +280,9 @@ static void json_stays_json_whatever_the_bytes(void **state)
     bad.detail = "\"\\\n\xff\x01";
     r.publishing = "\xc3\xa4\"";
     text = print(&r, REPORT_JSON);
+    assert_non_null(strstr(text, "\"publishing\":\"\xc3\xa4\\\"\","));
+    assert_non_null(strstr(text, "\"detail\":\"\\\"\\\\\\\\\\\\x0a"
+                                 "\\\\xff\\\\x01\","));
     parsed = json_loads(text, 0, NULL);
     assert_non_null(parsed);
     assert_string_equal(

@@ -325,6 +325,51 @@ static void a_heartbeat_that_expires_is_news_and_one_more_is_not(void **state)
     status_view_free(&v);
 }
 
+static void as_json_it_has_these_bytes(void **state)
+{
+    static const struct node NODES[] = {
+        { "a",
+          "{\"schema\":1,\"status\":\"up\",\"agent\":\"web-1\",\"more\":[1,-2."
+          "5,"
+          "2.0,true,null,{},[],{\"x y\":\"a\\/b\\\"\\\\\\b\\u0001\\u007f"
+          "\\u2028\xc3\xa4\xf0\x9f\x98\x80\"}]}",
+          0 },
+        { "b\xff", "{\"schema\":1,\"status\":\"down\",\"agent\":\"\"}", 0 },
+        { "c", NULL, 0 },
+    };
+    static const char WANTED[] =
+        "{\"schema\":1,\"time\":\"2026-11-25T18:20:00.000Z\",\"root\":\"/r"
+        "\\u00E4\",\"agents\":[{\"schema\":1,\"agent\":\"web-1\",\"host\":\"bo"
+        "x\",\"pid\":1,\"round\":7,\"interval_ms\":10000,\"time\":\"2026-11"
+        "-25T18:19:57.000Z\",\"valid_until\":\"2026-11-25T18:20:27.00"
+        "0Z\",\"instances\":3,\"heartbeat\":\"alive\",\"persistent\":false"
+        ",\"documents\":1},{\"schema\":1,\"agent\":\"web-2\",\"host\":\"box\""
+        ",\"pid\":1,\"round\":7,\"interval_ms\":10000,\"time\":\"2026-11-2"
+        "5T18:19:57.000Z\",\"valid_until\":\"2026-11-25T18:19:48.000Z"
+        "\",\"instances\":3,\"heartbeat\":\"expired\",\"persistent\":true,"
+        "\"documents\":0}],\"instances\":[{\"schema\":1,\"status\":\"unkno"
+        "wn\",\"agent\":\"\",\"instance\":\"b\\\\xff\",\"trusted\":false,"
+        "\"why\""
+        ":\"no agent named\",\"was\":\"down\"},{\"instance\":\"c\",\"trusted"
+        "\":false,\"why\":\"no right to read it\",\"was\":null,\"status\":"
+        "\"unknown\"},{\"schema\":1,\"status\":\"up\",\"agent\":\"web-1\",\"mo"
+        "re\":[1,-2.5,2.0,true,null,{},[],{\"x y\":\"a/b\\\"\\\\\\b\\u0001\\"
+        "u007f\\u2028\\u00E4\\uD83D\\uDE00\"}],\"instance\":\"a\",\"trusted"
+        "\":true,\"why\":null}]}\n";
+    struct status_view v = tree(NODES, 3, AGENTS, 2);
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    (void)state;
+    assert_non_null(out);
+    assert_int_equal(status_view_print_json(&v, "/r\xc3\xa4", out), 0);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, WANTED);
+    free(text);
+    status_view_free(&v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +384,7 @@ int main(void)
         cmocka_unit_test(what_the_config_and_zookeeper_do_not_share_is_marked),
         cmocka_unit_test(an_empty_tree_is_shown_too),
         cmocka_unit_test(as_json_the_status_of_what_is_not_trusted_is_unknown),
+        cmocka_unit_test(as_json_it_has_these_bytes),
         cmocka_unit_test(a_heartbeat_that_expires_is_news_and_one_more_is_not),
     };
 
