@@ -27,12 +27,13 @@ build()
     return $status
 }
 
-# What an older tree or another compiler left in DIR is begun anew.
+# What an older tree, another compiler or other options left in DIR is begun
+# anew.
 configure()
 {
     local dir=$1
     shift
-    if [ -e "$dir/build.ninja" ] && grep -qs "^$CC " "$dir/compiler" &&
+    if [ -e "$dir/build.ninja" ] && grep -qsx -- "$CC $*" "$dir/compiler" &&
         meson setup --reconfigure "$dir" "$@"; then
         return 0
     fi

@@ -269,7 +269,8 @@ static void accept_later(struct httpd *h, int error)
 
 /*
  * One at a time, so that it has its chance to ask before the next one comes.
- * The last place is always being made free.
+ * The last place is always being made free.  The library is run before the
+ * places are counted: since 1.0 it begins a connection only then.
  */
 static void on_incoming(uv_poll_t *poll, int status, int events)
 {
@@ -291,11 +292,12 @@ static void on_incoming(uv_poll_t *poll, int status, int events)
         h->failing = false;
     else
         accept_later(h, errno);
+    run(h);
     if (h->waits.count >= HTTPD_CONNECTIONS) {
         uv_poll_stop(&h->incoming);
         waits_make_room(&h->waits);
+        run(h);
     }
-    run(h);
 }
 
 static void on_log(void *arg, const char *format, va_list ap)
