@@ -82,8 +82,7 @@ static void replies_of_every_kind_are_understood(void **state)
         { "$4\r\nPONG\r\n", REPLY_BULK, "PONG", false, false },
         { "$0\r\n\r\n", REPLY_BULK, "", false, false },
         { "$-1\r\n", REPLY_INTEGER, "nil", false, false },
-        { "+a\rb\nc\x7f\\\r\n", REPLY_STATUS, "a\\x0db\\x0ac\\x7f\\\\", false,
-          false },
+        { "+a\tb\x7f\\\r\n", REPLY_STATUS, "a\\x09b\\x7f\\\\", false, false },
     };
     for (size_t i = 0; i < COUNT(R); i++) {
         struct reply reply;
@@ -141,6 +140,9 @@ static void what_is_no_resp_is_bad_and_says_how_it_began(void **state)
         { "*2\r\n*1\r\n*1\r\n", "array where none was asked for" },
         { "$4\r\nPONGS\r\n", "not RESP: bulk goes on after 4 bytes" },
         { "$3\r\nPONG\r\n", "not RESP: bulk goes on after 3 bytes" },
+        { "+PONG\rX\r\n", NULL },
+        { "+PONG\nX\r\n", NULL },
+        { "-ERR \r\r\n", NULL },
         { ":12x\r\n", NULL },
         { ":\r\n", NULL },
         { ":9223372036854775808\r\n", NULL },

@@ -25,7 +25,8 @@ static const struct {
 
 int probe_request_format(struct probe_request *out, int argc, const char **argv)
 {
-    int len = redisFormatCommandArgv(&out->bytes, argc, argv, NULL);
+    /* An int before hiredis 1.0. */
+    long long len = redisFormatCommandArgv(&out->bytes, argc, argv, NULL);
 
     if (len < 0) {
         out->bytes = NULL;

@@ -68,12 +68,23 @@ static void fill(struct reply *out, enum reply_kind kind, const char *text,
         reply_parse_info(text, len, &out->info);
 }
 
+/* RESP ends a simple string at its first line break; hiredis before 1.2 only
+ * at the first CR with an LF behind it. */
+static bool is_one_line(const char *text, size_t len)
+{
+    return memchr(text, '\r', len) == NULL && memchr(text, '\n', len) == NULL;
+}
+
 /* NULL, with r->why, makes hiredis give up. */
 static void *on_string(const redisReadTask *task, char *text, size_t len)
 {
     struct reply_reader *r = task->privdata;
     if (len > REPLY_MAX) {
         err_set(&r->why, "reply of more than %d bytes", REPLY_MAX);
+        return NULL;
+    }
+    if (r->type != '$' && !is_one_line(text, len)) {
+        err_set(&r->why, "not RESP: line break in a simple string");
         return NULL;
     }
     switch (task->type) {
