@@ -2,6 +2,7 @@
  * Arguments and exit codes.  Everything else is done by the agent.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -284,6 +285,19 @@ static int become_fit(const struct config *c, struct err *e)
     return 0;
 }
 
+/* A lock in /run needs root, and one in the state_dir the user. */
+static int become_fit_once(const struct args *a, const struct config *c,
+                           struct err *e)
+{
+    bool locks = a->publish && c->zookeeper.enabled;
+    bool as_user = c->agent.state_dir != NULL;
+    if (locks && !as_user && agent_check_once_lock(c, e) != 0)
+        return -1;
+    if (become_fit(c, e) != 0)
+        return -1;
+    return locks && as_user ? agent_check_once_lock(c, e) : 0;
+}
+
 static int check_once(const struct args *a, struct config *c, bool *must_exit)
 {
     const struct agent_once_options o = {
@@ -294,9 +308,10 @@ static int check_once(const struct args *a, struct config *c, bool *must_exit)
         .publish = a->publish,
     };
     struct err e;
-    if (become_fit(c, &e) == 0)
+    if (become_fit_once(a, c, &e) == 0)
         return agent_check_once(&o, must_exit);
     fail(&e);
+    report_trouble(e.text, a->format, stdout);
     config_free(c);
     return EXIT_ONCE_BAD;
 }
@@ -383,8 +398,23 @@ static int run(struct args *a, bool *must_exit)
                          : run_here(a, a->file, c, must_exit);
 }
 
+/*
+ * Some that start us leave descriptors 0, 1 or 2 closed.  A file that got
+ * such a number would be taken for standard output, and be written into.
+ */
+static void fill_standard_descriptors(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
+    fill_standard_descriptors();
     struct args a;
     bool must_exit = false;
     /* A peer that goes away is an error of write(2), not our end. */

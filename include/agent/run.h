@@ -64,6 +64,14 @@ struct agent_once_options {
  */
 void agent_check_once_guard(void);
 
+/*
+ * Holds, until the process ends, the lock of a run that publishes: a file
+ * with our user's mode 0600 in state_dir, else in the folder of pid_file, else
+ * in /run.  -1 and E when another run of this agent's id holds it.  Where
+ * no such file can be had, there is no lock.  Before the first thread.
+ */
+int agent_check_once_lock(const struct config *c, struct err *e) MUST_USE;
+
 /* --check-once: probes, publishes, prints to stdout; returns the exit code. */
 int agent_check_once(const struct agent_once_options *o, bool *must_exit);
 

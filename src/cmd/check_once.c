@@ -316,8 +316,6 @@ static int start(struct once *o, struct err *e)
 {
     if (names_exist(o->options, e) != 0)
         return -1;
-    if (once_lock(o->config->agent.id, e) != 0)
-        return -1;
     o->publish = o->options->publish && o->config->zookeeper.enabled;
     if (!o->config->zookeeper.enabled)
         once_say(o, "not configured");

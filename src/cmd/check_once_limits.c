@@ -1,16 +1,9 @@
 /*
- * What bounds a --check-once from outside: one run at a time, and an end
- * whatever hangs.
+ * What bounds a --check-once from outside: an end, whatever hangs.
  */
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "agent/run.h"
@@ -21,30 +14,6 @@
 #define ALARM_SLACK_S 5
 /* What may pass before the config is known. */
 #define BEFORE_S 30
-
-/*
- * Held until the process ends.  An abstract UNIX socket (unix(7)) needs no
- * directory that cron's user may write to, and no cleaning up after a crash.
- */
-int once_lock(const char *id, struct err *e)
-{
-    struct sockaddr_un name = { .sun_family = AF_UNIX };
-    int n = snprintf(name.sun_path + 1, sizeof name.sun_path - 1,
-                     "sentinel-agent/check-once/%s", id);
-    size_t len = offsetof(struct sockaddr_un, sun_path) + 1 +
-                 (n < (int)sizeof name.sun_path - 2 ? (size_t)n
-                                                    : sizeof name.sun_path - 2);
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && bind(fd, (struct sockaddr *)&name, (socklen_t)len) == 0)
-        return 0;
-    if (fd >= 0 && errno == EADDRINUSE)
-        err_set(e, "another --check-once of agent %s is still running", id);
-    else
-        err_set(e, "lock of agent %s: %s", id, strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    return -1;
-}
 
 /* The process ends by itself whatever hangs. */
 static void on_alarm(int number)

@@ -195,7 +195,7 @@ def open_path():
 
 @pytest.fixture
 def agent_id():
-    """An id for --check-once, which locks it on the whole machine."""
+    """An id for --check-once, which may lock it on the whole machine."""
     return f"web-{uuid.uuid4().hex[:12]}"
 
 
@@ -207,7 +207,8 @@ def write_config(tmp_path, numbers, agent_id):
         keys = None
         if tree is not None:
             keys = zookeeper_keys(tree, **(zookeeper or {}))
-        agent = {"id": agent_id, **(agent or {})}
+        agent = {"id": agent_id, "pid_file": tmp_path / "pid",
+                 **(agent or {})}
         path = tmp_path / f"config-{next(numbers)}.ini"
         path.write_text(config_text(instances, agent, keys, defaults))
         return path

@@ -1,6 +1,8 @@
 """--check-once: what it prints, writes and exits with, and that it ends."""
 
+import fcntl
 import json
+import os
 import re
 import subprocess
 
@@ -9,6 +11,7 @@ from kazoo.exceptions import NoNodeError
 from kazoo.security import make_digest_acl
 
 import agentproc
+from common import needs_root
 from peers import Peer, says
 from ports import reserve_port
 from process import Process
@@ -261,25 +264,89 @@ def test_a_daemon_takes_over_after_a_check_once(
     agent.stop()
 
 
-def test_a_second_one_of_the_same_id_is_3(
-        make_peer, redis_server, write_config, tmp_path, request, agent_id):
-    peer = make_peer(Peer())
-    slow = write_config({"hung": peer.address},
-                        agent={"timeout": "20s", "fall": 1})
-    first = Process([agentproc.agent_bin(), "--check-once", "-c", slow],
-                    tmp_path / "first")
-    request.addfinalizer(first.kill)
-    first.spawn()
-    peer.wait_accepted()
-    second = check(write_config({"r": redis_server.address}))
+@pytest.fixture
+def start_slow(make_peer, write_config, tmp_path, request, tree):
+    """A --check-once that waits for a server, holding what it holds."""
+    def start(*args, **agent):
+        peer = make_peer(Peer())
+        config = write_config({"hung": peer.address}, tree,
+                              agent={"timeout": "20s", "fall": 1, **agent})
+        slow = Process([agentproc.agent_bin(), "--check-once", *args, "-c",
+                        config], tmp_path / "slow")
+        request.addfinalizer(slow.kill)
+        slow.spawn()
+        peer.wait_accepted()
+        return slow
+    return start
+
+
+@pytest.mark.parametrize("place", ["pid_file", "state_dir"])
+def test_a_second_one_of_the_same_id_that_publishes_is_3(
+        start_slow, redis_server, write_config, tree, tmp_path, agent_id,
+        place):
+    keys = {}
+    lock = tmp_path / f"sentinel-agent-{agent_id}.check-once"
+    if place == "state_dir":
+        (tmp_path / "state").mkdir()
+        keys["state_dir"] = tmp_path / "state"
+        lock = tmp_path / "state" / f"{agent_id}.check-once"
+    instances = {"r": redis_server.address}
+    config = write_config(instances, tree, agent=keys)
+    slow = start_slow(**keys)
+    assert lock.stat().st_mode & 0o777 == 0o600
+    second = check(config, "--format", "nagios")
     assert second.returncode == UNKNOWN
     assert agent_id in second.stderr
-    other = check(write_config({"r": redis_server.address},
-                               agent={"id": agent_id + "-b"}))
-    assert other.returncode == UP
+    assert "another --check-once" in second.stdout
+    other = check(write_config(instances, tree,
+                               agent={"id": agent_id + "-b", **keys}))
+    assert other.returncode == UP, other.stderr
     # It holds nothing once it is gone, however it went.
-    first.kill()
-    assert check(write_config({"r": redis_server.address})).returncode == UP
+    slow.kill()
+    assert check(config).returncode == UP
+
+
+def test_nobody_waits_for_one_that_does_not_publish(
+        start_slow, redis_server, write_config, tree):
+    config = write_config({"r": redis_server.address}, tree)
+    silent = write_config({"r": redis_server.address})
+    start_slow("--no-publish")
+    assert check(config).returncode == UP
+    start_slow()
+    assert check(config).returncode == UNKNOWN
+    assert check(config, "--no-publish").returncode == UP
+    assert check(silent).returncode == UP, "it has nothing to publish"
+
+
+@needs_root
+def test_a_lock_that_another_user_holds_is_none(
+        redis_server, write_config, tree, tmp_path, agent_id):
+    state = tmp_path / "state"
+    state.mkdir()
+    config = write_config({"r": redis_server.address}, tree,
+                          agent={"state_dir": state})
+    theirs = state / f"{agent_id}.check-once"
+    theirs.touch(0o600)
+    os.chown(theirs, 65534, 65534)
+    with open(theirs) as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert check(config).returncode == UP
+    # One that others can open could be held by them.
+    os.chown(theirs, 0, 0)
+    theirs.chmod(0o644)
+    with open(theirs) as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert check(config).returncode == UP
+
+
+@needs_root
+def test_a_lock_is_had_before_root_becomes_the_user(
+        start_slow, redis_server, write_config, tree):
+    """Whom the folder of the pid file does not belong to."""
+    start_slow(user="nobody")
+    config = write_config({"r": redis_server.address}, tree,
+                          agent={"user": "nobody"})
+    assert check(config).returncode == UNKNOWN
 
 
 def test_what_is_not_redis_is_down(make_peer, write_config):
