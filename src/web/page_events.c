@@ -2,9 +2,12 @@
  * /events: the last changes, newest first.
  */
 #include "agent/json_writer.h"
-#include "pages_impl.h"
+#include "agent/rounds.h"
+#include "page_time.h"
 
-void pages_event(const struct history_event *e, struct text *out)
+#include "page_events.h"
+
+void page_add_event(const struct history_event *e, struct text *out)
 {
     jsonw_uint(out, "seq", e->seq);
     jsonw_time(out, "time", e->time_wall_ms);
@@ -20,11 +23,10 @@ void pages_event(const struct history_event *e, struct text *out)
     jsonw_string(out, "cause", e->cause);
 }
 
-/* What is kept and newer than K's number. */
-void pages_events(const struct pages *p, const struct page_key *k,
-                  struct text *out)
+void page_events(const struct page_source *s, const struct page_query *q,
+                 struct text *out)
 {
-    const struct history *h = rounds_history(p->rounds);
+    const struct history *h = rounds_history(s->rounds);
     uint64_t newest = history_newest(h);
     uint64_t oldest = history_oldest(h);
     uint64_t n = 0;
@@ -36,13 +38,13 @@ void pages_events(const struct pages *p, const struct page_key *k,
     jsonw_uint(out, "oldest", oldest);
     jsonw_uint(out, "dropped", oldest > 0 ? oldest - 1 : 0);
     jsonw_open(out, "events", '[');
-    for (uint64_t seq = newest; seq > k->number && n < k->limit; seq--, n++) {
+    for (uint64_t seq = newest; seq > q->number && n < q->limit; seq--, n++) {
         const struct history_event *e = history_at(h, seq);
 
         if (e == NULL)
             break;
         jsonw_open(out, NULL, '{');
-        pages_event(e, out);
+        page_add_event(e, out);
         jsonw_close(out, '}');
     }
     jsonw_close(out, ']');

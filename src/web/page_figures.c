@@ -2,19 +2,24 @@
  * /metrics and /memory: figures, gathered here and named elsewhere.
  */
 #include "agent/config.h"
-#include "agent/log.h"
-#include "metrics.h"
-#include "agent/objects.h"
-#include "agent/process.h"
-#include "agent/watchdog.h"
 #include "agent/json_writer.h"
-#include "pages_impl.h"
+#include "agent/log.h"
+#include "agent/objects.h"
+#include "agent/pool.h"
+#include "agent/process.h"
+#include "agent/rounds.h"
+#include "agent/watchdog.h"
+#include "metrics.h"
+#include "page_health.h"
+#include "page_time.h"
+
+#include "page_figures.h"
 
 static bool instance_figures(void *arg, size_t index,
                              struct metrics_instance *out)
 {
-    const struct pages *p = arg;
-    const struct instance *i = pool_instance(p->pool, index);
+    const struct page_source *s = arg;
+    const struct instance *i = pool_instance(s->pool, index);
 
     if (i == NULL)
         return false;
@@ -32,22 +37,22 @@ static bool instance_figures(void *arg, size_t index,
     return true;
 }
 
-void pages_metrics(const struct pages *p, const struct page_key *k,
-                   struct text *out)
+void page_metrics(const struct page_source *s, const struct page_query *q,
+                  struct text *out)
 {
     const struct page_time now = page_now();
-    const struct pool_parts pool = pool_parts(p->pool);
+    const struct pool_parts pool = pool_parts(s->pool);
     const char *wedged[WATCHDOG_THREADS];
     struct publisher_node heartbeat = { 0 };
     struct troubles troubles;
     struct rounds_info info;
 
-    (void)k;
-    rounds_info(p->rounds, &info);
-    pages_troubles(p, &now, &troubles);
+    (void)q;
+    rounds_info(s->rounds, &info);
+    page_troubles(s, &now, &troubles);
     if (pool.publisher != NULL)
         publisher_node(pool.publisher, pool.heartbeat_slot, &heartbeat);
-    struct metrics_source s = {
+    struct metrics_source m = {
         .version = AGENT_VERSION,
         .interval_ms = info.interval_ms,
         .rounds = info.round,
@@ -59,7 +64,7 @@ void pages_metrics(const struct pages *p, const struct page_key *k,
         .probe_time = info.probes,
         .workers = pool.workers,
         .jobs_active = pool.jobs,
-        .jobs_queued = pool_queued(p->pool),
+        .jobs_queued = pool_queued(s->pool),
         .wedged_threads =
             watchdog_wedged(pool.watchdog, wedged, WATCHDOG_THREADS),
         .healthy = troubles.count == 0,
@@ -68,22 +73,22 @@ void pages_metrics(const struct pages *p, const struct page_key *k,
         .heartbeat_wall_ms = heartbeat.acked_wall_ms,
         .process_started_wall_ms = process_started_wall_ms(),
         .instance = instance_figures,
-        .arg = (void *)(uintptr_t)p,
-        .slots = pool_size(p->pool),
+        .arg = (void *)(uintptr_t)s,
+        .slots = pool_size(s->pool),
     };
     if (pool.publisher != NULL)
-        publisher_info(pool.publisher, &s.zookeeper);
-    process_figures(&s.process);
-    metrics_render(&s, out);
+        publisher_info(pool.publisher, &m.zookeeper);
+    process_figures(&m.process);
+    metrics_render(&m, out);
 }
 
-void pages_memory(const struct pages *p, const struct page_key *k,
-                  struct text *out)
+void page_memory(const struct page_source *s, const struct page_query *q,
+                 struct text *out)
 {
     struct process_memory m;
 
-    (void)p;
-    (void)k;
+    (void)s;
+    (void)q;
     process_memory(&m);
     jsonw_open(out, NULL, '{');
     jsonw_uint(out, "schema", 1);

@@ -1,17 +1,20 @@
 /*
  * Is the agent itself well?  It is not when a thread of it hangs, when rounds
  * do not come to their end, or when what it knows does not reach ZooKeeper:
- * each for as long as its surroundings are given to be slow, and no longer.
+ * each for longer than slow surroundings explain.
  */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "agent/config.h"
+#include "agent/pool.h"
+#include "agent/rounds.h"
 #include "agent/watchdog.h"
-#include "pages_impl.h"
 
-/* As readers: a heartbeat is good for so many intervals. */
+#include "page_health.h"
+
+/* As long as a reader takes a heartbeat to be valid (valid_until). */
 #define INTERVALS_BORNE 3
 
 static void __attribute__((format(printf, 2, 3)))
@@ -26,34 +29,34 @@ add(struct troubles *t, const char *format, ...)
     va_end(ap);
 }
 
-static void threads(const struct pages *p, struct troubles *out)
+static void threads(const struct page_source *s, struct troubles *out)
 {
     const char *names[WATCHDOG_THREADS];
     size_t n =
-        watchdog_wedged(pool_parts(p->pool).watchdog, names, WATCHDOG_THREADS);
+        watchdog_wedged(pool_parts(s->pool).watchdog, names, WATCHDOG_THREADS);
 
     for (size_t i = 0; i < n; i++)
         add(out, "thread %s hangs", names[i]);
 }
 
-static void rounds(const struct pages *p, const struct page_time *now,
+static void rounds(const struct page_source *s, const struct page_time *now,
                    struct troubles *out)
 {
     struct rounds_info info;
     uint64_t since;
 
-    rounds_info(p->rounds, &info);
+    rounds_info(s->rounds, &info);
     since = now->mono_ms -
             (info.settled > 0 ? info.settled_mono_ms : info.started_mono_ms);
     if (since > (uint64_t)INTERVALS_BORNE * info.interval_ms)
         add(out, "no round came to its end for %" PRIu64 " ms", since);
 }
 
-static void zookeeper(const struct pages *p, const struct page_time *now,
+static void zookeeper(const struct page_source *s, const struct page_time *now,
                       struct troubles *out)
 {
-    const struct pool_parts pool = pool_parts(p->pool);
-    const unsigned patience_ms = p->config->zookeeper.session_timeout_ms;
+    const struct pool_parts pool = pool_parts(s->pool);
+    const unsigned patience_ms = s->config->zookeeper.session_timeout_ms;
     struct publisher_holder holder;
     struct publisher_info info;
     uint64_t since;
@@ -76,11 +79,11 @@ static void zookeeper(const struct pages *p, const struct page_time *now,
             holder.host[0] != '\0' ? holder.host : "(not said)");
 }
 
-void pages_troubles(const struct pages *p, const struct page_time *now,
-                    struct troubles *out)
+void page_troubles(const struct page_source *s, const struct page_time *now,
+                   struct troubles *out)
 {
     out->count = 0;
-    threads(p, out);
-    rounds(p, now, out);
-    zookeeper(p, now, out);
+    threads(s, out);
+    rounds(s, now, out);
+    zookeeper(s, now, out);
 }

@@ -1,12 +1,18 @@
 /*
- * /instances/NAME: why.  From the bytes on the socket over the rows of rise
- * and fall to the version of the node, so that each step can be followed.
+ * /instances/NAME: why an instance has its status.  It shows each step: what
+ * came on the socket, the counters against rise and fall, and the version of
+ * the node that was written.
  */
 #include <string.h>
 
 #include "agent/config.h"
 #include "agent/json_writer.h"
-#include "pages_impl.h"
+#include "agent/rounds.h"
+#include "page_document.h"
+#include "page_events.h"
+#include "page_time.h"
+
+#include "page_instance.h"
 
 static void add_row(const char *key, unsigned count, unsigned needed,
                     enum reason leads_to, struct text *out)
@@ -18,10 +24,10 @@ static void add_row(const char *key, unsigned count, unsigned needed,
     jsonw_close(out, '}');
 }
 
-static void add_last_change(const struct pages *p, const char *name,
+static void add_last_change(const struct page_source *s, const char *name,
                             struct text *out)
 {
-    const struct history *h = rounds_history(p->rounds);
+    const struct history *h = rounds_history(s->rounds);
     const struct history_event *e;
 
     for (uint64_t seq = history_newest(h); (e = history_at(h, seq)) != NULL;
@@ -29,14 +35,14 @@ static void add_last_change(const struct pages *p, const char *name,
         if (strcmp(e->instance, name) != 0)
             continue;
         jsonw_open(out, "last_change", '{');
-        pages_event(e, out);
+        page_add_event(e, out);
         jsonw_close(out, '}');
         return;
     }
     jsonw_null(out, "last_change");
 }
 
-/* The newest reason that counted; DEFLT if none did. */
+/* The newest reason that was judged; DEFLT when none was. */
 static enum reason last_judged(const struct recent *recent, enum reason deflt)
 {
     struct recent_walk walk = { .recent = recent };
@@ -48,7 +54,7 @@ static enum reason last_judged(const struct recent *recent, enum reason deflt)
     return deflt;
 }
 
-static void add_judgement(const struct pages *p, const struct instance *i,
+static void add_judgement(const struct page_source *s, const struct instance *i,
                           struct text *out)
 {
     const struct config_instance *c = i->config;
@@ -64,7 +70,7 @@ static void add_judgement(const struct pages *p, const struct instance *i,
     add_row("fault", h->fault, c->fall, fault, out);
     add_row("same", h->same, c->fall, h->same_reason, out);
     jsonw_uint(out, "status_changes", i->record.status_changes);
-    add_last_change(p, c->name, out);
+    add_last_change(s, c->name, out);
     jsonw_close(out, '}');
 }
 
@@ -89,13 +95,13 @@ static void add_pace(const struct instance *i, const struct page_time *now,
     jsonw_close(out, '}');
 }
 
-static void add_node(const struct pages *p, const struct instance *i,
+static void add_node(const struct page_source *s, const struct instance *i,
                      const struct publisher_node *node, struct text *out)
 {
-    const char *root = p->config->zookeeper.root;
+    const char *root = s->config->zookeeper.root;
     char document[DOCUMENT_MAX];
     char path[CONFIG_NAME_MAX + 320];
-    size_t len = publisher_node_document(pool_parts(p->pool).publisher,
+    size_t len = publisher_node_document(pool_parts(s->pool).publisher,
                                          i->nodes.status_slot, document,
                                          sizeof document);
 
@@ -111,8 +117,8 @@ static void add_node(const struct pages *p, const struct instance *i,
         jsonw_raw(out, "document", document, len);
     else
         jsonw_null(out, "document");
-    jsonw_string(out, "presence", pool_presence(p->pool, i));
-    pages_conflict(p, i, out);
+    jsonw_string(out, "presence", pool_presence(s->pool, i));
+    page_add_conflict(s, i, out);
     jsonw_close(out, '}');
 }
 
@@ -126,7 +132,7 @@ static void add_replication(const struct instance *i, struct text *out)
     jsonw_close(out, '}');
 }
 
-/* A phase that was passed through took longer than nothing. */
+/* 0 us: the probe did not come to this phase, or skipped it. */
 static void add_phase(const char *key, uint32_t us, struct text *out)
 {
     jsonw_natural(out, key, us > 0 ? (int64_t)us : -1);
@@ -156,14 +162,14 @@ static void add_result(const struct recent_result *r, struct text *out)
     jsonw_close(out, '}');
 }
 
-void pages_instance(const struct pages *p, const struct instance *i,
-                    struct text *out)
+void page_instance(const struct page_source *s, const struct instance *i,
+                   struct text *out)
 {
     const struct page_time now = page_now();
     struct recent_walk walk;
     struct recent_result r;
     struct publisher_node node;
-    struct publisher *publisher = pool_parts(p->pool).publisher;
+    struct publisher *publisher = pool_parts(s->pool).publisher;
 
     if (publisher != NULL)
         publisher_node(publisher, i->nodes.status_slot, &node);
@@ -171,14 +177,14 @@ void pages_instance(const struct pages *p, const struct instance *i,
     jsonw_uint(out, "schema", 1);
     jsonw_time(out, "time", now.wall_ms);
     jsonw_open(out, "document", '{');
-    pages_document(p, i, publisher != NULL ? &node : NULL, out);
+    page_add_document(s, i, publisher != NULL ? &node : NULL, out);
     jsonw_close(out, '}');
     jsonw_string(out, "sentence", reason_sentence(i->health.reason));
     jsonw_bool(out, "paused", i->config->paused);
-    add_judgement(p, i, out);
+    add_judgement(s, i, out);
     add_pace(i, &now, out);
     if (publisher != NULL)
-        add_node(p, i, &node, out);
+        add_node(s, i, &node, out);
     else
         jsonw_null(out, "zookeeper");
     add_replication(i, out);

@@ -7,54 +7,22 @@
 #include <unistd.h>
 
 #include "agent/config.h"
+#include "agent/json_writer.h"
+#include "agent/pool.h"
 #include "agent/process.h"
 #include "agent/role.h"
+#include "agent/rounds.h"
 #include "agent/watchdog.h"
-#include "agent/json_writer.h"
-#include "pages_impl.h"
+#include "page_document.h"
+#include "page_health.h"
+#include "page_time.h"
 
-/* Of the active jobs; all of them have a place in SIGUSR1's dump. */
+#include "page_status.h"
+
+/* More active jobs than these are only in the dump of SIGUSR1. */
 #define JOBS_SHOWN 100
 
-void pages_document(const struct pages *p, const struct instance *i,
-                    const struct publisher_node *node, struct text *out)
-{
-    jsonw_uint(out, "schema", 1);
-    jsonw_string(out, "instance", i->config->name);
-    jsonw_string(out, "address", i->config->address);
-    jsonw_string(out, "status", status_name(i->health.status));
-    jsonw_string(out, "reason", reason_name(i->health.reason));
-    jsonw_string(out, "detail", i->detail);
-    jsonw_time(out, "since", i->since_wall_ms);
-    jsonw_time(out, "checked", i->checked_wall_ms);
-    jsonw_natural(out, "rtt_us", i->rtt_us);
-    jsonw_string(out, "role", i->role == ROLE_ANY ? NULL : role_name(i->role));
-    jsonw_string(out, "version", i->version[0] != '\0' ? i->version : NULL);
-    jsonw_bool(out, "maintenance", i->config->paused);
-    jsonw_string(out, "agent", pool_parts(p->pool).id);
-    jsonw_uint(out, "round", i->round);
-    jsonw_natural(out, "seq",
-                  node != NULL && node->seq > 0 ? (int64_t)node->seq : -1);
-}
-
-void pages_conflict(const struct pages *p, const struct instance *i,
-                    struct text *out)
-{
-    struct publisher *publisher = pool_parts(p->pool).publisher;
-    struct publisher_holder holder;
-
-    if (publisher == NULL ||
-        !publisher_conflict(publisher, i->nodes.status_slot, &holder)) {
-        jsonw_null(out, "conflict");
-        return;
-    }
-    jsonw_open(out, "conflict", '{');
-    jsonw_string(out, "agent", holder.agent);
-    jsonw_string(out, "host", holder.host);
-    jsonw_close(out, '}');
-}
-
-static void add_course(const struct recent *recent, struct text *out)
+static void add_round_trips(const struct recent *recent, struct text *out)
 {
     jsonw_open(out, "course", '[');
     for (size_t i = recent->count; i-- > 0;)
@@ -79,36 +47,36 @@ static void add_results(const struct recent *recent, uint64_t n,
     jsonw_close(out, ']');
 }
 
-static void add_instance(const struct pages *p, const struct instance *i,
+static void add_instance(const struct page_source *s, const struct instance *i,
                          const struct page_time *now, uint64_t nresults,
                          struct text *out)
 {
-    struct publisher *publisher = pool_parts(p->pool).publisher;
+    struct publisher *publisher = pool_parts(s->pool).publisher;
     struct publisher_node node;
 
     if (publisher != NULL)
         publisher_node(publisher, i->nodes.status_slot, &node);
     jsonw_open(out, NULL, '{');
-    pages_document(p, i, publisher != NULL ? &node : NULL, out);
+    page_add_document(s, i, publisher != NULL ? &node : NULL, out);
     if (publisher != NULL)
         jsonw_bool(out, "published",
                    node.posted && node.standing == PUBLISHER_CLEAN);
     else
         jsonw_null(out, "published");
-    pages_conflict(p, i, out);
+    page_add_conflict(s, i, out);
     jsonw_uint(out, "interval_ms", i->config->interval_ms);
     jsonw_time(out, "next", page_wall_ms(now, i->pace.due_mono_ms));
-    add_course(&i->record.recent, out);
+    add_round_trips(&i->record.recent, out);
     add_results(&i->record.recent, nresults, out);
     jsonw_close(out, '}');
 }
 
-static void add_troubles(const struct pages *p, const struct page_time *now,
-                         struct text *out)
+static void add_troubles(const struct page_source *s,
+                         const struct page_time *now, struct text *out)
 {
     struct troubles troubles;
 
-    pages_troubles(p, now, &troubles);
+    page_troubles(s, now, &troubles);
     jsonw_bool(out, "healthy", troubles.count == 0);
     jsonw_open(out, "trouble", '[');
     for (size_t i = 0; i < troubles.count; i++)
@@ -116,48 +84,49 @@ static void add_troubles(const struct pages *p, const struct page_time *now,
     jsonw_close(out, ']');
 }
 
-static void add_agent(const struct pages *p, const struct rounds_info *info,
+static void add_agent(const struct page_source *s,
+                      const struct rounds_info *info,
                       const struct page_time *now, struct text *out)
 {
     size_t by[STATUS_COUNT];
     size_t paused = 0;
 
-    pool_tally(p->pool, by);
-    for (size_t k = 0; k < pool_size(p->pool); k++) {
-        const struct instance *i = pool_instance(p->pool, k);
+    pool_tally(s->pool, by);
+    for (size_t k = 0; k < pool_size(s->pool); k++) {
+        const struct instance *i = pool_instance(s->pool, k);
 
         paused += i != NULL && i->config->paused;
     }
     jsonw_open(out, "agent", '{');
-    jsonw_string(out, "id", pool_parts(p->pool).id);
-    jsonw_string(out, "host", pool_parts(p->pool).host);
+    jsonw_string(out, "id", pool_parts(s->pool).id);
+    jsonw_string(out, "host", pool_parts(s->pool).host);
     jsonw_int(out, "pid", (int64_t)getpid());
     jsonw_string(out, "version", AGENT_VERSION);
     jsonw_time(out, "started", info->started_wall_ms);
-    jsonw_string(out, "config_file", p->config_file);
+    jsonw_string(out, "config_file", s->config_file);
     jsonw_uint(out, "round", info->round);
     jsonw_uint(out, "interval_ms", info->interval_ms);
-    jsonw_uint(out, "instances", pool_parts(p->pool).count);
-    for (size_t s = 0; s < STATUS_COUNT; s++)
-        jsonw_uint(out, status_name((enum status)s), by[s]);
+    jsonw_uint(out, "instances", pool_parts(s->pool).count);
+    for (size_t i = 0; i < STATUS_COUNT; i++)
+        jsonw_uint(out, status_name((enum status)i), by[i]);
     jsonw_uint(out, "maintenance", paused);
-    add_troubles(p, now, out);
+    add_troubles(s, now, out);
     jsonw_uint(out, "round_us", info->round_us);
     jsonw_uint(out, "rounds_overrun", info->overruns);
     jsonw_uint(out, "probes_skipped", info->skipped);
     jsonw_uint(out, "results_void", info->voided);
-    jsonw_uint(out, "events", history_newest(rounds_history(p->rounds)));
+    jsonw_uint(out, "events", history_newest(rounds_history(s->rounds)));
     jsonw_close(out, '}');
 }
 
-static void add_jobs(const struct pages *p, const struct page_time *now,
+static void add_jobs(const struct page_source *s, const struct page_time *now,
                      struct text *out)
 {
     size_t shown = 0;
 
     jsonw_open(out, "jobs", '[');
-    for (size_t k = 0; k < pool_size(p->pool) && shown < JOBS_SHOWN; k++) {
-        const struct instance *i = pool_instance(p->pool, k);
+    for (size_t k = 0; k < pool_size(s->pool) && shown < JOBS_SHOWN; k++) {
+        const struct instance *i = pool_instance(s->pool, k);
 
         if (i == NULL || !i->job.busy)
             continue;
@@ -172,10 +141,11 @@ static void add_jobs(const struct pages *p, const struct page_time *now,
     jsonw_close(out, ']');
 }
 
-static void add_pool(const struct pages *p, const struct rounds_info *info,
+static void add_pool(const struct page_source *s,
+                     const struct rounds_info *info,
                      const struct page_time *now, struct text *out)
 {
-    const struct pool_parts pool = pool_parts(p->pool);
+    const struct pool_parts pool = pool_parts(s->pool);
     const char *wedged[WATCHDOG_THREADS];
     size_t nwedged = watchdog_wedged(pool.watchdog, wedged, WATCHDOG_THREADS);
     struct process_figures f;
@@ -184,7 +154,7 @@ static void add_pool(const struct pages *p, const struct rounds_info *info,
     jsonw_open(out, "pool", '{');
     jsonw_uint(out, "workers", pool.workers);
     jsonw_uint(out, "jobs_active", pool.jobs);
-    jsonw_uint(out, "jobs_queued", pool_queued(p->pool));
+    jsonw_uint(out, "jobs_queued", pool_queued(s->pool));
     jsonw_uint(out, "threads", f.threads);
     jsonw_open(out, "threads_course", '[');
     for (size_t i = 0; i < info->nthreads; i++)
@@ -197,14 +167,14 @@ static void add_pool(const struct pages *p, const struct rounds_info *info,
     jsonw_uint(out, "rss_kb", f.memory.resident / 1024);
     jsonw_uint(out, "fds", f.open_fds);
     jsonw_uint(out, "fds_max", f.max_fds);
-    add_jobs(p, now, out);
+    add_jobs(s, now, out);
     jsonw_close(out, '}');
 }
 
-static void add_zookeeper(const struct pages *p, const struct page_time *now,
-                          struct text *out)
+static void add_zookeeper(const struct page_source *s,
+                          const struct page_time *now, struct text *out)
 {
-    struct publisher *publisher = pool_parts(p->pool).publisher;
+    struct publisher *publisher = pool_parts(s->pool).publisher;
     struct publisher_info i;
     char session[20];
 
@@ -216,12 +186,12 @@ static void add_zookeeper(const struct pages *p, const struct page_time *now,
                  (uint64_t)i.store.session);
         jsonw_string(out, "state", store_state_name(i.store.state));
         jsonw_time(out, "since", page_wall_ms(now, i.store.since_mono_ms));
-        jsonw_string(out, "servers", p->config->zookeeper.servers_text);
+        jsonw_string(out, "servers", s->config->zookeeper.servers_text);
         jsonw_string(out, "server",
                      i.store.server[0] != '\0' ? i.store.server : NULL);
         jsonw_string(out, "session", i.store.session != 0 ? session : NULL);
         jsonw_uint(out, "sessions", i.store.sessions);
-        jsonw_string(out, "root", p->config->zookeeper.root);
+        jsonw_string(out, "root", s->config->zookeeper.root);
         jsonw_uint(out, "pending", i.pending);
         jsonw_uint(out, "in_flight", i.in_flight);
         jsonw_uint(out, "oldest_pending_ms", i.oldest_pending_ms);
@@ -248,26 +218,26 @@ static void add_reasons(struct text *out)
     jsonw_close(out, '}');
 }
 
-void pages_status(const struct pages *p, const struct page_key *k,
-                  struct text *out)
+void page_status(const struct page_source *s, const struct page_query *q,
+                 struct text *out)
 {
     const struct page_time now = page_now();
     struct rounds_info info;
 
-    rounds_info(p->rounds, &info);
+    rounds_info(s->rounds, &info);
     jsonw_open(out, NULL, '{');
     jsonw_uint(out, "schema", 1);
     jsonw_time(out, "time", now.wall_ms);
-    add_agent(p, &info, &now, out);
-    add_pool(p, &info, &now, out);
-    add_zookeeper(p, &now, out);
+    add_agent(s, &info, &now, out);
+    add_pool(s, &info, &now, out);
+    add_zookeeper(s, &now, out);
     add_reasons(out);
     jsonw_open(out, "instances", '[');
-    for (size_t n = 0; n < pool_size(p->pool); n++) {
-        const struct instance *i = pool_instance(p->pool, n);
+    for (size_t n = 0; n < pool_size(s->pool); n++) {
+        const struct instance *i = pool_instance(s->pool, n);
 
         if (i != NULL)
-            add_instance(p, i, &now, k->number, out);
+            add_instance(s, i, &now, q->number, out);
     }
     jsonw_close(out, ']');
     jsonw_close(out, '}');

@@ -1,32 +1,43 @@
 /*
  * Which path is which page.  A page is rendered into a text that becomes the
- * body without a copy; the big ones are kept for a moment, so that a crowd
- * of askers costs the loop one rendering every PAGES_FRESH_MS, or less often
- * if it is dear, and let go of soon after the last of them.
+ * body without a copy.  The large ones are kept for a moment, so that many
+ * who ask at once cost the loop one rendering every PAGES_FRESH_MS, or less
+ * often where it takes long; they are freed soon after nobody asks any more.
  *
- * Each of the big ones has a place for how it is without a query, which the
- * crowd cannot take from it.  With one it has many forms, and who asks for all
- * of them asks for time that is the probes': so all of those share a credit.
+ * Each of the large ones has a place of its own for its form without a query,
+ * which requests with a query cannot take.  With a query it has many forms,
+ * and a client that asks for all of them would take the time that probes
+ * need: so all of those share one credit of time.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/clock.h"
 #include "agent/config.h"
-#include "dashboard.h"
-#include "agent/process.h"
 #include "agent/escape.h"
-#include "pages_impl.h"
+#include "agent/pool.h"
+#include "agent/process.h"
+#include "agent/recent.h"
+#include "agent/rounds.h"
+#include "dashboard.h"
+#include "page_events.h"
+#include "page_figures.h"
+#include "page_health.h"
+#include "page_instance.h"
+#include "page_source.h"
+#include "page_status.h"
+#include "page_time.h"
 
 #include "agent/pages.h"
 
 #define INSTANCES "/instances/"
-/* How long a body that nobody asks for is kept. */
+/* How long a body is kept. */
 #define KEPT_MS 2000
-/* A page is fresh for so many times what it took. */
+/* A page is fresh for this many times what its rendering took. */
 #define FRESH_TIMES 10
 
-/* Forms with a query get a part of the loop's time, and no more at once. */
+/* Forms with a query get this part of the loop's time (a fifth), and at most
+ * this much at once. */
 #define CREDIT_PART   5
 #define CREDIT_MAX_US 100000
 
@@ -35,34 +46,60 @@
 #define TYPE_HTML    "text/html; charset=utf-8"
 #define TYPE_METRICS "text/plain; version=0.0.4; charset=utf-8"
 
-/* A number in the query that is not there, or is none. */
+/* No ?limit= in the query, or one that is no number. */
 #define NO_LIMIT UINT64_MAX
 
 struct route {
     const char *path;
     const char *type;
     const char *number; /* the query's key, or NULL */
-    uint64_t deflt;     /* … when it is not there */
-    uint64_t most;      /* … more is the same */
+    uint64_t deflt;     /* the number when it is not there */
+    uint64_t most;      /* a larger number is taken as this */
     bool limited;       /* takes ?limit= */
-    bool cached;        /* large, or dear */
-    void (*render)(const struct pages *p, const struct page_key *k,
+    bool cached;        /* large, or takes long */
+    void (*render)(const struct page_source *s, const struct page_query *q,
                    struct text *out);
 };
 
-static void threads_page(const struct pages *p, const struct page_key *k,
-                         struct text *out)
+/* Places for pages that are kept: one a route, and some for their forms with
+ * a query. */
+#define PAGES_ROUTES 6
+#define PAGES_CACHED (PAGES_ROUTES + 3)
+
+/* What distinguishes two renderings of one page. */
+struct page_key {
+    const struct route *route;
+    struct page_query query;
+};
+
+struct page_place {
+    struct page_key key;
+    struct httpd_body *body; /* NULL: free */
+    uint64_t made_mono_ms;
+    uint64_t fresh_ms;
+};
+
+struct pages {
+    struct page_source source;
+    struct httpd_body *dashboard; /* made when it is first asked for */
+    struct page_place cache[PAGES_CACHED];
+    int64_t credit_us; /* to render forms with a query; negative: debt */
+    uint64_t credited_us;
+};
+
+static void page_threads(const struct page_source *s,
+                         const struct page_query *q, struct text *out)
 {
-    (void)p;
-    (void)k;
+    (void)s;
+    (void)q;
     text_addf(out, "%ld\n", process_threads());
 }
 
-static void jobs_page(const struct pages *p, const struct page_key *k,
+static void page_jobs(const struct page_source *s, const struct page_query *q,
                       struct text *out)
 {
-    (void)k;
-    text_addf(out, "%zu\n", pool_parts(p->pool).jobs);
+    (void)q;
+    text_addf(out, "%zu\n", pool_parts(s->pool).jobs);
 }
 
 static const struct route ROUTES[] = {
@@ -72,35 +109,24 @@ static const struct route ROUTES[] = {
       .deflt = 4,
       .most = RECENT_MAX,
       .cached = true,
-      .render = pages_status },
+      .render = page_status },
     { .path = "/events",
       .type = TYPE_JSON,
       .number = "since",
       .most = UINT64_MAX,
       .limited = true,
       .cached = true,
-      .render = pages_events },
+      .render = page_events },
     { .path = "/metrics",
       .type = TYPE_METRICS,
       .cached = true,
-      .render = pages_metrics },
-    { .path = "/memory", .type = TYPE_JSON, .render = pages_memory },
-    { .path = "/threads", .type = TYPE_TEXT, .render = threads_page },
-    { .path = "/jobs", .type = TYPE_TEXT, .render = jobs_page },
+      .render = page_metrics },
+    { .path = "/memory", .type = TYPE_JSON, .render = page_memory },
+    { .path = "/threads", .type = TYPE_TEXT, .render = page_threads },
+    { .path = "/jobs", .type = TYPE_TEXT, .render = page_jobs },
 };
 #define NROUTES (sizeof ROUTES / sizeof ROUTES[0])
 _Static_assert(NROUTES <= PAGES_ROUTES, "a place for each without a query");
-
-struct page_time page_now(void)
-{
-    return (struct page_time){ .mono_ms = clock_mono_ms(),
-                               .wall_ms = clock_wall_ms() };
-}
-
-int64_t page_wall_ms(const struct page_time *now, uint64_t mono_ms)
-{
-    return now->wall_ms + (int64_t)mono_ms - (int64_t)now->mono_ms;
-}
 
 /* Takes the text's bytes. */
 static struct httpd_body *body_of(struct text *t, const char *type)
@@ -129,13 +155,13 @@ static void answer_text(struct httpd_answer *out, unsigned status,
 
 static bool same_key(const struct page_key *a, const struct page_key *b)
 {
-    return a->route == b->route && a->number == b->number &&
-           a->limit == b->limit;
+    return a->route == b->route && a->query.number == b->query.number &&
+           a->query.limit == b->query.limit;
 }
 
 static bool plain(const struct page_key *k)
 {
-    return k->number == k->route->deflt && k->limit == NO_LIMIT;
+    return k->query.number == k->route->deflt && k->query.limit == NO_LIMIT;
 }
 
 static void forget(struct page_place *at)
@@ -168,7 +194,7 @@ static struct httpd_body *rendered(const struct pages *p,
 {
     struct text t = { 0 };
 
-    key->route->render(p, key, &t);
+    key->route->render(&p->source, &key->query, &t);
     return body_of(&t, key->route->type);
 }
 
@@ -247,7 +273,7 @@ static void answer_health(const struct pages *p, struct httpd_answer *out)
     struct troubles troubles;
     struct text t = { 0 };
 
-    pages_troubles(p, &now, &troubles);
+    page_troubles(&p->source, &now, &troubles);
     if (troubles.count == 0)
         text_add(&t, "ok\n");
     for (size_t i = 0; i < troubles.count; i++)
@@ -294,19 +320,19 @@ static const struct instance *find(const struct pool *f, const char *name)
 static void answer_instance(const struct pages *p, const char *path,
                             struct httpd_answer *out)
 {
-    const struct instance *i = find(p->pool, path + strlen(INSTANCES));
+    const struct instance *i = find(p->source.pool, path + strlen(INSTANCES));
     struct text t = { 0 };
 
     if (i == NULL) {
         answer_not_found(path, out);
         return;
     }
-    pages_instance(p, i, &t);
+    page_instance(&p->source, i, &t);
     out->body = body_of(&t, TYPE_JSON);
 }
 
-/* What is no number is taken as not said: the page is read only, and to
- * show it helps more than to refuse it. */
+/* A value that is no number is ignored: the page is read only, and to show
+ * it helps more than to refuse it. */
 static uint64_t number_of(const struct httpd_request *r, const char *key,
                           uint64_t deflt)
 {
@@ -325,15 +351,15 @@ static bool answer_route(struct pages *p, const struct httpd_request *r,
 {
     for (size_t i = 0; i < NROUTES; i++) {
         const struct route *route = &ROUTES[i];
-        struct page_key key = { .route = route, .limit = NO_LIMIT };
+        struct page_key key = { .route = route, .query.limit = NO_LIMIT };
 
         if (strcmp(r->path, route->path) != 0)
             continue;
-        key.number = number_of(r, route->number, route->deflt);
-        if (key.number > route->most)
-            key.number = route->most;
+        key.query.number = number_of(r, route->number, route->deflt);
+        if (key.query.number > route->most)
+            key.query.number = route->most;
         if (route->limited)
-            key.limit = number_of(r, "limit", NO_LIMIT);
+            key.query.limit = number_of(r, "limit", NO_LIMIT);
         answer_page(p, &key, out);
         return true;
     }
@@ -367,10 +393,12 @@ struct pages *pages_new(const struct config *config, const char *config_file,
         err_set(e, "out of memory for the status pages");
         return NULL;
     }
-    p->config = config;
-    p->config_file = config_file;
-    p->rounds = rounds;
-    p->pool = rounds_pool(rounds);
+    p->source = (struct page_source){
+        .config = config,
+        .config_file = config_file,
+        .rounds = rounds,
+        .pool = rounds_pool(rounds),
+    };
     return p;
 }
 
