@@ -348,20 +348,6 @@ static void an_agents_id_is_never_cut_to_anothers(void **state)
     assert_true(read_text(text).valid);
 }
 
-static void a_string_is_quoted_for_json(void **state)
-{
-    char out[DOCUMENT_QUOTE_SIZE], long_one[5000];
-
-    (void)state;
-    assert_int_equal(document_quote("a\"b\n", out, sizeof out), 11);
-    assert_string_equal(out, "\"a\\\"b\\\\x0a\"");
-    assert_int_equal(document_quote("abc", out, 5), 0);
-    assert_string_equal(out, "");
-    memset(long_one, '"', sizeof long_one);
-    long_one[sizeof long_one - 1] = '\0';
-    assert_true(document_quote(long_one, out, sizeof out) > 0);
-}
-
 static void mutated_documents_are_read_without_harm(void **state)
 {
     const size_t len = strlen(DOWN_TEXT);
@@ -403,7 +389,6 @@ int main(void)
         cmocka_unit_test(members_of_a_wrong_kind_count_as_not_said),
         cmocka_unit_test(the_last_of_duplicate_members_counts),
         cmocka_unit_test(an_agents_id_is_never_cut_to_anothers),
-        cmocka_unit_test(a_string_is_quoted_for_json),
         cmocka_unit_test(mutated_documents_are_read_without_harm),
     };
 

@@ -16,7 +16,7 @@
 
 #define TIME_MS INT64_C(1795411740123)
 
-static const struct report_row UP = {
+static const struct document_status UP = {
     .instance = "cache-1",
     .address = "127.0.0.1:6379",
     .status = STATUS_UP,
@@ -27,7 +27,7 @@ static const struct report_row UP = {
     .version = "7.0.15",
 };
 
-static const struct report_row DOWN = {
+static const struct document_status DOWN = {
     .instance = "c2",
     .address = "unix:/run/r.sock",
     .status = STATUS_DOWN,
@@ -38,16 +38,16 @@ static const struct report_row DOWN = {
     .version = "",
 };
 
-static struct report_row row(enum status s, enum reason r)
+static struct document_status row(enum status s, enum reason r)
 {
-    struct report_row copy = UP;
+    struct document_status copy = UP;
 
     copy.status = s;
     copy.reason = r;
     return copy;
 }
 
-static struct report report(const struct report_row *rows, size_t n)
+static struct report report(const struct document_status *rows, size_t n)
 {
     return (struct report){ .agent = "web-1",
                             .time_wall_ms = TIME_MS,
@@ -112,8 +112,8 @@ static void the_worst_of_all_rows_is_the_exit_code(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        const struct report_row rows[] = { row(CASES[i].a, REASON_OK),
-                                           row(CASES[i].b, REASON_OK) };
+        const struct document_status rows[] = { row(CASES[i].a, REASON_OK),
+                                                row(CASES[i].b, REASON_OK) };
         struct report r = report(rows, 2);
 
         r.publish_failed = CASES[i].publish_failed;
@@ -134,7 +134,7 @@ static void nothing_looked_at_is_unknown(void **state)
 
 static void a_paused_instance_counts_and_is_marked(void **state)
 {
-    struct report_row paused = DOWN;
+    struct document_status paused = DOWN;
     struct report r = report(&paused, 1);
     char *text;
 
@@ -154,7 +154,7 @@ static void a_paused_instance_counts_and_is_marked(void **state)
 
 static void the_table_is_aligned_and_speaks_words(void **state)
 {
-    const struct report_row rows[] = { UP, DOWN };
+    const struct document_status rows[] = { UP, DOWN };
     struct report r = report(rows, 2);
     char wanted[1024];
 
@@ -186,7 +186,7 @@ static void times_have_human_units(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        struct report_row one = UP;
+        struct document_status one = UP;
         struct report r = report(&one, 1);
         char *text;
 
@@ -199,7 +199,7 @@ static void times_have_human_units(void **state)
 
 static void nagios_gets_one_line_with_perfdata(void **state)
 {
-    const struct report_row rows[] = { UP, DOWN };
+    const struct document_status rows[] = { UP, DOWN };
     struct report r = report(rows, 2);
 
     (void)state;
@@ -215,7 +215,7 @@ static void nagios_gets_one_line_with_perfdata(void **state)
 
 static void nagios_names_a_few_of_many_in_trouble(void **state)
 {
-    struct report_row rows[12];
+    struct document_status rows[12];
     struct report r = report(rows, 12);
     char *text;
 
@@ -230,7 +230,7 @@ static void nagios_names_a_few_of_many_in_trouble(void **state)
 
 static void bytes_from_outside_break_no_line(void **state)
 {
-    struct report_row bad = DOWN;
+    struct document_status bad = DOWN;
     struct report r = report(&bad, 1);
     char *text;
 
@@ -251,7 +251,7 @@ static void bytes_from_outside_break_no_line(void **state)
 
 static void json_has_the_documents_keys(void **state)
 {
-    const struct report_row rows[] = { UP, DOWN };
+    const struct document_status rows[] = { UP, DOWN };
     struct report r = report(rows, 2);
 
     (void)state;
@@ -271,7 +271,7 @@ static void json_has_the_documents_keys(void **state)
 
 static void json_stays_json_whatever_the_bytes(void **state)
 {
-    struct report_row bad = DOWN;
+    struct document_status bad = DOWN;
     struct report r = report(&bad, 1);
     char *text;
     json_t *parsed;

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "agent/document.h"
+#include "agent/escape.h"
 #include "agent/text.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
@@ -195,24 +195,77 @@ static const char *const STRINGS[] = {
     "</script>",
 };
 
-static void any_string_is_valid_json_and_as_in_zookeeper(void **state)
+static bool is_plain(const char *s)
+{
+    json_t *j = json_string(s); /* NULL: no UTF-8 */
+    bool plain = j != NULL;
+
+    json_decref(j);
+    for (; *s != '\0'; s++)
+        plain = plain && (unsigned char)*s >= 0x20 && *s != 0x7f;
+    return plain;
+}
+
+/* The value of the JSON string in T is S, or its escaped form. */
+static void says(const struct text *t, const char *s)
+{
+    char escaped[128] = "";
+    json_t *j = json_loads(t->bytes, JSON_DECODE_ANY, NULL);
+
+    if (!is_plain(s))
+        escape_add(escaped, sizeof escaped, s, strlen(s));
+    assert_non_null(j);
+    assert_string_equal(json_string_value(j), is_plain(s) ? s : escaped);
+    json_decref(j);
+}
+
+static void any_string_is_valid_json(void **state)
 {
     struct text *t = *state;
 
     for (size_t i = 0; i < COUNT(STRINGS); i++) {
-        char document[DOCUMENT_QUOTE_SIZE];
-        json_error_t e;
-        json_t *j;
-
         text_reset(t);
         text_add_json_string(t, STRINGS[i]);
-        document_quote(STRINGS[i], document, sizeof document);
-        assert_string_equal(t->bytes, document);
-        j = json_loads(t->bytes, JSON_DECODE_ANY, &e);
-        assert_non_null(j);
-        assert_true(json_is_string(j));
-        json_decref(j);
+        says(t, STRINGS[i]);
     }
+}
+
+static void for_terminals_a_string_is_ascii_and_the_same(void **state)
+{
+    struct text *t = *state;
+
+    for (size_t i = 0; i < COUNT(STRINGS); i++) {
+        json_t *is = json_string(STRINGS[i]);
+        json_t *j;
+
+        if (is == NULL)
+            continue;
+        text_reset(t);
+        text_add_json_ascii(t, STRINGS[i]);
+        for (const char *at = t->bytes; *at != '\0'; at++)
+            assert_in_range(*at, ' ', '~');
+        j = json_loads(t->bytes, JSON_DECODE_ANY, NULL);
+        assert_true(json_equal(j, is));
+        json_decref(j);
+        json_decref(is);
+    }
+}
+
+static void a_text_in_given_memory_stays_in_it(void **state)
+{
+    char room[8] = "xxxxxxx";
+    struct text t = text_in(room, 6);
+
+    (void)state;
+    assert_string_equal(room, "");
+    text_add(&t, "abc");
+    text_add(&t, "de");
+    assert_false(t.failed);
+    assert_string_equal(room, "abcde");
+    text_add(&t, "f");
+    assert_true(t.failed);
+    text_add(&t, "");
+    assert_memory_equal(room, "abcde\0x", 8);
 }
 
 static void no_string_is_null(void **state)
@@ -250,7 +303,9 @@ int main(void)
         with_text(whole_numbers_are_as_printf_has_them),
         with_text(decimals_lose_the_zeros_at_their_end_only),
         with_text(moments_are_as_elsewhere),
-        with_text(any_string_is_valid_json_and_as_in_zookeeper),
+        with_text(any_string_is_valid_json),
+        with_text(for_terminals_a_string_is_ascii_and_the_same),
+        cmocka_unit_test(a_text_in_given_memory_stays_in_it),
         with_text(no_string_is_null),
         with_text(a_label_holds_no_line_and_no_quote_of_its_own),
     };

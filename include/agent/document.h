@@ -34,10 +34,18 @@ struct document_status {
     uint64_t round;
 };
 
+struct text;
+
+/* The members of D into an open object, without seq. */
+void document_members(const struct document_status *d, struct text *t);
+
+/* The same of a single run, which has no round and no since. */
+void document_members_once(const struct document_status *d, struct text *t);
+
 /*
  * The status document without its last member: `{"schema":1,…,"round":1207`.
  * Whoever writes it counts the writes: document_seal adds seq.  Returns the
- * length (without NUL), 0 on lack of memory.
+ * length (without NUL), 0 if it does not fit.  Allocates nothing.
  */
 size_t document_status(const struct document_status *d, char *out,
                        size_t size) MUST_USE;
@@ -61,19 +69,11 @@ struct document_heartbeat {
     size_t by_status[STATUS_COUNT];
 };
 
-/* Return the length, 0 on lack of memory. */
+/* Return the length, 0 if it does not fit. */
 size_t document_heartbeat(const struct document_heartbeat *d, char *out,
                           size_t size) MUST_USE;
 size_t document_presence(const char *host, uint16_t port, const char *name,
                          const char *agent, char *out, size_t size) MUST_USE;
-
-/*
- * S as a JSON string with its quotes, escaped and cut like those of the
- * documents, and a NUL.  Returns the length, 0 (and "") if it does not fit or
- * on lack of memory; DOCUMENT_QUOTE_SIZE is always room enough.
- */
-#define DOCUMENT_QUOTE_SIZE 704
-size_t document_quote(const char *s, char *out, size_t size);
 
 /* What an existing node says; a member it lacks keeps "", 0 or unknown. */
 struct document_seen {

@@ -166,8 +166,8 @@ void instance_presume_up(struct instance *i);
  * status. */
 void instance_adopt_since(struct instance *i);
 
-/* The status document, open (document.h). */
-size_t instance_document(const struct instance *i, const char *agent, char *out,
-                         size_t size) MUST_USE;
+/* What a status document says of I (document.h); texts are borrowed. */
+struct document_status instance_document(const struct instance *i,
+                                         const char *agent);
 
 #endif

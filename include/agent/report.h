@@ -1,8 +1,7 @@
 #ifndef AGENT_REPORT_H
 #define AGENT_REPORT_H
 
-#include "agent/health.h"
-#include "agent/role.h"
+#include "agent/document.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,22 +13,10 @@
  */
 enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_NAGIOS };
 
-struct report_row {
-    const char *instance;
-    const char *address;
-    enum status status;
-    enum reason reason;
-    const char *detail;
-    int64_t rtt_us; /* -1: none */
-    enum role role;
-    const char *version; /* "": not known */
-    bool maintenance;
-};
-
 struct report {
     const char *agent;
     int64_t time_wall_ms;
-    const struct report_row *rows;
+    const struct document_status *rows;
     size_t nrows;
     /* "published", "not configured", "not asked for", "left to the running
      * agent …", or what went wrong. */

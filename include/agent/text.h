@@ -17,7 +17,12 @@ struct text {
     size_t len;  /* without the NUL */
     size_t size;
     bool failed;
+    bool fixed; /* in memory of the caller's, and does not grow */
 };
+
+/* An empty text in the SIZE (at least 1) bytes at BYTES: what does not fit
+ * with its NUL counts as memory that ran out.  Needs no text_free. */
+struct text text_in(char *bytes, size_t size);
 
 /* Empties it, and keeps its memory for the next use. */
 void text_reset(struct text *t);
@@ -52,6 +57,13 @@ void text_add_rfc3339(struct text *t, int64_t wall_ms);
  * but nothing is cut.  NULL becomes null.
  */
 void text_add_json_string(struct text *t, const char *s);
+
+/* The same, with S cut to MAX bytes between its quotes, before JSON doubles
+ * some of them: no character and no escape is torn. */
+void text_add_json_string_cut(struct text *t, const char *s, size_t max);
+
+/* S, which is valid UTF-8, as a JSON string of printable ASCII alone. */
+void text_add_json_ascii(struct text *t, const char *s);
 
 /* S as the value of a Prometheus label, with its quotes; escaped first like
  * a JSON string. */

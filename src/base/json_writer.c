@@ -8,13 +8,20 @@ static void begin(struct text *t, const char *key)
 {
     char last = t->len > 0 ? t->bytes[t->len - 1] : '{';
 
-    if (last != '{' && last != '[')
+    if (last != '{' && last != '[' && last != ':')
         text_add_char(t, ',');
     if (key == NULL)
         return;
     text_add_char(t, '"');
     text_add(t, key);
     text_add_bytes(t, "\":", 2);
+}
+
+void jsonw_key(struct text *t, const char *key)
+{
+    begin(t, NULL);
+    text_add_json_ascii(t, key);
+    text_add_char(t, ':');
 }
 
 void jsonw_open(struct text *t, const char *key, char bracket)
@@ -32,6 +39,18 @@ void jsonw_string(struct text *t, const char *key, const char *s)
 {
     begin(t, key);
     text_add_json_string(t, s);
+}
+
+void jsonw_cut(struct text *t, const char *key, const char *s)
+{
+    begin(t, key);
+    text_add_json_string_cut(t, s, JSONW_CUT);
+}
+
+void jsonw_ascii(struct text *t, const char *key, const char *s)
+{
+    begin(t, key);
+    text_add_json_ascii(t, s);
 }
 
 void jsonw_uint(struct text *t, const char *key, uint64_t n)

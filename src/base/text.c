@@ -1,7 +1,7 @@
 /*
- * The pages that show every instance are written with this, and not as trees
- * of jansson: two thousand instances are some two megabytes, and that many
- * allocations would hold up the loop, and thereby probes, for tens of
+ * The pages that show every instance are written with this: two thousand
+ * instances are some two megabytes, and a tree of values would be a hundred
+ * thousand allocations that hold up the loop, and thereby probes, for tens of
  * milliseconds at every request.  So memory is kept from one page to the next,
  * numbers and times are written digit by digit, and strings are copied whole
  * where nothing in them needs an escape.
@@ -20,6 +20,12 @@
 #include "agent/utf8.h"
 
 #define SIZE_FIRST 1024
+
+struct text text_in(char *bytes, size_t size)
+{
+    bytes[0] = '\0';
+    return (struct text){ .bytes = bytes, .size = size, .fixed = true };
+}
 
 void text_reset(struct text *t)
 {
@@ -45,6 +51,9 @@ static bool reserve(struct text *t, size_t len)
         return false;
     if (t->size - t->len > len)
         return true;
+    t->failed = t->fixed;
+    if (t->failed)
+        return false;
     while (size - t->len <= len && size <= SIZE_MAX / 2)
         size *= 2;
     bytes = size - t->len > len ? realloc(t->bytes, size) : NULL;
@@ -169,40 +178,54 @@ static enum looks look_at(const char *s, size_t *len)
 }
 
 /* Quotes and backslashes are escaped alike in JSON and in labels. */
-static void add_quoted(struct text *t, const char *s)
+static void add_quoted(struct text *t, const char *s, size_t len)
 {
-    for (; *s != '\0'; s++) {
-        if (*s == '"' || *s == '\\')
+    for (size_t i = 0; i < len; i++) {
+        if (s[i] == '"' || s[i] == '\\')
             text_add_char(t, '\\');
-        text_add_char(t, *s);
+        text_add_char(t, s[i]);
     }
 }
 
-/* As escape_add does, and then as above. */
-static void add_escaped(struct text *t, const char *s)
+/* As escape_add does with MAX bytes of room, and then as above. */
+static void add_escaped(struct text *t, const char *s, size_t max)
 {
-    for (; *s != '\0'; s++) {
-        char form[5] = "";
+    for (size_t len = 0; *s != '\0'; s++) {
+        char form[4];
+        size_t n = escape_byte(*s, form);
 
-        escape_byte(*s, form);
-        add_quoted(t, form);
+        len += n;
+        if (len >= max)
+            break;
+        add_quoted(t, form, n);
     }
 }
 
-static void add_string(struct text *t, const char *s)
+/* What is left of LEN bytes of UTF-8 when no character may be torn. */
+static size_t cut_length(const char *s, size_t len, size_t max)
+{
+    if (len <= max)
+        return len;
+    len = max;
+    while (len > 0 && ((unsigned char)s[len] & 0xc0) == 0x80)
+        len--;
+    return len;
+}
+
+static void add_string(struct text *t, const char *s, size_t max)
 {
     size_t len;
 
     text_add_char(t, '"');
     switch (look_at(s, &len)) {
     case LOOKS_BARE:
-        text_add_bytes(t, s, len);
+        text_add_bytes(t, s, cut_length(s, len, max));
         break;
     case LOOKS_QUOTED:
-        add_quoted(t, s);
+        add_quoted(t, s, cut_length(s, len, max));
         break;
     case LOOKS_BAD:
-        add_escaped(t, s);
+        add_escaped(t, s, max);
         break;
     }
     text_add_char(t, '"');
@@ -210,13 +233,52 @@ static void add_string(struct text *t, const char *s)
 
 void text_add_json_string(struct text *t, const char *s)
 {
+    text_add_json_string_cut(t, s, SIZE_MAX);
+}
+
+void text_add_json_string_cut(struct text *t, const char *s, size_t max)
+{
     if (s == NULL)
         text_add(t, "null");
     else
-        add_string(t, s);
+        add_string(t, s, max);
+}
+
+/* One character, by the escapes of RFC 8259, section 7. */
+static void add_ascii(struct text *t, uint32_t code)
+{
+    static const char SHORT[] = "\"\"\\\\\bb\ff\nn\rr\tt";
+
+    for (const char *at = SHORT; *at != '\0'; at += 2) {
+        if (code == (unsigned char)at[0]) {
+            text_add_char(t, '\\');
+            text_add_char(t, at[1]);
+            return;
+        }
+    }
+    if (code >= ' ' && code <= '~')
+        text_add_char(t, (char)code);
+    else if (code < 0x20 || code == 0x7f)
+        text_addf(t, "\\u%04x", code);
+    else if (code < 0x10000)
+        text_addf(t, "\\u%04X", code);
+    else
+        text_addf(t, "\\u%04X\\u%04X", 0xd800 + ((code - 0x10000) >> 10),
+                  0xdc00 + ((code - 0x10000) & 0x3ff));
+}
+
+void text_add_json_ascii(struct text *t, const char *s)
+{
+    uint32_t code;
+    size_t n;
+
+    text_add_char(t, '"');
+    for (; *s != '\0' && (n = utf8_at(s, &code)) > 0; s += n)
+        add_ascii(t, code);
+    text_add_char(t, '"');
 }
 
 void text_add_label(struct text *t, const char *s)
 {
-    add_string(t, s);
+    add_string(t, s, SIZE_MAX);
 }

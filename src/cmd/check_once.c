@@ -170,24 +170,14 @@ static void wake(void *arg)
 
 static int report(const struct once *o)
 {
-    struct report_row *rows = calloc(o->nchecks, sizeof *rows);
+    struct document_status *rows = calloc(o->nchecks, sizeof *rows);
     if (rows == NULL) {
         fprintf(stderr, "sentinel-agent: out of memory\n");
         return ONCE_UNKNOWN;
     }
     for (size_t i = 0; i < o->nchecks; i++) {
         const struct instance *n = o->checks[i].instance;
-        rows[i] = (struct report_row){
-            .instance = n->config->name,
-            .address = n->config->address,
-            .status = n->health.status,
-            .reason = n->health.reason,
-            .detail = n->detail,
-            .rtt_us = n->rtt_us,
-            .role = n->role,
-            .version = n->version,
-            .maintenance = n->config->paused,
-        };
+        rows[i] = instance_document(n, pool_parts(o->pool).id);
     }
     const struct report r = {
         .agent = pool_parts(o->pool).id,

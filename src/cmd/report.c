@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "agent/clock.h"
-#include "agent/document.h"
+#include "agent/json_writer.h"
 #include "table.h"
 
 #include "agent/report.h"
@@ -54,7 +54,7 @@ static void count(const struct report *r, size_t by_status[STATUS_COUNT])
         by_status[r->rows[i].status]++;
 }
 
-static void format_why(const struct report_row *row, char out[TABLE_CELL])
+static void format_why(const struct document_status *row, char out[TABLE_CELL])
 {
     char detail[TABLE_CELL];
 
@@ -74,7 +74,7 @@ static void format_cell(const void *arg, size_t at, size_t column,
                         char out[TABLE_CELL])
 {
     const struct report *r = arg;
-    const struct report_row *row = &r->rows[at];
+    const struct document_status *row = &r->rows[at];
 
     switch ((enum column)column) {
     case COL_INSTANCE:
@@ -125,49 +125,38 @@ static void print_text(const struct report *r, FILE *out)
             table_text(r->publishing, publishing));
 }
 
-static void json_text(const char *key, const char *value, FILE *out)
+/* Takes over T, a whole object. */
+static void put_json(struct text *t, FILE *out)
 {
-    char quoted[DOCUMENT_QUOTE_SIZE];
-
-    if (value && document_quote(value, quoted, sizeof quoted) > 0)
-        fprintf(out, "\"%s\":%s,", key, quoted);
+    if (t->failed)
+        fprintf(out,
+                "{\"error\":\"out of memory for the report\","
+                "\"exit_code\":%d}\n",
+                status_nagios(STATUS_UNKNOWN));
     else
-        fprintf(out, "\"%s\":null,", key);
-}
-
-static void json_row(const struct report_row *row, FILE *out)
-{
-    fputc('{', out);
-    json_text("instance", row->instance, out);
-    json_text("address", row->address, out);
-    json_text("status", status_name(row->status), out);
-    json_text("reason", reason_name(row->reason), out);
-    json_text("detail", row->detail, out);
-    if (row->rtt_us < 0)
-        fputs("\"rtt_us\":null,", out);
-    else
-        fprintf(out, "\"rtt_us\":%" PRId64 ",", row->rtt_us);
-    json_text("role", row->role == ROLE_ANY ? NULL : role_name(row->role), out);
-    json_text("version", row->version[0] ? row->version : NULL, out);
-    fprintf(out, "\"maintenance\":%s}", row->maintenance ? "true" : "false");
+        fprintf(out, "%s\n", t->bytes);
+    text_free(t);
 }
 
 static void print_json(const struct report *r, FILE *out)
 {
-    char time[CLOCK_RFC3339_SIZE];
+    struct text t = { .bytes = NULL };
 
-    fputc('{', out);
-    json_text("agent", r->agent, out);
-    json_text("time", clock_rfc3339(r->time_wall_ms, time), out);
-    json_text("publishing", r->publishing, out);
-    fprintf(out, "\"publish_failed\":%s,\"exit_code\":%d,\"instances\":[",
-            r->publish_failed ? "true" : "false", report_exit_code(r));
+    jsonw_open(&t, NULL, '{');
+    jsonw_cut(&t, "agent", r->agent);
+    jsonw_time(&t, "time", r->time_wall_ms);
+    jsonw_cut(&t, "publishing", r->publishing);
+    jsonw_bool(&t, "publish_failed", r->publish_failed);
+    jsonw_int(&t, "exit_code", report_exit_code(r));
+    jsonw_open(&t, "instances", '[');
     for (size_t i = 0; i < r->nrows; i++) {
-        if (i > 0)
-            fputc(',', out);
-        json_row(&r->rows[i], out);
+        jsonw_open(&t, NULL, '{');
+        document_members_once(&r->rows[i], &t);
+        jsonw_close(&t, '}');
     }
-    fputs("]}\n", out);
+    jsonw_close(&t, ']');
+    jsonw_close(&t, '}');
+    put_json(&t, out);
 }
 
 /* A bar would begin the perfdata. */
@@ -185,7 +174,7 @@ static void nagios_names(const struct report *r, enum status s, FILE *out)
     size_t named = 0, left = 0;
 
     for (size_t i = 0; i < r->nrows; i++) {
-        const struct report_row *row = &r->rows[i];
+        const struct document_status *row = &r->rows[i];
 
         if (row->status != s)
             continue;
@@ -213,7 +202,7 @@ static void nagios_perfdata(const struct report *r,
     for (enum status s = STATUS_UP; s <= STATUS_UNKNOWN; s++)
         fprintf(out, " %s=%zu;;;0;%zu", status_name(s), by_status[s], r->nrows);
     for (size_t i = 0; i < r->nrows; i++) {
-        const struct report_row *row = &r->rows[i];
+        const struct document_status *row = &r->rows[i];
 
         fprintf(out, " %s_rtt=", table_text(row->instance, name));
         if (row->rtt_us < 0)
@@ -297,13 +286,17 @@ void report_print(const struct report *r, enum report_format f, FILE *out)
 
 void report_trouble(const char *text, enum report_format f, FILE *out)
 {
+    struct text t = { .bytes = NULL };
+
     switch (f) {
     case REPORT_TEXT:
         break;
     case REPORT_JSON:
-        fputc('{', out);
-        json_text("error", text, out);
-        fprintf(out, "\"exit_code\":%d}\n", status_nagios(STATUS_UNKNOWN));
+        jsonw_open(&t, NULL, '{');
+        jsonw_cut(&t, "error", text);
+        jsonw_int(&t, "exit_code", status_nagios(STATUS_UNKNOWN));
+        jsonw_close(&t, '}');
+        put_json(&t, out);
         break;
     case REPORT_NAGIOS:
         fprintf(out, "REDIS %s - ",

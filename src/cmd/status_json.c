@@ -1,12 +1,13 @@
 /*
- * The JSON of the status command: the status page and the nodes are read,
- * what was seen in ZooKeeper is written.
+ * The JSON of the status command: the status page and the nodes are read, and
+ * written again with what this command says of them.
  *
  * Next to document.c the other home of jansson, because it reads otherwise:
  * document.c copies a few members of one small node into a struct of fixed
  * size, on threads that serve; here a page of many instances is held as it
  * was parsed, for as long as it is shown, and the view's texts point into it.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,9 @@
 
 #include "agent/clock.h"
 #include "agent/escape.h"
+#include "agent/json_writer.h"
 #include "agent/role.h"
+#include "agent/utf8.h"
 
 #include "status_view_impl.h"
 
@@ -189,116 +192,207 @@ void status_json_free(struct json_t *json)
 
 /* ---------------------------------------------------------------- writing */
 
-/* Any bytes: those that are no UTF-8 are escaped. */
-static json_t *string(const char *s)
+/* What this command says of a document, beside or in place of its members. */
+struct said {
+    const char *key;
+    enum { SAID_TEXT, SAID_BOOL, SAID_COUNT } kind;
+    const char *text; /* any bytes; NULL: null */
+    bool is;
+    size_t count;
+};
+
+/* What is no UTF-8 is escaped. */
+static void add_text(struct text *t, const char *key, const char *s)
 {
     char escaped[1024] = "";
-    json_t *j = json_string(s);
 
-    if (j != NULL)
-        return j;
-    escape_add(escaped, sizeof escaped, s, strlen(s));
-    return json_string(escaped);
+    for (const char *at = s; *at != '\0';) {
+        uint32_t code;
+        size_t n = utf8_at(at, &code);
+
+        if (n == 0) {
+            escape_add(escaped, sizeof escaped, s, strlen(s));
+            s = escaped;
+            break;
+        }
+        at += n;
+    }
+    jsonw_ascii(t, key, s);
 }
 
-/* A copy of DOCUMENT (NULL: an empty object), to be changed. */
-static json_t *copy_of(json_t *document)
+static void add_said(struct text *t, const struct said *said)
 {
-    return document != NULL ? json_copy(document) : json_object();
+    switch (said->kind) {
+    case SAID_TEXT:
+        if (said->text != NULL)
+            add_text(t, said->key, said->text);
+        else
+            jsonw_null(t, said->key);
+        break;
+    case SAID_BOOL:
+        jsonw_bool(t, said->key, said->is);
+        break;
+    case SAID_COUNT:
+        jsonw_uint(t, said->key, said->count);
+        break;
+    }
+}
+
+static void add_value(struct text *t, json_t *value);
+
+static void add_real(struct text *t, double real)
+{
+    char text[40];
+    int n = snprintf(text, sizeof text, "%.17g", real);
+
+    /* So that it is read as one again. */
+    if (strspn(text, "-0123456789") == (size_t)n)
+        n += snprintf(text + n, sizeof text - (size_t)n, ".0");
+    jsonw_raw(t, NULL, text, (size_t)n);
+}
+
+static const struct said *find(const struct said *said, size_t n,
+                               const char *key)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(said[i].key, key) == 0)
+            return &said[i];
+    return NULL;
+}
+
+/* The members of DOCUMENT (NULL: none), with the N of SAID in their place;
+ * those that it does not have follow. */
+static void add_object(struct text *t, json_t *document,
+                       const struct said *said, size_t n)
+{
+    const char *key;
+    json_t *value;
+
+    jsonw_open(t, NULL, '{');
+    json_object_foreach(document, key, value)
+    {
+        const struct said *instead = find(said, n, key);
+
+        if (instead != NULL) {
+            add_said(t, instead);
+            continue;
+        }
+        jsonw_key(t, key);
+        add_value(t, value);
+    }
+    for (size_t i = 0; i < n; i++)
+        if (json_object_get(document, said[i].key) == NULL)
+            add_said(t, &said[i]);
+    jsonw_close(t, '}');
+}
+
+static void add_list(struct text *t, json_t *list)
+{
+    jsonw_open(t, NULL, '[');
+    for (size_t i = 0; i < json_array_size(list); i++)
+        add_value(t, json_array_get(list, i));
+    jsonw_close(t, ']');
+}
+
+/* Whatever a node holds; jansson reads nothing that is nested too deep. */
+static void add_value(struct text *t, json_t *value)
+{
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        add_object(t, value, NULL, 0);
+        break;
+    case JSON_ARRAY:
+        add_list(t, value);
+        break;
+    case JSON_STRING:
+        jsonw_ascii(t, NULL, json_string_value(value));
+        break;
+    case JSON_INTEGER:
+        jsonw_int(t, NULL, json_integer_value(value));
+        break;
+    case JSON_REAL:
+        add_real(t, json_real_value(value));
+        break;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        jsonw_bool(t, NULL, json_is_true(value));
+        break;
+    case JSON_NULL:
+        jsonw_null(t, NULL);
+        break;
+    }
 }
 
 /*
  * The document's members; where it is not trusted `status` is "unknown" and
- * `was` is what stands there: who looks at `status` alone is not deceived.
+ * `was` is what stands there: a reader of `status` alone is not deceived.
  */
-static json_t *instance(const struct status_view *v, const struct status_row *r)
+static void add_instance(struct text *t, const struct status_view *v,
+                         const struct status_row *r)
 {
-    json_t *o = copy_of(r->json);
     bool trusted = status_row_trusted(v, r);
     char why[256];
-    int failed = json_object_set_new(o, "instance", string(r->instance));
+    const struct said said[] = {
+        { .key = "instance", .text = r->instance },
+        { .key = "trusted", .kind = SAID_BOOL, .is = trusted },
+        { .key = "why", .text = trusted ? NULL : why },
+        { .key = "was",
+          .text =
+              r->source == SOURCE_DOCUMENT ? status_name(r->status) : NULL },
+        { .key = "status", .text = status_name(STATUS_UNKNOWN) },
+    };
 
-    failed |= json_object_set_new(o, "trusted", json_boolean(trusted));
-    if (trusted) {
-        failed |= json_object_set_new(o, "why", json_null());
-    } else {
+    if (!trusted)
         status_row_why(v, r, why, sizeof why);
-        failed |= json_object_set_new(o, "why", json_string(why));
-        failed |= json_object_set_new(o, "was",
-                                      r->source == SOURCE_DOCUMENT
-                                          ? json_string(status_name(r->status))
-                                          : json_null());
-        failed |= json_object_set_new(o, "status",
-                                      json_string(status_name(STATUS_UNKNOWN)));
-    }
-    if (failed == 0)
-        return o;
-    json_decref(o);
-    return NULL;
+    add_object(t, r->json, said, trusted ? 3 : 5);
 }
 
-static json_t *agent(const struct status_writer *w)
+static void add_agent(struct text *t, const struct status_writer *w)
 {
     static const char *const PULSES[] = {
         [PULSE_ALIVE] = "alive",     [PULSE_EXPIRED] = "expired",
         [PULSE_GARBLED] = "garbled", [PULSE_UNREADABLE] = "unreadable",
         [PULSE_GONE] = "gone",
     };
-    json_t *o = copy_of(w->json);
-    int failed = json_object_set_new(o, "agent", string(w->id));
+    const struct said said[] = {
+        { .key = "agent", .text = w->id },
+        { .key = "heartbeat", .text = PULSES[w->pulse] },
+        { .key = "persistent", .kind = SAID_BOOL, .is = w->persistent },
+        { .key = "documents", .kind = SAID_COUNT, .count = w->documents },
+    };
 
-    failed |=
-        json_object_set_new(o, "heartbeat", json_string(PULSES[w->pulse]));
-    failed |= json_object_set_new(o, "persistent", json_boolean(w->persistent));
-    failed |= json_object_set_new(o, "documents",
-                                  json_integer((json_int_t)w->documents));
-    if (failed == 0)
-        return o;
-    json_decref(o);
-    return NULL;
+    add_object(t, w->json, said, sizeof said / sizeof *said);
 }
 
-static json_t *everything(const struct status_view *v, const char *root)
+static void add_tree(struct text *t, const struct status_view *v,
+                     const char *root)
 {
-    json_t *agents = json_array(), *instances = json_array();
-    char time[CLOCK_RFC3339_SIZE];
-    int failed = 0;
-    json_t *all;
-
+    jsonw_open(t, NULL, '{');
+    jsonw_uint(t, "schema", 1);
+    jsonw_time(t, "time", v->time_wall_ms);
+    add_text(t, "root", root);
+    jsonw_open(t, "agents", '[');
     for (size_t i = 0; i < v->nwriters; i++)
-        failed |= json_array_append_new(agents, agent(&v->writers[i]));
+        add_agent(t, &v->writers[i]);
+    jsonw_close(t, ']');
+    jsonw_open(t, "instances", '[');
     for (size_t i = 0; i < v->nrows; i++)
-        failed |= json_array_append_new(instances, instance(v, &v->rows[i]));
-    all = json_pack("{s:i, s:s, s:o, s:o, s:o}", "schema", 1, "time",
-                    clock_rfc3339(v->time_wall_ms, time), "root", string(root),
-                    "agents", agents, "instances", instances);
-    if (failed == 0)
-        return all;
-    json_decref(all);
-    return NULL;
-}
-
-/* JSON_ENSURE_ASCII leaves DEL as it is; it stands in strings only. */
-static int put(const char *bytes, size_t len, void *stream)
-{
-    for (size_t i = 0; i < len; i++) {
-        if (bytes[i] == 0x7f ? fputs("\\u007f", stream) == EOF
-                             : fputc(bytes[i], stream) == EOF)
-            return -1;
-    }
-    return 0;
+        add_instance(t, v, &v->rows[i]);
+    jsonw_close(t, ']');
+    jsonw_close(t, '}');
 }
 
 int status_view_print_json(const struct status_view *v, const char *root,
                            FILE *out)
 {
-    json_t *all = v->of_zookeeper ? everything(v, root)
-                                  : json_incref(json_array_get(v->json, 0));
-    int rc = -1;
+    struct text t = { .bytes = NULL };
 
-    if (all != NULL)
-        rc =
-            json_dump_callback(all, put, out, JSON_COMPACT | JSON_ENSURE_ASCII);
-    json_decref(all);
-    return rc == 0 && fputc('\n', out) != EOF ? 0 : -1;
+    if (v->of_zookeeper)
+        add_tree(&t, v, root);
+    else
+        add_value(&t, json_array_get(v->json, 0));
+    text_add_char(&t, '\n');
+    bool written = !t.failed && fputs(t.bytes, out) != EOF;
+    text_free(&t);
+    return written ? 0 : -1;
 }

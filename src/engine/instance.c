@@ -190,10 +190,10 @@ void instance_presume_up(struct instance *i)
     i->health.reason = REASON_OK;
 }
 
-size_t instance_document(const struct instance *i, const char *agent, char *out,
-                         size_t size)
+struct document_status instance_document(const struct instance *i,
+                                         const char *agent)
 {
-    const struct document_status d = {
+    return (struct document_status){
         .instance = i->config->name,
         .address = i->config->address,
         .status = i->health.status,
@@ -208,5 +208,4 @@ size_t instance_document(const struct instance *i, const char *agent, char *out,
         .agent = agent,
         .round = i->round,
     };
-    return document_status(&d, out, size);
 }

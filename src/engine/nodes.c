@@ -295,7 +295,8 @@ void nodes_post(struct nodes *k, struct instance *i)
     if (!i->nodes.found)
         return;
     char doc[DOCUMENT_MAX];
-    size_t len = instance_document(i, k->agent, doc, sizeof doc);
+    const struct document_status d = instance_document(i, k->agent);
+    size_t len = document_status(&d, doc, sizeof doc);
     if (len > 0)
         publisher_post(k->publisher, i->nodes.status_slot, doc, len);
 }

@@ -1,16 +1,11 @@
 /*
- * The documents that others read from ZooKeeper, written and read with
- * jansson, which has its only home here.  Its objects keep the order in which
- * members were added, and so the documents have the order of their
- * description.
- *
- * Rendering allocates, each round for the heartbeat: a few short-lived pieces
- * in jansson, for one place that knows JSON.  Sealing, which may happen again
- * and again for one document, does not.
+ * The documents that others read from ZooKeeper.  Members have the order of
+ * their description.
  *
  * Strings come from configuration, servers and the system.  Whatever is not
  * plain valid UTF-8 is escaped, and each is cut, so that no document is
- * larger than DOCUMENT_MAX.
+ * larger than DOCUMENT_MAX: JSON may double a string's bytes (quotes,
+ * backslashes), and five of them and everything else fit into it.
  */
 #include <inttypes.h>
 #include <limits.h>
@@ -22,123 +17,64 @@
 #include "agent/clock.h"
 
 #include "agent/document.h"
-#include "agent/escape.h"
+#include "agent/json_writer.h"
 #include "agent/role.h"
-
-/*
- * Bytes of one string.  JSON may double them (quotes, backslashes); five
- * such strings and everything else of a document fit into DOCUMENT_MAX.
- */
-#define STRING_MAX 320
 
 /* JSON's numbers are exact to others up to 2^53. */
 #define SEQ_MAX ((json_int_t)1 << 53)
 
-static bool has_control(const char *s)
+/* NULL for nothing. */
+static const char *said(const char *s)
 {
-    for (; *s; s++) {
-        if ((unsigned char)*s < 0x20 || *s == 0x7f)
-            return true;
-    }
-    return false;
+    return s != NULL && *s != '\0' ? s : NULL;
 }
 
-/* Where to cut S so that no character is torn. */
-static size_t cut_length(const char *s, size_t max)
+static void add_verdict(struct text *t, const struct document_status *d)
 {
-    size_t len = strlen(s);
-
-    if (len <= max)
-        return len;
-    len = max;
-    while (len > 0 && ((unsigned char)s[len] & 0xc0) == 0x80)
-        len--;
-    return len;
+    jsonw_cut(t, "instance", d->instance);
+    jsonw_cut(t, "address", d->address);
+    jsonw_string(t, "status", status_name(d->status));
+    jsonw_string(t, "reason", reason_name(d->reason));
+    jsonw_cut(t, "detail", d->detail);
 }
 
-static json_t *string(const char *s)
+static void add_server(struct text *t, const struct document_status *d)
 {
-    char escaped[STRING_MAX] = "";
-    json_t *j;
-
-    if (!has_control(s)) {
-        /* NULL also when it is not UTF-8. */
-        j = json_stringn(s, cut_length(s, STRING_MAX));
-        if (j)
-            return j;
-    }
-    escape_add(escaped, sizeof escaped, s, strlen(s));
-    return json_string(escaped);
+    jsonw_natural(t, "rtt_us", d->rtt_us);
+    jsonw_string(t, "role", d->role == ROLE_ANY ? NULL : role_name(d->role));
+    jsonw_cut(t, "version", said(d->version));
+    jsonw_bool(t, "maintenance", d->maintenance);
 }
 
-static json_t *string_or_null(const char *s)
+void document_members(const struct document_status *d, struct text *t)
 {
-    return s && *s ? string(s) : json_null();
+    jsonw_uint(t, "schema", 1);
+    add_verdict(t, d);
+    jsonw_time(t, "since", d->since_wall_ms);
+    jsonw_time(t, "checked", d->checked_wall_ms);
+    add_server(t, d);
+    jsonw_cut(t, "agent", d->agent);
+    jsonw_uint(t, "round", d->round);
 }
 
-static json_t *integer(uint64_t n)
+void document_members_once(const struct document_status *d, struct text *t)
 {
-    return json_integer((json_int_t)n);
+    add_verdict(t, d);
+    add_server(t, d);
 }
 
-static json_t *wall_time(int64_t wall_ms)
+static size_t length(const struct text *t)
 {
-    char text[CLOCK_RFC3339_SIZE];
-
-    return json_string(clock_rfc3339(wall_ms, text));
+    return t->failed ? 0 : t->len;
 }
-
-struct member {
-    const char *key;
-    json_t *value; /* owned; NULL on lack of memory */
-};
-
-/* Takes over all values.  Returns the length, 0 if anything failed. */
-static size_t render(const struct member *members, size_t n, char *out,
-                     size_t size)
-{
-    json_t *object = json_object();
-    bool failed = !object;
-    size_t len = 0;
-
-    /* Each value is given away even after a failure, to be freed. */
-    for (size_t i = 0; i < n; i++) {
-        if (json_object_set_new(object, members[i].key, members[i].value))
-            failed = true;
-    }
-    if (!failed)
-        len = json_dumpb(object, out, size, JSON_COMPACT);
-    json_decref(object);
-    return len < size ? len : 0;
-}
-
-#define RENDER(members, out, size) \
-    render(members, sizeof(members) / sizeof *(members), out, size)
 
 size_t document_status(const struct document_status *d, char *out, size_t size)
 {
-    const struct member members[] = {
-        { "schema", json_integer(1) },
-        { "instance", string(d->instance) },
-        { "address", string(d->address) },
-        { "status", string(status_name(d->status)) },
-        { "reason", string(reason_name(d->reason)) },
-        { "detail", string(d->detail) },
-        { "since", wall_time(d->since_wall_ms) },
-        { "checked",
-          d->checked_wall_ms ? wall_time(d->checked_wall_ms) : json_null() },
-        { "rtt_us", d->rtt_us < 0 ? json_null() : json_integer(d->rtt_us) },
-        { "role",
-          d->role == ROLE_ANY ? json_null() : string(role_name(d->role)) },
-        { "version", string_or_null(d->version) },
-        { "maintenance", json_boolean(d->maintenance) },
-        { "agent", string(d->agent) },
-        { "round", integer(d->round) },
-    };
-    size_t len = RENDER(members, out, size);
+    struct text t = text_in(out, size);
 
-    /* The closing brace is document_seal's to write. */
-    return len > 0 ? len - 1 : 0;
+    jsonw_open(&t, NULL, '{');
+    document_members(d, &t);
+    return length(&t);
 }
 
 size_t document_seal(const char *open, size_t len, uint64_t seq, char *out,
@@ -158,51 +94,38 @@ size_t document_seal(const char *open, size_t len, uint64_t seq, char *out,
 size_t document_heartbeat(const struct document_heartbeat *d, char *out,
                           size_t size)
 {
-    const int64_t valid_until = d->time_wall_ms + 3 * (int64_t)d->interval_ms;
-    const struct member members[] = {
-        { "schema", json_integer(1) },
-        { "agent", string(d->agent) },
-        { "host", string(d->host) },
-        { "pid", json_integer(d->pid) },
-        { "started", wall_time(d->started_wall_ms) },
-        { "round", integer(d->round) },
-        { "interval_ms", integer(d->interval_ms) },
-        { "time", wall_time(d->time_wall_ms) },
-        { "valid_until", wall_time(valid_until) },
-        { "instances", integer(d->instances) },
-        { "up", integer(d->by_status[STATUS_UP]) },
-        { "degraded", integer(d->by_status[STATUS_DEGRADED]) },
-        { "down", integer(d->by_status[STATUS_DOWN]) },
-        { "unknown", integer(d->by_status[STATUS_UNKNOWN]) },
-    };
+    struct text t = text_in(out, size);
 
-    return RENDER(members, out, size);
+    jsonw_open(&t, NULL, '{');
+    jsonw_uint(&t, "schema", 1);
+    jsonw_cut(&t, "agent", d->agent);
+    jsonw_cut(&t, "host", d->host);
+    jsonw_int(&t, "pid", d->pid);
+    jsonw_time(&t, "started", d->started_wall_ms);
+    jsonw_uint(&t, "round", d->round);
+    jsonw_uint(&t, "interval_ms", d->interval_ms);
+    jsonw_time(&t, "time", d->time_wall_ms);
+    jsonw_time(&t, "valid_until",
+               d->time_wall_ms + 3 * (int64_t)d->interval_ms);
+    jsonw_uint(&t, "instances", d->instances);
+    for (size_t s = 0; s < STATUS_COUNT; s++)
+        jsonw_uint(&t, status_name((enum status)s), d->by_status[s]);
+    jsonw_close(&t, '}');
+    return length(&t);
 }
 
 size_t document_presence(const char *host, uint16_t port, const char *name,
                          const char *agent, char *out, size_t size)
 {
-    const struct member members[] = {
-        { "host", string(host) },
-        { "port", integer(port) },
-        { "name", string(name) },
-        { "agent", string(agent) },
-    };
+    struct text t = text_in(out, size);
 
-    return RENDER(members, out, size);
-}
-
-size_t document_quote(const char *s, char *out, size_t size)
-{
-    json_t *j = string(s);
-    size_t len = j ? json_dumpb(j, out, size, JSON_ENCODE_ANY) : 0;
-
-    json_decref(j);
-    if (len >= size)
-        len = 0;
-    if (size > 0)
-        out[len] = '\0';
-    return len;
+    jsonw_open(&t, NULL, '{');
+    jsonw_cut(&t, "host", host);
+    jsonw_uint(&t, "port", port);
+    jsonw_cut(&t, "name", name);
+    jsonw_cut(&t, "agent", agent);
+    jsonw_close(&t, '}');
+    return length(&t);
 }
 
 static const char *text_of(const json_t *object, const char *key)
