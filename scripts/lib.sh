@@ -123,7 +123,7 @@ unit()
     local dir=$1 logs=$1/meson-logs first status=0
     local test=(meson test -C "$dir" --no-rebuild --print-errorlogs)
     shift
-    begin_step "unit tests, $dir"
+    begin_step "unit tests, $dir${REDIS_SERVER:+, $REDIS_SERVER}"
     rm -f "$logs"/first*.json "$logs"/again*.json
     "${test[@]}" --logbase first "$@" || status=$?
     # With a wrapper meson adds that one's name.
@@ -143,7 +143,7 @@ system_tests()
 {
     local dir=$1 report=$1/system.junit.xml status=0 again=
     shift
-    begin_step "system tests, $dir"
+    begin_step "system tests, $dir${REDIS_SERVER:+, $REDIS_SERVER}"
     rm -f "$report" "$dir/again.junit.xml"
     run_pytest "$dir" --junitxml="$report" "$@" || status=$?
     if run_again "$report"; then

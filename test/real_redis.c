@@ -1,4 +1,6 @@
 /*
+ * $REDIS_SERVER is run in place of redis-server, if it is set.
+ *
  * Commands are sent as inline commands over a plain socket: the code under
  * test is no tool for its own test.
  */
@@ -34,7 +36,7 @@ static void exec_server(const struct real_redis *r)
     sigset_t none;
 
     snprintf(command, sizeof command,
-             "exec redis-server --port %u --bind 127.0.0.1 --save '' "
+             "exec ${REDIS_SERVER:-redis-server} --port %u --bind 127.0.0.1 --save '' "
              "--dir %s --unixsocket %s/s --logfile %s/log %s",
              r->port, r->dir, r->dir, r->dir, r->options);
     sigemptyset(&none);

@@ -18,6 +18,7 @@ from ensemble import Ensemble
 from httpclient import HttpClient
 from peers import Peer, ScriptedRedis
 from ports import reserve_port
+import redisserver
 from redisserver import RedisServer
 from zookeeper import Tree, ZooKeeper
 
@@ -29,7 +30,8 @@ def pytest_configure(config):
 
 
 def pytest_report_header(config):
-    return f"program under test: {agentproc.agent_bin()}"
+    return (f"program under test: {agentproc.agent_bin()}, "
+            f"real servers: {redisserver.PROGRAM}")
 
 
 @pytest.fixture

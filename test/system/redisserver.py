@@ -1,10 +1,16 @@
-"""A real redis-server of one's own."""
+"""A real redis-server of one's own, or its relative in $REDIS_SERVER."""
+
+import os
 
 import redis
 
 from ports import reserve_port
 from process import Process
 from waiting import wait_until
+
+
+# Such as valkey-server: one that takes the same options.
+PROGRAM = os.environ.get("REDIS_SERVER", "redis-server")
 
 
 class RedisServer(Process):
@@ -25,7 +31,7 @@ class RedisServer(Process):
                         "repl-diskless-sync-delay": 0}
         for key, value in options.items():
             self.options[key.replace("_", "-")] = value
-        super().__init__(["redis-server", self.dir / "redis.conf"],
+        super().__init__([PROGRAM, self.dir / "redis.conf"],
                          self.dir / "log", cwd=self.dir)
 
     @property
@@ -65,6 +71,12 @@ class RedisServer(Process):
         options.setdefault("password", self.password)
         return redis.Redis(unix_socket_path=str(self.socket),
                            socket_timeout=20, **options)
+
+    def identity(self):
+        """What it calls itself, and its own version of that."""
+        info = self.client().info("server")
+        name = info.get("server_name", "redis")
+        return name, info[f"{name}_version"]
 
     def calls(self, command):
         """How often COMMAND ran, by the server's own count."""

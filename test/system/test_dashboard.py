@@ -40,7 +40,7 @@ def test_it_shows_the_instances_and_the_agent(
         assert (row.status, row.role) == ("up", role)
         assert row.reason == "The server answers and serves."
         assert row.address == pair[name].address
-        assert row.version == pair[name].client().info()["redis_version"]
+        assert row.version == pair[name].identity()[1]
         assert row.rtt.endswith(("µs", "ms")), row
         assert row.since.endswith(("s", "min")), row
     assert "agent agent-1 is well" in seen.facts
