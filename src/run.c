@@ -25,7 +25,7 @@
 #include "agent/pages.h"
 #include "agent/rounds.h"
 #include "agent/log_options.h"
-#include "agent/loop_wake.h"
+#include "agent/loop.h"
 
 #include "agent/run.h"
 
@@ -54,9 +54,8 @@ struct agent {
     struct rounds *rounds;
     struct pages *pages; /* NULL without [http] */
     struct httpd *httpd; /* the same */
-    uv_loop_t loop;
+    struct loop loop;
     uv_timer_t timer;
-    struct loop_wake wake;
     uv_signal_t signals[NSIGNALS];
     uint64_t told_round; /* to the service manager */
     bool stopping;
@@ -76,7 +75,7 @@ int agent_need_fds(const struct config *c, struct err *e)
 static void wake(void *arg)
 {
     struct agent *a = arg;
-    loop_wake_send(&a->wake);
+    loop_wake_send(&a->loop.wake);
 }
 
 static void stop(struct agent *a, const char *why, int exit_code)
@@ -88,7 +87,7 @@ static void stop(struct agent *a, const char *why, int exit_code)
     LOG_EVENT(exit_code == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "stopping",
               LOG_STR("why", why));
     sd_notify_stopping();
-    uv_stop(&a->loop);
+    uv_stop(&a->loop.uv);
 }
 
 static void on_timer(uv_timer_t *timer);
@@ -109,7 +108,7 @@ static void tell_status(struct agent *a)
 static void go_on(struct agent *a)
 {
     struct err why;
-    uv_update_time(&a->loop);
+    uv_update_time(&a->loop.uv);
     uint64_t now = clock_mono_ms();
     uint64_t next = rounds_fire(a->rounds, now);
     if (!rounds_well(a->rounds, &why))
@@ -288,11 +287,11 @@ static void unblock_signals(void)
 
 static int start_loop(struct agent *a, struct err *e)
 {
-    int rc = uv_loop_init(&a->loop);
-    if (rc == 0)
-        rc = uv_timer_init(&a->loop, &a->timer);
+    if (loop_open(&a->loop, on_wake, a, "event loop", e) != 0)
+        return -1;
+    int rc = uv_timer_init(&a->loop.uv, &a->timer);
     for (size_t i = 0; rc == 0 && i < NSIGNALS; i++) {
-        rc = uv_signal_init(&a->loop, &a->signals[i]);
+        rc = uv_signal_init(&a->loop.uv, &a->signals[i]);
         a->signals[i].data = a;
         if (rc == 0)
             rc = uv_signal_start(&a->signals[i], on_signal, SIGNALS[i]);
@@ -302,25 +301,7 @@ static int start_loop(struct agent *a, struct err *e)
         return -1;
     }
     a->timer.data = a;
-    return loop_wake_open(&a->wake, &a->loop, on_wake, a, e);
-}
-
-static void close_handle(uv_handle_t *handle, void *arg)
-{
-    (void)arg;
-    if (!uv_is_closing(handle))
-        uv_close(handle, NULL);
-}
-
-static void close_loop(struct agent *a)
-{
-    loop_wake_close(&a->wake);
-    uv_walk(&a->loop, close_handle, NULL);
-    uv_run(&a->loop, UV_RUN_DEFAULT);
-    int rc = uv_loop_close(&a->loop);
-    assert(rc == 0);
-    (void)rc;
-    loop_wake_clear(&a->wake);
+    return 0;
 }
 
 /* The last resort against a hang in the stop itself. */
@@ -406,7 +387,7 @@ static int start_http(struct agent *a, struct err *e)
         return -1;
     const struct httpd_options o = {
         .config = a->config,
-        .loop = &a->loop,
+        .loop = &a->loop.uv,
         .answer = pages_answer,
         .arg = a->pages,
     };
@@ -475,12 +456,12 @@ int agent_run(const struct agent_options *o, bool *must_exit)
     warn_of_exposed(a.config);
     say_ready(&a);
     go_on(&a);
-    uv_run(&a.loop, UV_RUN_DEFAULT);
+    uv_run(&a.loop.uv, UV_RUN_DEFAULT);
 
     *must_exit = shut_down(&a) != STORE_CLOSED;
     block_our_signals();
     if (!*must_exit) {
-        close_loop(&a);
+        loop_close(&a.loop);
         httpd_free(a.httpd);
     }
     free_configs(&a);

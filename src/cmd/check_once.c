@@ -129,13 +129,13 @@ static void on_timer(uv_timer_t *timer);
 
 static void go_on(struct once *o)
 {
-    uv_update_time(&o->loop);
+    uv_update_time(&o->loop.uv);
     uint64_t now = clock_mono_ms();
     probe_due(o, now);
     if (o->ndone == o->nchecks)
         once_publish_step(o, now);
     if (o->over) {
-        uv_stop(&o->loop);
+        uv_stop(&o->loop.uv);
         return;
     }
     uint64_t next = next_due(o);
@@ -163,7 +163,7 @@ static void on_wake(void *arg)
 static void wake(void *arg)
 {
     struct once *o = arg;
-    loop_wake_send(&o->wake);
+    loop_wake_send(&o->loop.wake);
 }
 
 /* ------------------------------------------------------------------ report */
@@ -253,15 +253,13 @@ static int add_checks(struct once *o, struct err *e)
 
 static int start_loop(struct once *o, struct err *e)
 {
-    int rc = uv_loop_init(&o->loop);
-    if (rc == 0)
-        rc = uv_timer_init(&o->loop, &o->timer);
-    if (rc != 0) {
-        err_set(e, "event loop: %s", uv_strerror(rc));
+    if (loop_open(&o->loop, on_wake, o, "event loop", e) != 0)
         return -1;
-    }
+    int rc = uv_timer_init(&o->loop.uv, &o->timer);
+    assert(rc == 0);
+    (void)rc;
     o->timer.data = o;
-    return loop_wake_open(&o->wake, &o->loop, on_wake, o, e);
+    return 0;
 }
 
 static int start_pool(struct once *o, struct err *e)
@@ -335,16 +333,12 @@ int agent_check_once(const struct agent_once_options *options, bool *must_exit)
         return ONCE_UNKNOWN;
     }
     go_on(&o);
-    uv_run(&o.loop, UV_RUN_DEFAULT);
+    uv_run(&o.loop.uv, UV_RUN_DEFAULT);
     int code = report(&o);
     *must_exit = pool_stop(o.pool, ONCE_STOP_MS) != STORE_CLOSED;
     log_close(LOG_CLOSE_MS);
     if (!*must_exit) {
-        uv_close((uv_handle_t *)&o.timer, NULL);
-        loop_wake_close(&o.wake);
-        uv_run(&o.loop, UV_RUN_DEFAULT);
-        uv_loop_close(&o.loop);
-        loop_wake_clear(&o.wake);
+        loop_close(&o.loop);
     }
     free(o.checks);
     config_free(o.config);

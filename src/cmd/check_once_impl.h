@@ -13,7 +13,7 @@
 
 #include "agent/run.h"
 #include "agent/pool.h"
-#include "agent/loop_wake.h"
+#include "agent/loop.h"
 
 /* One chosen instance. */
 struct check {
@@ -39,9 +39,8 @@ struct once {
     char publishing[256];
     bool publish_failed;
     bool left_to_agent;
-    uv_loop_t loop;
+    struct loop loop;
     uv_timer_t timer;
-    struct loop_wake wake;
 };
 
 /* For people: how publishing went. */

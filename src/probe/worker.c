@@ -25,7 +25,7 @@
 #include "agent/thread.h"
 #include "agent/watchdog.h"
 
-#include "agent/loop_wake.h"
+#include "agent/loop.h"
 #include "env.h"
 #include "mailbox.h"
 #include "agent/worker.h"
@@ -37,13 +37,12 @@ struct worker {
     struct worker_options options;
     char name[16];
     pthread_t thread;
-    struct loop_wake wake; /* its send: any thread */
-    atomic_bool resolved;  /* something new is known of a name */
+    atomic_bool resolved; /* something new is known of a name */
     struct pulse pulse;
     bool posted; /* loop thread: jobs, since the last wake */
 
     /* Worker thread. */
-    uv_loop_t loop;
+    struct loop loop; /* its wake: any thread */
     uv_prepare_t prepare;
     struct probe_env env;
     LIST_HEAD(, worker_target) targets;
@@ -66,7 +65,7 @@ static void push_result(void *arg, const struct result *r)
     pulse_beat(&w->pulse);
     mailbox_push(&w->mailbox, r);
     if (!w->results)
-        w->results_ms = uv_now(&w->loop);
+        w->results_ms = uv_now(&w->loop.uv);
     w->results = true;
     w->urgent = w->urgent || r->lost || r->reason != REASON_OK;
 }
@@ -79,7 +78,7 @@ static void push_result(void *arg, const struct result *r)
 static bool wake_due(struct worker *w)
 {
     return w->results && (w->urgent || w->env.watch.probes == 0 ||
-                          uv_now(&w->loop) - w->results_ms >= STALL_TICK_MS);
+                          uv_now(&w->loop.uv) - w->results_ms >= STALL_TICK_MS);
 }
 
 /* libuv prepares once before each wait for sockets. */
@@ -135,7 +134,7 @@ static void close_all(struct worker *w)
         drop_target(LIST_FIRST(&w->targets));
     probe_env_close(&w->env);
     uv_close((uv_handle_t *)&w->prepare, NULL);
-    loop_wake_close(&w->wake);
+    loop_wake_close(&w->loop.wake);
 }
 
 static void on_wake(void *arg)
@@ -158,7 +157,7 @@ static void *worker_main(void *arg)
 
     log_thread(w->name);
     /* Returns when the last handle is closed: see close_all. */
-    uv_run(&w->loop, UV_RUN_DEFAULT);
+    uv_run(&w->loop.uv, UV_RUN_DEFAULT);
     pthread_mutex_lock(&w->ended_mutex);
     w->ended = true;
     pthread_cond_signal(&w->ended_cond);
@@ -171,38 +170,18 @@ static void on_resolved(void *arg)
     struct worker *w = arg;
 
     atomic_store(&w->resolved, true);
-    loop_wake_send(&w->wake);
+    loop_wake_send(&w->loop.wake);
 }
 
 static int init_loop(struct worker *w, struct err *e)
 {
-    int r = uv_loop_init(&w->loop);
-
-    if (r != 0) {
-        err_set(e, "%s: uv_loop_init: %s", w->name, uv_strerror(r));
+    if (loop_open(&w->loop, on_wake, w, w->name, e) != 0)
         return -1;
-    }
-    if (loop_wake_open(&w->wake, &w->loop, on_wake, w, e) != 0) {
-        uv_loop_close(&w->loop);
-        return -1;
-    }
-    probe_env_open(&w->env, &w->loop);
-    uv_prepare_init(&w->loop, &w->prepare);
+    probe_env_open(&w->env, &w->loop.uv);
+    uv_prepare_init(&w->loop.uv, &w->prepare);
     uv_prepare_start(&w->prepare, before_waiting);
     w->prepare.data = w;
     return 0;
-}
-
-/* Nobody runs the loop any more, or yet. */
-static void fini_loop(struct worker *w)
-{
-    int r;
-
-    uv_run(&w->loop, UV_RUN_DEFAULT);
-    r = uv_loop_close(&w->loop);
-    assert(r == 0);
-    (void)r;
-    loop_wake_clear(&w->wake);
 }
 
 static void free_worker(struct worker *w)
@@ -244,7 +223,7 @@ no_thread:
     resolver_unsubscribe(o->resolver, on_resolved, w);
 no_subscription:
     close_all(w);
-    fini_loop(w);
+    loop_close(&w->loop);
 no_env:
     free_worker(w);
     return NULL;
@@ -269,12 +248,12 @@ bool worker_stop(struct worker *w, unsigned budget_ms)
     if (!mailbox_stopping(&w->mailbox)) {
         resolver_unsubscribe(w->options.resolver, on_resolved, w);
         mailbox_stop(&w->mailbox);
-        loop_wake_send(&w->wake);
+        loop_wake_send(&w->loop.wake);
     }
     if (!wait_ended(w, budget_ms))
         return false;
     pthread_join(w->thread, NULL); /* it has nothing left to do */
-    fini_loop(w);
+    loop_close(&w->loop);
     free_worker(w);
     return true;
 }
@@ -293,7 +272,7 @@ struct worker_target *worker_add(struct worker *w, uint64_t id,
     if (mailbox_reserve(&w->mailbox) < 0)
         goto no_memory;
     if (mailbox_add(&w->mailbox, t))
-        loop_wake_send(&w->wake);
+        loop_wake_send(&w->loop.wake);
     return t;
 
 no_memory:
@@ -308,7 +287,7 @@ no_probe:
 void worker_remove(struct worker *w, struct worker_target *t)
 {
     if (mailbox_remove(&w->mailbox, t))
-        loop_wake_send(&w->wake);
+        loop_wake_send(&w->loop.wake);
 }
 
 void worker_post(struct worker *w, struct worker_target *t,
@@ -325,14 +304,14 @@ void worker_wake(struct worker *w)
     if (!w->posted)
         return;
     w->posted = false;
-    loop_wake_send(&w->wake);
+    loop_wake_send(&w->loop.wake);
 }
 
 static void nudge(void *arg)
 {
     struct worker *w = arg;
 
-    loop_wake_send(&w->wake);
+    loop_wake_send(&w->loop.wake);
 }
 
 void worker_watch(struct worker *w, struct watchdog *watchdog)
