@@ -133,11 +133,41 @@ enum publisher_standing {
     PUBLISHER_REFUSED,  /* ZooKeeper said no; it is asked again */
     PUBLISHER_CONFLICT, /* left to another agent */
 };
+#define PUBLISHER_STANDINGS 5
 const char *publisher_standing_name(enum publisher_standing s);
+
+/* Why a slot's node is not as posted. */
+enum publisher_why {
+    WHY_WRITTEN,    /* it is */
+    WHY_NOT_POSTED, /* nothing was posted, so it is as it should be */
+    /* Pending. */
+    WHY_QUEUED,
+    WHY_UNDER_WAY,
+    WHY_OFFLINE,
+    WHY_SLOWED,      /* ZooKeeper asked us to slow down */
+    WHY_PARENTS,     /* the nodes above are being made */
+    WHY_RIVAL_ASKED, /* it names another agent, which is looked for */
+    /* Waiting. */
+    WHY_NOT_READ,      /* for the first reading */
+    WHY_NOT_ANSWERED,  /* for a post after the first reading */
+    WHY_LEASE_REFUSED, /* for the heartbeat, which cannot be read */
+    WHY_RIVAL_GONE,    /* for our heartbeat, before the node is taken over */
+    /* Refused. */
+    WHY_NO_AUTH,
+    WHY_FAILED,
+    WHY_NO_PARENT,
+    WHY_NO_MEMORY,
+    /* Left to another agent. */
+    WHY_LEASE_CONTESTED, /* … of our id, which holds our heartbeat */
+    WHY_RIVAL_ALIVE,     /* … that published it first, and lives */
+};
+/* A half sentence, for people. */
+const char *publisher_why_words(enum publisher_why why);
 
 /* What is known of a slot's node. */
 struct publisher_node {
     enum publisher_standing standing;
+    enum publisher_why why;
     bool posted;           /* there is to be a node */
     int32_t version;       /* of the node; -1: none, or not known */
     uint64_t seq;          /* of the last write that came off; 0: none */

@@ -8,7 +8,7 @@
 /*
  * The seam below the publisher: a tree of nodes with versions and owners,
  * spoken to asynchronously.  Nothing here ever waits.  One thread (the
- * publisher's) calls everything but where noted.  store_zk.c is the real
+ * publisher's) calls everything but where noted.  src/zk is the real
  * one, test/fake_store.c one in memory with faults.
  */
 enum store_verb {

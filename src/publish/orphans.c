@@ -1,22 +1,20 @@
-/*
- * What nobody keeps any more: an instance that left the config while no agent
- * ran still has its document, for which our heartbeat seems to vouch; and in
- * a session that was gone on with, a presence may live that has no slot.
- * Looked for once, one node at a time, behind everything else, and not before
- * our own heartbeat stands: another agent of our id may watch what we do not.
- * A document is only told: what is to become of it, the loop says.
- */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/log.h"
 
-#include "internal.h"
+#include "book.h"
+#include "orphans.h"
 
-static const char *const BRANCHES[] = { "instances", "alive" };
-#define INSTANCES 0
-#define NBRANCHES 2
+static const struct {
+    const char *name;
+    enum slot_kind kind; /* of the slots whose nodes are in it */
+} BRANCHES[] = {
+    { "instances", SLOT_STATUS },
+    { "alive", SLOT_PRESENCE },
+};
+#define NBRANCHES (sizeof BRANCHES / sizeof *BRANCHES)
 
 static void next_branch(struct orphans *o)
 {
@@ -35,56 +33,56 @@ static void next_name(struct orphans *o)
         next_branch(o);
 }
 
-/* LOCKED.  The loop may wait for the end. */
-static void tell_end(struct publisher *p)
+/* The loop may wait for the end. */
+static void tell_end(struct book *b)
 {
-    if (p->orphans.step == ORPHANS_DONE)
-        p->tell = true;
+    if (b->orphans.step == ORPHANS_DONE)
+        b->tell = true;
 }
 
-void publisher_seek_orphans(struct publisher *p)
+void orphans_seek(struct book *b)
 {
-    pthread_mutex_lock(&p->lock);
-    if (p->orphans.step == ORPHANS_IDLE)
-        p->orphans.step = ORPHANS_LIST;
-    publisher_nudge(p);
-    publisher_unlock(p);
+    if (b->orphans.step == ORPHANS_IDLE)
+        b->orphans.step = ORPHANS_LIST;
+    b->nudged = true;
 }
 
-static bool make_path(struct publisher *p)
+bool orphans_seeking(const struct orphans *o)
 {
-    struct orphans *o = &p->orphans;
+    return o->step != ORPHANS_IDLE && o->step != ORPHANS_DONE;
+}
+
+static bool make_path(struct book *b)
+{
+    struct orphans *o = &b->orphans;
     int n;
 
     free(o->path);
     if (o->step == ORPHANS_LIST)
-        n = asprintf(&o->path, "%s/%s", p->root, BRANCHES[o->branch]);
+        n = asprintf(&o->path, "%s/%s", b->root, BRANCHES[o->branch].name);
     else
-        n = asprintf(&o->path, "%s/%s/%s", p->root, BRANCHES[o->branch],
+        n = asprintf(&o->path, "%s/%s/%s", b->root, BRANCHES[o->branch].name,
                      o->names + o->at);
     if (n < 0)
         o->path = NULL;
     return n >= 0;
 }
 
-static bool due(const struct publisher *p, uint64_t now)
+static bool due(const struct book *b, uint64_t now)
 {
-    const struct orphans *o = &p->orphans;
+    const struct orphans *o = &b->orphans;
 
-    return o->step != ORPHANS_IDLE && o->step != ORPHANS_DONE &&
-           !o->under_way && !o->told && !p->stopping &&
-           now >= o->retry_mono_ms && p->footing == FOOTING_FIRM;
+    return orphans_seeking(o) && !o->under_way && !o->told && !b->stopping &&
+           now >= o->retry_mono_ms && b->owners.lease.state == LEASE_HELD;
 }
 
-bool orphans_request(struct publisher *p, uint64_t now_mono_ms,
-                     struct store_request *r)
+bool orphans_next(struct book *b, uint64_t now_mono_ms, struct store_request *r)
 {
-    struct orphans *o = &p->orphans;
+    struct orphans *o = &b->orphans;
 
-    if (!due(p, now_mono_ms) || !make_path(p))
+    if (!due(b, now_mono_ms) || !make_path(b))
         return false;
     *r = (struct store_request){
-        .token = ORPHANS_TOKEN,
         .path = o->path,
         .data = "",
         .version = o->version,
@@ -106,9 +104,9 @@ bool orphans_request(struct publisher *p, uint64_t now_mono_ms,
     return true;
 }
 
-void orphans_unsent(struct publisher *p)
+void orphans_unsent(struct book *b)
 {
-    p->orphans.under_way = false;
+    b->orphans.under_way = false;
 }
 
 static int by_text(const void *a, const void *b)
@@ -116,21 +114,19 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The names of this branch that have a slot, sorted.  NULL: no memory. */
-static const char **kept_names(struct publisher *p, size_t *n)
+/* The names of this branch that have a slot, sorted.  NULL on lack of
+ * memory. */
+static const char **kept_names(struct book *b, size_t *n)
 {
-    const char **kept = calloc(p->nslots + 1, sizeof *kept);
-    const char *branch = BRANCHES[p->orphans.branch];
-    size_t above = strlen(p->root) + strlen(branch) + 2;
+    const char **kept = calloc(b->table.size + 1, sizeof *kept);
+    size_t branch = b->orphans.branch;
+    size_t above = strlen(b->root) + strlen(BRANCHES[branch].name) + 2;
 
     *n = 0;
-    for (size_t i = 0; i < p->nslots && kept != NULL; i++) {
-        const struct slot *s = p->slots[i];
+    for (size_t i = 0; i < b->table.size && kept != NULL; i++) {
+        const struct slot *s = b->table.slots[i];
 
-        if (s != NULL && strlen(s->path) > above &&
-            strncmp(s->path + strlen(p->root) + 1, branch, strlen(branch)) ==
-                0 &&
-            s->path[above - 1] == '/')
+        if (s != NULL && s->kind == BRANCHES[branch].kind)
             kept[(*n)++] = s->path + above;
     }
     if (kept != NULL)
@@ -139,10 +135,10 @@ static const char **kept_names(struct publisher *p, size_t *n)
 }
 
 /* Keeps of LIST what has no slot and may be the name of an instance. */
-static size_t without_kept(struct publisher *p, const struct store_reply *list,
+static size_t without_kept(struct book *b, const struct store_reply *list,
                            const char **kept, size_t nkept)
 {
-    struct orphans *o = &p->orphans;
+    struct orphans *o = &b->orphans;
     size_t len = 0;
 
     for (size_t at = 0; at < list->len;) {
@@ -159,12 +155,12 @@ static size_t without_kept(struct publisher *p, const struct store_reply *list,
     return len;
 }
 
-/* -1: no memory. */
-static int take_list(struct publisher *p, const struct store_reply *r)
+/* -1 on lack of memory. */
+static int take_list(struct book *b, const struct store_reply *r)
 {
-    struct orphans *o = &p->orphans;
+    struct orphans *o = &b->orphans;
     size_t n;
-    const char **kept = kept_names(p, &n);
+    const char **kept = kept_names(b, &n);
 
     o->names = malloc(r->len + 1);
     if (kept == NULL || o->names == NULL) {
@@ -174,7 +170,7 @@ static int take_list(struct publisher *p, const struct store_reply *r)
         return -1;
     }
     o->at = 0;
-    o->len = without_kept(p, r, kept, n);
+    o->len = without_kept(b, r, kept, n);
     free(kept);
     o->step = ORPHANS_LOOK;
     if (o->len == 0)
@@ -183,17 +179,18 @@ static int take_list(struct publisher *p, const struct store_reply *r)
 }
 
 /* It may have come since the list was made. */
-static bool has_slot(const struct publisher *p, const char *path)
+static bool has_slot(const struct book *b, const char *path)
 {
-    for (size_t i = 0; i < p->nslots; i++)
-        if (p->slots[i] != NULL && strcmp(p->slots[i]->path, path) == 0)
+    for (size_t i = 0; i < b->table.size; i++)
+        if (b->table.slots[i] != NULL &&
+            strcmp(b->table.slots[i]->path, path) == 0)
             return true;
     return false;
 }
 
-static void take_document(struct publisher *p, const struct store_reply *r)
+static void take_document(struct book *b, const struct store_reply *r)
 {
-    struct orphans *o = &p->orphans;
+    struct orphans *o = &b->orphans;
     struct publisher_event *e = &o->event;
 
     *e = (struct publisher_event){
@@ -203,7 +200,7 @@ static void take_document(struct publisher *p, const struct store_reply *r)
         .owner = r->owner,
     };
     document_read(r->data, r->len, &e->seen);
-    if (!e->seen.valid || strcmp(e->seen.agent, p->agent) != 0 ||
+    if (!e->seen.valid || strcmp(e->seen.agent, b->owners.lease.agent) != 0 ||
         (e->seen.status == STATUS_UNKNOWN &&
          e->seen.reason == REASON_REMOVED)) {
         next_name(o);
@@ -211,18 +208,18 @@ static void take_document(struct publisher *p, const struct store_reply *r)
     }
     snprintf(e->name, sizeof e->name, "%s", o->names + o->at);
     o->told = true;
-    p->tell = true;
+    b->tell = true;
 }
 
-static void look(struct publisher *p, const struct store_reply *r)
+static void look(struct book *b, const struct store_reply *r)
 {
-    struct orphans *o = &p->orphans;
+    struct orphans *o = &b->orphans;
 
-    if (has_slot(p, o->path)) {
+    if (has_slot(b, o->path)) {
         next_name(o);
-    } else if (o->branch == INSTANCES) {
-        take_document(p, r);
-    } else if (r->owner == p->session) {
+    } else if (BRANCHES[o->branch].kind == SLOT_STATUS) {
+        take_document(b, r);
+    } else if (r->owner == b->owners.lease.session) {
         o->version = r->version;
         o->step = ORPHANS_DELETE;
     } else {
@@ -230,17 +227,17 @@ static void look(struct publisher *p, const struct store_reply *r)
     }
 }
 
-static void fine(struct publisher *p, const struct store_reply *r, uint64_t now)
+static void fine(struct book *b, const struct store_reply *r, uint64_t now)
 {
-    struct orphans *o = &p->orphans;
+    struct orphans *o = &b->orphans;
 
     switch (o->step) {
     case ORPHANS_LIST:
-        if (take_list(p, r) != 0)
+        if (take_list(b, r) != 0)
             o->retry_mono_ms = now + BUSY_RETRY_MS;
         break;
     case ORPHANS_LOOK:
-        look(p, r);
+        look(b, r);
         break;
     case ORPHANS_DELETE:
         LOG_EVENT(LOG_LEVEL_INFO, "orphan", LOG_STR("path", o->path));
@@ -252,15 +249,15 @@ static void fine(struct publisher *p, const struct store_reply *r, uint64_t now)
     }
 }
 
-void orphans_reply(struct publisher *p, const struct store_reply *r,
+void orphans_reply(struct book *b, const struct store_reply *r,
                    uint64_t now_mono_ms)
 {
-    struct orphans *o = &p->orphans;
+    struct orphans *o = &b->orphans;
 
     o->under_way = false;
     switch (r->code) {
     case STORE_OK:
-        fine(p, r, now_mono_ms);
+        fine(b, r, now_mono_ms);
         break;
     case STORE_BAD_VERSION:
         o->step = ORPHANS_LOOK;
@@ -280,25 +277,30 @@ void orphans_reply(struct publisher *p, const struct store_reply *r,
             next_name(o);
         break;
     }
-    tell_end(p);
+    tell_end(b);
 }
 
-bool orphans_take(struct publisher *p, struct publisher_event *out)
+bool orphans_take(struct book *b, struct publisher_event *out)
 {
-    struct orphans *o = &p->orphans;
+    struct orphans *o = &b->orphans;
 
     if (!o->told)
         return false;
     *out = o->event;
     o->told = false;
     next_name(o);
-    tell_end(p);
-    publisher_nudge(p);
+    tell_end(b);
+    b->nudged = true;
     return true;
 }
 
-void orphans_free(struct publisher *p)
+uint64_t orphans_due(const struct book *b)
 {
-    free(p->orphans.names);
-    free(p->orphans.path);
+    return b->orphans.retry_mono_ms;
+}
+
+void orphans_free(struct orphans *o)
+{
+    free(o->names);
+    free(o->path);
 }

@@ -1,43 +1,50 @@
-/*
- * Whose a node is.
- *
- * A status or presence that names another agent is that agent's as long as
- * its heartbeat exists (publisher_rivals.c looks).  Who is found gone has it
- * taken, by a write that names the version which was read, and only after our
- * own heartbeat stands: of several takers one comes off, and the others then
- * find an agent that lives.  A presence follows its status: whoever has the
- * one has the other.
- *
- * All this is worth something only while our own heartbeat is ours.  Two
- * agents with one id tell themselves apart by the session that holds it; as
- * long as that is another's, nothing is written at all.
- */
-#include <stdio.h>
 #include <string.h>
 
 #include "agent/log.h"
-#include "agent/process.h"
 
-#include "internal.h"
+#include "owner.h"
+#include "slot.h"
+
+void owner_pair(struct slot *status, struct slot *presence)
+{
+    status->owner.partner = presence;
+    presence->owner.partner = status;
+}
 
 bool owner_is_other(const struct slot *s)
 {
-    return s->rival != NULL && !s->rival_gone;
+    return s->owner.rival != NULL && !s->owner.rival_gone;
 }
 
-static void set_rival(struct publisher *p, struct slot *s, struct rival *r)
+bool owner_is_partners(const struct slot *s)
 {
-    struct rival *before = s->rival;
+    const struct slot *status = s->owner.partner;
 
-    s->rival = r;
-    s->rival_gone = false;
-    /* Another one than was said: to be said again. */
-    if (s->conflict && r != NULL && r != before) {
-        s->conflict = false;
-        p->conflicts--;
+    return s->kind == SLOT_PRESENCE && status != NULL && status->node.known &&
+           owner_is_other(status);
+}
+
+bool owner_is_unread(const struct slot *s)
+{
+    const struct slot *status = s->owner.partner;
+
+    return s->kind == SLOT_PRESENCE && status != NULL && !status->node.known &&
+           status->refusal.cause == CAUSE_NONE;
+}
+
+static void set_rival(struct owners *o, struct slot *s, struct rival *r)
+{
+    struct rival *before = s->owner.rival;
+
+    s->owner.rival = r;
+    s->owner.rival_gone = false;
+    /* It is in conflict with another agent than was said: to be said again. */
+    if (s->owner.conflict && r != NULL && r != before) {
+        s->owner.conflict = false;
+        o->conflicts--;
     }
     if (before != NULL)
-        rival_leave(p, before);
+        rival_leave(&o->rivals, before);
 }
 
 /* An id as the config allows it: nothing else can have a heartbeat. */
@@ -51,177 +58,118 @@ static bool is_id(const char *agent)
 }
 
 /* Whether the node names an agent that may hold it. */
-static bool names_other(const struct publisher *p, const struct slot *s,
+static bool names_other(const struct lease *l, const struct slot *s,
                         const struct document_seen *seen)
 {
-    if (!s->readable || s->ours || !is_id(seen->agent))
+    if (!s->node.readable || s->node.ours || !is_id(seen->agent))
         return false;
     /* No agent makes a presence that outlives it. */
     if (s->kind == SLOT_PRESENCE)
-        return s->owner != 0 && s->owner != p->session;
-    /* It has let go of the instance. */
+        return s->node.owner != 0 && s->node.owner != l->session;
+    /* That agent has let go of the instance. */
     return seen->reason != REASON_REMOVED;
 }
 
-/*
- * A node in a session that lives and is not ours.  It may be that of our
- * own earlier life, unless that process is there or cannot be looked for
- * (a pid that passed to another agent costs no more than the wait for the end
- * of that session).  Who took it from us while we lived is another agent in
- * any case.
- */
-static bool is_contested(const struct publisher *p, const struct slot *s,
-                         const struct document_seen *seen)
+/* What an earlier life left for us to keep as it is, until something is
+ * posted.  A persistent heartbeat stays by itself. */
+static bool is_kept(const struct lease *l, const struct slot *s)
 {
-    if (s->owner == 0 || s->owner == p->session)
+    if (s->wanted.want != WANT_NOTHING || !s->node.ours)
         return false;
-    if (s->kind == SLOT_HEARTBEAT_PERSISTENT)
-        return true;
-    if (!s->readable)
-        return false;
-    return !s->ours || s->owned || strcmp(seen->host, p->host) != 0 ||
-           process_is_kin(seen->pid);
+    return s->kind == SLOT_PRESENCE ||
+           (s->kind == SLOT_HEARTBEAT && s->node.owner != 0 &&
+            !lease_is_contested(l, s));
 }
 
-static void read_heartbeat(struct publisher *p, struct slot *s,
-                           const struct document_seen *seen)
-{
-    s->contested = is_contested(p, s, seen);
-    if (s->owner == p->session)
-        s->owned = true;
-    if (!s->contested)
-        return;
-    snprintf(p->contender.agent, sizeof p->contender.agent, "%s", seen->agent);
-    snprintf(p->contender.host, sizeof p->contender.host, "%s", seen->host);
-}
-
-int owner_read(struct publisher *p, struct slot *s,
+int owner_read(struct owners *o, struct slot *s,
                const struct document_seen *seen, uint64_t now_mono_ms)
 {
     struct rival *r = NULL;
 
-    if (s == p->heartbeat) {
-        read_heartbeat(p, s, seen);
-        return 0;
+    if (s == o->lease.heartbeat) {
+        lease_read(&o->lease, seen);
+    } else {
+        if (names_other(&o->lease, s, seen)) {
+            r = rivals_find(&o->rivals, seen->agent, now_mono_ms);
+            if (r == NULL)
+                return -1;
+        }
+        set_rival(o, s, r);
     }
-    if (names_other(p, s, seen)) {
-        r = rival_find(p, seen->agent, now_mono_ms);
-        if (r == NULL)
-            return -1;
-    }
-    set_rival(p, s, r);
+    s->owner.kept = is_kept(&o->lease, s);
     return 0;
 }
 
-void owner_none(struct publisher *p, struct slot *s)
+void owner_none(struct owners *o, struct slot *s)
 {
-    set_rival(p, s, NULL);
-    s->contested = false;
-    if (s->kind == SLOT_HEARTBEAT && s->exists && s->owner == p->session)
-        s->owned = true;
+    set_rival(o, s, NULL);
+    if (s == o->lease.heartbeat)
+        lease_not_contested(&o->lease);
 }
 
-void owner_forget(struct publisher *p, struct slot *s)
+void owner_ask_rival(const struct owners *o, struct slot *s)
 {
-    set_rival(p, s, NULL);
-    p->conflicts -= s->conflict;
-    if (s->partner != NULL)
-        s->partner->partner = NULL;
-    s->partner = NULL;
+    s->owner.rival_gone = s->owner.rival->state == RIVAL_GONE &&
+                          s->node.known && o->lease.state == LEASE_HELD;
 }
 
-/* ---------------------------------------------------------------- footing */
-
-static enum footing footing_of(const struct publisher *p)
+void owner_forget(struct owners *o, struct slot *s)
 {
-    const struct slot *s = p->heartbeat;
-
-    if (s == NULL)
-        return FOOTING_FIRM;
-    if (!s->known)
-        return s->cause != CAUSE_NONE ? FOOTING_REFUSED : FOOTING_UNREAD;
-    if (s->contested)
-        return FOOTING_CONTESTED;
-    if (s->kind == SLOT_HEARTBEAT_PERSISTENT ||
-        (s->exists && s->owner == p->session))
-        return FOOTING_FIRM;
-    return FOOTING_FREE;
+    set_rival(o, s, NULL);
+    o->conflicts -= s->owner.conflict;
+    if (s->owner.partner != NULL)
+        s->owner.partner->owner.partner = NULL;
+    s->owner.partner = NULL;
 }
 
-/* Another agent of our id may write what we know; or may have. */
-static void doubt_others(struct publisher *p, bool forget)
+/* Where its status is another agent's, a presence says nothing of its own. */
+static bool in_conflict(const struct owners *o, const struct slot *s)
 {
-    for (size_t i = 0; i < p->nslots; i++) {
-        struct slot *s = p->slots[i];
+    const struct slot *partner = s->owner.partner;
 
-        if (s == NULL || s == p->heartbeat)
-            continue;
-        s->sure = false;
-        if (!forget)
-            continue;
-        slot_forget(s);
-        s->stale = s->place == PLACE_FLIGHT;
-    }
-}
-
-void footing_update(struct publisher *p)
-{
-    enum footing before = p->footing;
-    enum footing now = footing_of(p);
-
-    if (now == before)
-        return;
-    p->footing = now;
-    if (now == FOOTING_CONTESTED || before == FOOTING_CONTESTED)
-        doubt_others(p, before == FOOTING_CONTESTED);
-    if (now == FOOTING_FIRM)
-        rivals_ask_again(p);
-    publisher_settle_all(p);
-}
-
-/* --------------------------------------------------------------- conflict */
-
-/* Where its status is another's, a presence says nothing of its own. */
-static bool in_conflict(const struct slot *s)
-{
-    if (s->contested)
+    if (lease_is_contested(&o->lease, s))
         return true;
-    if (!owner_is_other(s) || s->rival->state != RIVAL_ALIVE)
+    if (!owner_is_other(s) || s->owner.rival->state != RIVAL_ALIVE)
         return false;
     return s->kind != SLOT_PRESENCE ||
-           (s->want != WANT_NOTHING &&
-            (s->partner == NULL || !owner_is_other(s->partner)));
+           (s->wanted.want != WANT_NOTHING &&
+            (partner == NULL || !owner_is_other(partner)));
 }
 
-static void say_conflict(const struct publisher *p, const struct slot *s)
+static const char *kind_of(const struct owners *o, const struct slot *s)
 {
-    bool id = s == p->heartbeat;
+    return s == o->lease.heartbeat ? "agent_id" : "instance";
+}
+
+static void say(const struct owners *o, const struct slot *s)
+{
+    bool id = s == o->lease.heartbeat;
+    const struct publisher_holder *contender = &o->lease.contender;
     /* A daemon beside --check-once is as it should be. */
     bool meant = id && s->kind == SLOT_HEARTBEAT_PERSISTENT;
 
     LOG_EVENT(meant ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "conflict",
-              LOG_STR("kind", id ? "agent_id" : "instance"),
-              LOG_STR("path", s->path),
-              LOG_STR("agent", id ? p->contender.agent : s->rival->agent),
-              LOG_STR("host", id ? p->contender.host : s->rival->host));
+              LOG_STR("kind", kind_of(o, s)), LOG_STR("path", s->path),
+              LOG_STR("agent", id ? contender->agent : s->owner.rival->agent),
+              LOG_STR("host", id ? contender->host : s->owner.rival->host));
 }
 
-void conflict_say(struct publisher *p, struct slot *s)
+void owner_say_conflict(struct owners *o, struct slot *s)
 {
-    bool now = in_conflict(s);
+    const struct rival *rival = s->owner.rival;
+    bool now = in_conflict(o, s);
 
     /* Not while it is not known how it ends. */
-    if (now == s->conflict || !s->known ||
-        (s->rival != NULL && s->rival->state != RIVAL_ALIVE))
+    if (now == s->owner.conflict || !s->node.known ||
+        (rival != NULL && rival->state != RIVAL_ALIVE))
         return;
-    s->conflict = now;
+    s->owner.conflict = now;
     if (now) {
-        p->conflicts++;
-        say_conflict(p, s);
+        o->conflicts++;
+        say(o, s);
         return;
     }
-    p->conflicts--;
-    LOG_EVENT(LOG_LEVEL_INFO, "conflict_over",
-              LOG_STR("kind", s == p->heartbeat ? "agent_id" : "instance"),
+    o->conflicts--;
+    LOG_EVENT(LOG_LEVEL_INFO, "conflict_over", LOG_STR("kind", kind_of(o, s)),
               LOG_STR("path", s->path));
 }

@@ -1,13 +1,8 @@
-/*
- * The nodes above ours: every level of the root, then instances, agents and
- * alive.  They are made one by one when a create finds no parent, never
- * beforehand: who has no right to make them may still write below them.
- */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "internal.h"
+#include "parents.h"
 
 static int add(struct parents *a, const char *root, size_t len,
                const char *last)
@@ -42,7 +37,7 @@ int parents_init(struct parents *a, const char *root, bool presence,
     return 0;
 
 no_memory:
-    err_set(e, "no memory for the paths above %s", root);
+    err_set(e, "out of memory for the paths above %s", root);
     return -1;
 }
 
@@ -53,12 +48,8 @@ void parents_free(struct parents *a)
     free(a->paths);
 }
 
-void parents_wanted(struct publisher *p, struct slot *s, uint64_t now_mono_ms)
+void parents_want(struct parents *a, uint64_t now_mono_ms)
 {
-    struct parents *a = &p->parents;
-
-    s->parents_tried = true;
-    slot_move(p, s, PLACE_PARENTS);
     if (a->next < a->count)
         return;
     a->next = 0;
@@ -66,16 +57,13 @@ void parents_wanted(struct publisher *p, struct slot *s, uint64_t now_mono_ms)
     a->retry_mono_ms = now_mono_ms;
 }
 
-bool parents_request(struct publisher *p, uint64_t now_mono_ms,
-                     struct store_request *r)
+bool parents_next(struct parents *a, uint64_t now_mono_ms,
+                  struct store_request *r)
 {
-    struct parents *a = &p->parents;
-
     if (a->next >= a->count || a->under_way || now_mono_ms < a->retry_mono_ms)
         return false;
     *r = (struct store_request){
         .verb = STORE_CREATE,
-        .token = PARENTS_TOKEN,
         .path = a->paths[a->next],
         .data = "",
     };
@@ -83,25 +71,9 @@ bool parents_request(struct publisher *p, uint64_t now_mono_ms,
     return true;
 }
 
-void parents_unsent(struct publisher *p)
+void parents_unsent(struct parents *a)
 {
-    p->parents.under_way = false;
-}
-
-void parents_refuse(struct publisher *p, struct slot *s, uint64_t now_mono_ms)
-{
-    struct parents *a = &p->parents;
-    char detail[160];
-
-    if (a->code == STORE_OK)
-        snprintf(detail, sizeof detail,
-                 "create: no parent, though it was made");
-    else
-        snprintf(detail, sizeof detail, "create: no parent; create %.100s: %s",
-                 a->paths[a->at], store_code_name(a->code));
-    publisher_refuse(p, s,
-                     a->code == STORE_NO_AUTH ? CAUSE_NO_AUTH : CAUSE_NO_PARENT,
-                     detail, 0, now_mono_ms);
+    a->under_way = false;
 }
 
 static void note(struct parents *a, enum store_code code)
@@ -112,20 +84,9 @@ static void note(struct parents *a, enum store_code code)
     a->at = a->next;
 }
 
-static void over(struct publisher *p)
-{
-    struct slot *s;
-
-    p->parents.next = p->parents.count;
-    while ((s = TAILQ_FIRST(&p->waiting)) != NULL)
-        slot_move(p, s, PLACE_QUEUE);
-}
-
-void parents_reply(struct publisher *p, const struct store_reply *r,
+bool parents_reply(struct parents *a, const struct store_reply *r,
                    uint64_t now_mono_ms)
 {
-    struct parents *a = &p->parents;
-
     a->under_way = false;
     switch (r->code) {
     case STORE_OK:
@@ -149,6 +110,20 @@ void parents_reply(struct publisher *p, const struct store_reply *r,
         a->retry_mono_ms = now_mono_ms + BUSY_RETRY_MS;
         break;
     }
-    if (a->next >= a->count)
-        over(p);
+    return a->next >= a->count;
+}
+
+uint64_t parents_due(const struct parents *a)
+{
+    return a->next < a->count && !a->under_way ? a->retry_mono_ms : UINT64_MAX;
+}
+
+enum cause parents_cause(const struct parents *a, char *detail, size_t size)
+{
+    if (a->code == STORE_OK)
+        snprintf(detail, size, "create: no parent, though it was made");
+    else
+        snprintf(detail, size, "create: no parent; create %.100s: %s",
+                 a->paths[a->at], store_code_name(a->code));
+    return a->code == STORE_NO_AUTH ? CAUSE_NO_AUTH : CAUSE_NO_PARENT;
 }

@@ -1,65 +1,25 @@
 /*
  * What a reply means for its slot.  Most replies only say what is known of
- * the node now; what is uncertain is forgotten, and therefore read again.
- * Refusals wait, so that nothing is ever asked in a hot loop, and are logged
- * when their cause changes.
+ * the node now.  What is uncertain is forgotten, and therefore read again.
  */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "agent/clock.h"
-#include "agent/log.h"
 
-#include "internal.h"
+#include "action.h"
+#include "book.h"
+#include "reply.h"
 
-static const char *const CAUSES[] = {
-    [CAUSE_NONE] = "none",           [CAUSE_NO_AUTH] = "no_auth",
-    [CAUSE_FAILED] = "failed",       [CAUSE_BUSY] = "busy",
-    [CAUSE_NO_PARENT] = "no_parent", [CAUSE_NO_MEMORY] = "no_memory",
-};
+/* A heartbeat that is another agent's is looked at again so often at most. */
+#define CONTEST_MS 1000
 
-/* The wait doubles for what may be over soon, up to that of a refusal. */
-static unsigned retry_ms(const struct publisher *p, struct slot *s,
-                         enum cause cause)
+static void refuse_memory(struct book *b, struct slot *s, uint64_t now)
 {
-    switch (cause) {
-    case CAUSE_FAILED:
-        s->failed_ms =
-            s->cause == CAUSE_FAILED ? s->failed_ms * 2 : FAILED_FIRST_MS;
-        if (s->failed_ms > p->refused_ms)
-            s->failed_ms = p->refused_ms;
-        return s->failed_ms;
-    case CAUSE_NONE:
-    case CAUSE_BUSY:
-    case CAUSE_NO_MEMORY:
-        return BUSY_RETRY_MS;
-    case CAUSE_NO_AUTH:
-    case CAUSE_NO_PARENT:
-        return p->refused_ms;
-    }
-    return p->refused_ms;
+    node_forget(&s->node);
+    book_refuse(b, s, CAUSE_NO_MEMORY, "out of memory for a reply", 0, now);
 }
 
-void publisher_refuse(struct publisher *p, struct slot *s, enum cause cause,
-                      const char *detail, int raw, uint64_t now_mono_ms)
-{
-    s->retry_mono_ms = now_mono_ms + retry_ms(p, s, cause);
-    /* To be slow is no refusal. */
-    if (cause != CAUSE_BUSY) {
-        snprintf(p->trouble, sizeof p->trouble, "%s: %s", s->path, detail);
-        if (s->cause != cause)
-            LOG_EVENT(LOG_LEVEL_WARN, "publish_failed",
-                      LOG_STR("path", s->path), LOG_STR("code", CAUSES[cause]),
-                      LOG_STR("detail", detail), LOG_INT("raw", raw));
-        s->cause = cause;
-    }
-    if (s->retry_mono_ms < p->delayed_mono_ms)
-        p->delayed_mono_ms = s->retry_mono_ms;
-    slot_move(p, s, PLACE_DELAYED);
-}
-
-static void refuse_code(struct publisher *p, struct slot *s, enum cause cause,
+static void refuse_code(struct book *b, struct slot *s, enum cause cause,
                         const struct store_reply *r, uint64_t now)
 {
     static const char *const VERBS[] = {
@@ -69,90 +29,66 @@ static void refuse_code(struct publisher *p, struct slot *s, enum cause cause,
     };
     char detail[80];
 
-    /* To be read again, should it have been known. */
+    /* It is to be read again even if it was known. */
     if (r->verb == STORE_GET && cause != CAUSE_BUSY)
-        slot_forget(s);
+        node_forget(&s->node);
     snprintf(detail, sizeof detail, "%s: %s (%d)", VERBS[r->verb],
              store_code_name(r->code), r->raw);
-    publisher_refuse(p, s, cause, detail, r->raw, now);
+    book_refuse(b, s, cause, detail, r->raw, now);
 }
 
-/* The first reading goes to the loop.  -1: no memory. */
-static int tell_event(struct publisher *p, struct slot *s,
-                      const struct document_seen *seen)
+/* The first reading goes to the loop.  -1 on lack of memory. */
+static int tell(struct book *b, struct slot *s,
+                const struct document_seen *seen)
 {
-    if (s->gate != GATE_UNREAD)
-        return 0;
-    if (s->removed) {
-        s->gate = GATE_OPEN; /* its last post is all there is to come */
-        return 0;
-    }
-    s->event = malloc(sizeof *s->event);
-    if (s->event == NULL)
-        return -1;
-    *s->event = (struct publisher_event){
+    const struct publisher_event event = {
         .slot = s->index,
-        .exists = s->exists,
-        .owner = s->owner,
+        .exists = s->node.exists,
+        .owner = s->node.owner,
         .seen = *seen,
     };
-    TAILQ_INSERT_TAIL(&p->events, s, at_event);
-    s->gate = GATE_TOLD;
-    p->tell = true;
-    return 0;
+
+    return wanted_tell(&s->wanted, &event, &b->findings, &b->tell);
 }
 
-/* True when it is as we sent it last. */
-static bool compare(const struct publisher *p, struct slot *s,
+/* True when the node is as we sent it last. */
+static bool compare(const struct lease *l, struct slot *s,
                     const struct store_reply *r)
 {
-    bool same = slot_sent_is(s, r->data, r->len) &&
-                (!slot_is_ephemeral(s) || s->owner == p->session);
+    bool same = sent_is(&s->sent, &s->wanted, s->kind, r->data, r->len) &&
+                (!slot_is_ephemeral(s) || s->node.owner == l->session);
 
-    s->done = same && s->want == WANT_NODE ? s->sent_post : 0;
+    node_is_like(&s->node,
+                 same && s->wanted.want == WANT_NODE ? s->sent.post : 0);
     return same;
 }
 
-/* What an earlier life left for us to keep as it is, until something is posted.
- * A persistent heartbeat stays by itself. */
-static bool left_to_us(const struct slot *s)
+/* What a reading found.  -1 on lack of memory. */
+static int learn(struct book *b, struct slot *s, const struct store_reply *r,
+                 uint64_t now)
 {
-    return s->want == WANT_NOTHING && s->ours &&
-           (s->kind == SLOT_PRESENCE ||
-            (s->kind == SLOT_HEARTBEAT && s->owner != 0 && !s->contested));
-}
-
-/* What GET found. -1: no memory. */
-static int learn(struct publisher *p, struct slot *s,
-                 const struct store_reply *r, uint64_t now)
-{
+    const struct lease *l = &b->owners.lease;
     struct document_seen seen;
 
-    if (s->rereading && drift_none(p, s, r))
+    if (s->wait.rereading && drift_none(s, l->session, r))
         return 0; /* nothing to learn */
     document_read(r->data, r->len, &seen);
-    drift_check(p, s, r, &seen);
-    s->known = true;
-    s->exists = true;
-    s->version = r->version;
-    s->owner = r->owner;
-    s->readable = seen.valid;
-    s->ours = seen.valid && strcmp(seen.agent, p->agent) == 0;
-    if (seen.valid && seen.seq > s->seq)
-        s->seq = seen.seq;
+    b->drifts += drift_check(s, l->session, r, &seen);
+    node_found(&s->node, r, &seen, l->agent);
     /* A write of ours may lie below what hides it. */
-    if (!seen.valid && s->doubtful && s->sent_seq > s->seq)
-        s->seq = s->sent_seq;
-    drift_read(p, s, r, compare(p, s, r));
-    if (owner_read(p, s, &seen, now) != 0)
+    if (!seen.valid && s->sure.doubtful)
+        sent_go_on(&s->sent, s->sent.seq);
+    if (seen.valid)
+        sent_go_on(&s->sent, seen.seq);
+    drift_read(s, l->session, r, compare(l, s, r));
+    if (owner_read(&b->owners, s, &seen, now) != 0)
         return -1;
-    s->kept = left_to_us(s);
-    if (s->kept && buffer_set(&s->sent, r->data, r->len) != 0)
+    if (s->owner.kept && sent_keep(&s->sent, r->data, r->len) != 0)
         return -1;
-    return tell_event(p, s, &seen);
+    return tell(b, s, &seen);
 }
 
-static int learn_absent(struct publisher *p, struct slot *s,
+static int learn_absent(struct book *b, struct slot *s,
                         const struct store_reply *r)
 {
     static const struct document_seen NOTHING = {
@@ -160,180 +96,176 @@ static int learn_absent(struct publisher *p, struct slot *s,
         .reason = REASON_PENDING,
     };
 
-    drift_check(p, s, r, &NOTHING);
-    s->known = true;
-    s->exists = false;
-    s->owner = 0;
-    s->version = -1;
-    s->done = 0;
-    owner_none(p, s);
-    return tell_event(p, s, &NOTHING);
+    b->drifts += drift_check(s, b->owners.lease.session, r, &NOTHING);
+    node_absent(&s->node);
+    owner_none(&b->owners, s);
+    return tell(b, s, &NOTHING);
 }
 
-static void written(struct publisher *p, struct slot *s,
-                    const struct store_reply *r)
+static void written(struct book *b, struct slot *s, const struct store_reply *r)
 {
-    s->known = true;
-    s->exists = r->verb != STORE_DELETE;
-    s->version = r->version;
-    if (r->verb == STORE_CREATE || r->verb == STORE_TAKE_OVER)
-        s->owner = slot_is_ephemeral(s) ? p->session : 0;
-    s->readable = true;
-    s->ours = true;
+    int64_t owner = slot_is_ephemeral(s) ? b->owners.lease.session : 0;
+
+    node_written(&s->node, r, owner);
     /* It may have gone only because its status is another agent's. */
-    s->done = s->exists || s->want == WANT_GONE ? s->sent_post : 0;
-    s->cause = CAUSE_NONE;
-    s->parents_tried = false;
-    s->acked_wall_ms = clock_wall_ms();
-    drift_written(p, s, r);
-    slot_drop_sent(s);
-    owner_none(p, s);
+    bool as_wanted = s->node.exists || s->wanted.want == WANT_GONE;
+    node_is_like(&s->node, as_wanted ? s->sent.post : 0);
+    refusal_over(&s->refusal);
+    sent_acked(&s->sent, clock_wall_ms());
+    b->drifts += drift_written(s, r);
+    sent_drop(&s->sent, &s->wanted, s->kind);
+    owner_none(&b->owners, s);
+}
+
+static void no_parent(struct book *b, struct slot *s, uint64_t now)
+{
+    char detail[160];
+
+    if (refusal_try_parents(&s->refusal)) {
+        book_move(b, s, PLACE_PARENTS);
+        parents_want(&b->parents, now);
+        return;
+    }
+    enum cause cause = parents_cause(&b->parents, detail, sizeof detail);
+    book_refuse(b, s, cause, detail, 0, now);
 }
 
 /* Returns false when the slot was put aside already. */
-static bool no_node(struct publisher *p, struct slot *s,
-                    const struct store_reply *r, uint64_t now)
+static bool no_node(struct book *b, struct slot *s, const struct store_reply *r,
+                    uint64_t now)
 {
     switch (r->verb) {
     case STORE_GET:
     case STORE_LIST:
     case STORE_SET:
     case STORE_DELETE:
-        if (learn_absent(p, s, r) == 0)
+        if (learn_absent(b, s, r) == 0)
             return true;
-        slot_forget(s);
-        publisher_refuse(p, s, CAUSE_NO_MEMORY, "no memory", 0, now);
+        refuse_memory(b, s, now);
         return false;
     case STORE_TAKE_OVER:
-        slot_forget(s);
+        node_forget(&s->node);
         return true;
     case STORE_CREATE:
-        if (!s->parents_tried) {
-            parents_wanted(p, s, now);
-            return false;
-        }
-        s->parents_tried = false;
-        parents_refuse(p, s, now);
+        no_parent(b, s, now);
         return false;
     }
     return true;
 }
 
-static bool fine(struct publisher *p, struct slot *s,
-                 const struct store_reply *r, uint64_t now)
+/* Returns false when the slot was put aside already. */
+static bool fine(struct book *b, struct slot *s, const struct store_reply *r,
+                 uint64_t now)
 {
-    if (drift_under_write(p, s, r)) {
-        slot_forget(s);
+    if (drift_under_write(s, b->owners.lease.session, r)) {
+        b->drifts++;
+        node_forget(&s->node);
         return true;
     }
     if (r->verb != STORE_GET) {
-        written(p, s, r);
+        written(b, s, r);
         return true;
     }
-    if (learn(p, s, r, now) == 0)
+    if (learn(b, s, r, now) == 0)
         return true;
-    slot_forget(s);
-    publisher_refuse(p, s, CAUSE_NO_MEMORY, "no memory", 0, now);
+    refuse_memory(b, s, now);
     return false;
 }
 
 /* Returns false when the slot was put aside already. */
-static bool judge(struct publisher *p, struct slot *s,
-                  const struct store_reply *r, uint64_t now)
+static bool judge(struct book *b, struct slot *s, const struct store_reply *r,
+                  uint64_t now)
 {
     switch (r->code) {
     case STORE_OK:
-        return fine(p, s, r, now);
+        return fine(b, s, r, now);
     case STORE_NO_NODE:
-        return no_node(p, s, r, now);
+        return no_node(b, s, r, now);
     case STORE_NODE_EXISTS:
     case STORE_BAD_VERSION:
-        slot_forget(s);
+        node_forget(&s->node);
         return true;
     case STORE_UNCERTAIN:
     case STORE_SESSION_GONE:
         if (r->verb != STORE_GET)
             drift_uncertain(s);
-        /* A reading that did not come off leaves what is known. */
-        if (!s->rereading)
-            slot_forget(s);
+        /* A second reading that did not come off leaves what is known. */
+        if (!s->wait.rereading)
+            node_forget(&s->node);
         return true;
     case STORE_NO_AUTH:
-        refuse_code(p, s, CAUSE_NO_AUTH, r, now);
+        refuse_code(b, s, CAUSE_NO_AUTH, r, now);
         return false;
     case STORE_BUSY:
-        refuse_code(p, s, CAUSE_BUSY, r, now);
+        refuse_code(b, s, CAUSE_BUSY, r, now);
         return false;
     case STORE_FAILED:
-        refuse_code(p, s, CAUSE_FAILED, r, now);
+        refuse_code(b, s, CAUSE_FAILED, r, now);
         return false;
     }
     return true;
 }
 
-static void count_write(struct publisher *p, const struct store_reply *r)
+static void count_write(struct book *b, const struct store_reply *r)
 {
     if (r->verb == STORE_GET)
         return;
     switch (r->code) {
     case STORE_OK:
-        p->writes_ok++;
+        b->writes_ok++;
         break;
     case STORE_NO_AUTH:
     case STORE_UNCERTAIN:
     case STORE_SESSION_GONE:
     case STORE_BUSY:
     case STORE_FAILED:
-        p->writes_failed++;
+        b->writes_failed++;
         break;
     case STORE_NO_NODE:
     case STORE_NODE_EXISTS:
     case STORE_BAD_VERSION:
-        break; /* the way it goes: the next request follows from it */
+        break; /* nothing failed: the next request follows from it */
     }
 }
 
 /* Returns false when the slot was put aside already. */
-static bool take_in(struct publisher *p, struct slot *s,
-                    const struct store_reply *r, uint64_t now)
+static bool enter(struct book *b, struct slot *s, const struct store_reply *r,
+                  uint64_t now)
 {
-    if (!s->stale)
-        return judge(p, s, r, now);
-    s->stale = false;
-    slot_forget(s);
+    if (!node_was_stale(&s->node))
+        return judge(b, s, r, now);
+    node_forget(&s->node);
     if (r->verb != STORE_GET)
         drift_uncertain(s);
     return true;
 }
 
-static void next_place(struct publisher *p, struct slot *s, uint64_t now)
+static void next_place(struct book *b, struct slot *s, uint64_t now)
 {
-    if (slot_action(p, s) != ACTION_NONE) {
-        slot_move(p, s, PLACE_QUEUE);
+    unsigned ms = b->recheck_ms < CONTEST_MS ? b->recheck_ms : CONTEST_MS;
+
+    if (action_next(&b->owners, s) != ACTION_NONE) {
+        book_move(b, s, PLACE_QUEUE);
         return;
     }
-    s->cause = CAUSE_NONE;
-    if (!s->contested) {
-        slot_move(p, s, PLACE_IDLE);
-        return;
-    }
-    s->retry_mono_ms =
-        now + (p->recheck_ms < CONTEST_MS ? p->recheck_ms : CONTEST_MS);
-    if (s->retry_mono_ms < p->delayed_mono_ms)
-        p->delayed_mono_ms = s->retry_mono_ms;
-    slot_move(p, s, PLACE_DELAYED);
+    refusal_over(&s->refusal);
+    if (lease_is_contested(&b->owners.lease, s))
+        book_delay(b, s, now + ms);
+    else
+        book_move(b, s, PLACE_IDLE);
 }
 
-void publisher_reply(struct publisher *p, struct slot *s,
-                     const struct store_reply *r, uint64_t now_mono_ms)
+void reply_take(struct book *b, struct slot *s, const struct store_reply *r,
+                uint64_t now_mono_ms)
 {
-    count_write(p, r);
+    count_write(b, r);
     if (r->verb != STORE_GET && r->verb != STORE_DELETE && r->code == STORE_OK)
-        s->seq = s->sent_seq;
-    if (take_in(p, s, r, now_mono_ms))
-        next_place(p, s, now_mono_ms);
-    if (s->partner != NULL)
-        slot_settle(p, s->partner);
-    if (s == p->heartbeat)
-        footing_update(p);
+        sent_counted(&s->sent);
+    if (enter(b, s, r, now_mono_ms))
+        next_place(b, s, now_mono_ms);
+    if (s->owner.partner != NULL)
+        book_settle(b, s->owner.partner);
+    if (s == b->owners.lease.heartbeat)
+        book_update_lease(b);
+    book_sweep(b, s);
 }

@@ -1,18 +1,21 @@
-/*
- * The other agents that hold nodes of ours: whether their heartbeats exist.
- * One request for each of them at a bounded pace, whatever the number of
- * nodes; nobody is looked at any more whom no node names.
- */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "internal.h"
+#include "agent/document.h"
 
-static struct rival *rival_known(struct publisher *p, const char *agent)
+#include "rivals.h"
+
+/* Where the answer says nothing, the question is put again after that. */
+#define UNANSWERED_MS 1000
+
+/* How many more the list can hold each time that it grows. */
+#define GROWTH 8
+
+static struct rival *known(const struct rivals *v, const char *agent)
 {
-    for (size_t i = 0; i < p->rivals.count; i++) {
-        struct rival *r = p->rivals.list[i];
+    for (size_t i = 0; i < v->count; i++) {
+        struct rival *r = v->list[i];
 
         if (r != NULL && strcmp(r->agent, agent) == 0)
             return r;
@@ -20,52 +23,52 @@ static struct rival *rival_known(struct publisher *p, const char *agent)
     return NULL;
 }
 
-/* The first free index; the list is grown if there is none. */
-static size_t index_take(struct rivals *v)
+/* The first free index; the list grows if there is none.  SIZE_MAX on lack of
+ * memory. */
+static size_t free_index(struct rivals *v)
 {
-    struct rival **list;
     size_t i = 0;
 
     while (i < v->count && v->list[i] != NULL)
         i++;
     if (i < v->count)
         return i;
-    list = realloc(v->list, (v->count + 8) * sizeof(*list));
+    struct rival **list = realloc(v->list, (v->count + GROWTH) * sizeof(*list));
     if (list == NULL)
         return SIZE_MAX;
-    memset(list + v->count, 0, 8 * sizeof(*list));
+    memset(list + v->count, 0, GROWTH * sizeof(*list));
     v->list = list;
-    v->count += 8;
+    v->count += GROWTH;
     return i;
 }
 
-static struct rival *rival_new(struct publisher *p, const char *agent)
+static struct rival *rival_new(struct rivals *v, const char *agent)
 {
     struct rival *r = calloc(1, sizeof *r);
-    size_t index = index_take(&p->rivals);
+    size_t index = free_index(v);
 
     if (r == NULL || index == SIZE_MAX ||
-        asprintf(&r->path, "%s/agents/%s", p->root, agent) < 0) {
+        asprintf(&r->path, "%s/agents/%s", v->root, agent) < 0) {
         free(r);
         return NULL;
     }
     snprintf(r->agent, sizeof r->agent, "%s", agent);
     r->index = index;
-    p->rivals.list[index] = r;
+    v->list[index] = r;
     return r;
 }
 
-struct rival *rival_find(struct publisher *p, const char *agent,
-                         uint64_t now_mono_ms)
+struct rival *rivals_find(struct rivals *v, const char *agent,
+                          uint64_t now_mono_ms)
 {
-    struct rival *r = rival_known(p, agent);
+    struct rival *r = known(v, agent);
 
     if (r == NULL)
-        r = rival_new(p, agent);
+        r = rival_new(v, agent);
     if (r == NULL)
         return NULL;
     r->users++;
-    /* It was gone when something else was read: it may be back. */
+    /* It was gone when another node was read: it may be back. */
     if (r->state != RIVAL_ALIVE) {
         r->state = RIVAL_ASKED;
         r->due_mono_ms = now_mono_ms;
@@ -74,25 +77,25 @@ struct rival *rival_find(struct publisher *p, const char *agent,
     return r;
 }
 
-static void free_unused(struct publisher *p, struct rival *r)
+static void free_unused(struct rivals *v, struct rival *r)
 {
     if (r->users > 0 || r->under_way)
         return;
-    p->rivals.list[r->index] = NULL;
+    v->list[r->index] = NULL;
     free(r->path);
     free(r);
 }
 
-void rival_leave(struct publisher *p, struct rival *r)
+void rival_leave(struct rivals *v, struct rival *r)
 {
     r->users--;
-    free_unused(p, r);
+    free_unused(v, r);
 }
 
-void rivals_ask_again(struct publisher *p)
+void rivals_ask_again(struct rivals *v)
 {
-    for (size_t i = 0; i < p->rivals.count; i++) {
-        struct rival *r = p->rivals.list[i];
+    for (size_t i = 0; i < v->count; i++) {
+        struct rival *r = v->list[i];
 
         if (r == NULL)
             continue;
@@ -101,17 +104,17 @@ void rivals_ask_again(struct publisher *p)
     }
 }
 
-bool rivals_request(struct publisher *p, uint64_t now_mono_ms,
-                    struct store_request *req)
+bool rivals_next(struct rivals *v, uint64_t now_mono_ms,
+                 struct store_request *req)
 {
-    for (size_t i = 0; i < p->rivals.count; i++) {
-        struct rival *r = p->rivals.list[i];
+    for (size_t i = 0; i < v->count; i++) {
+        struct rival *r = v->list[i];
 
         if (r == NULL || r->under_way || r->due_mono_ms > now_mono_ms)
             continue;
         *req = (struct store_request){
             .verb = STORE_GET,
-            .token = RIVALS_TOKEN + i,
+            .token = i,
             .path = r->path,
             .data = "",
         };
@@ -121,20 +124,23 @@ bool rivals_request(struct publisher *p, uint64_t now_mono_ms,
     return false;
 }
 
-void rivals_unsent(struct publisher *p, uint64_t token)
+void rivals_answered(struct rivals *v, struct rival *r)
 {
-    struct rival *r = p->rivals.list[token - RIVALS_TOKEN];
-
     r->under_way = false;
-    free_unused(p, r);
+    free_unused(v, r);
 }
 
-static void judge(struct publisher *p, struct rival *r,
+void rivals_unsent(struct rivals *v, uint64_t index)
+{
+    rivals_answered(v, v->list[index]);
+}
+
+static void judge(const struct rivals *v, struct rival *r,
                   const struct store_reply *reply, uint64_t now)
 {
     struct document_seen seen;
 
-    r->due_mono_ms = now + p->recheck_ms;
+    r->due_mono_ms = now + v->recheck_ms;
     switch (reply->code) {
     case STORE_OK:
     case STORE_NO_AUTH: /* it is there, and that is all that is asked */
@@ -151,8 +157,8 @@ static void judge(struct publisher *p, struct rival *r,
     case STORE_SESSION_GONE:
     case STORE_BUSY:
     case STORE_FAILED:
-        if (p->recheck_ms > BUSY_RETRY_MS)
-            r->due_mono_ms = now + BUSY_RETRY_MS;
+        if (v->recheck_ms > UNANSWERED_MS)
+            r->due_mono_ms = now + UNANSWERED_MS;
         break;
     }
     if (r->again)
@@ -160,34 +166,21 @@ static void judge(struct publisher *p, struct rival *r,
     r->again = false;
 }
 
-void rivals_reply(struct publisher *p, const struct store_reply *reply,
-                  uint64_t now_mono_ms)
+struct rival *rivals_reply(struct rivals *v, const struct store_reply *reply,
+                           uint64_t now_mono_ms)
 {
-    struct rival *r = p->rivals.list[reply->token - RIVALS_TOKEN];
+    struct rival *r = v->list[reply->token];
 
-    judge(p, r, reply, now_mono_ms);
-    for (size_t i = 0; i < p->nslots; i++) {
-        struct slot *s = p->slots[i];
-
-        if (s == NULL || s->rival != r)
-            continue;
-        s->rival_gone =
-            r->state == RIVAL_GONE && s->known && p->footing == FOOTING_FIRM;
-        slot_settle(p, s);
-        if (s->partner != NULL)
-            slot_settle(p, s->partner);
-        publisher_sweep(p, s);
-    }
-    r->under_way = false;
-    free_unused(p, r);
+    judge(v, r, reply, now_mono_ms);
+    return r;
 }
 
-uint64_t rivals_due(const struct publisher *p)
+uint64_t rivals_due(const struct rivals *v)
 {
     uint64_t due = UINT64_MAX;
 
-    for (size_t i = 0; i < p->rivals.count; i++) {
-        const struct rival *r = p->rivals.list[i];
+    for (size_t i = 0; i < v->count; i++) {
+        const struct rival *r = v->list[i];
 
         if (r != NULL && !r->under_way && r->due_mono_ms < due)
             due = r->due_mono_ms;
@@ -195,13 +188,13 @@ uint64_t rivals_due(const struct publisher *p)
     return due;
 }
 
-void rivals_free(struct publisher *p)
+void rivals_free(struct rivals *v)
 {
-    for (size_t i = 0; i < p->rivals.count; i++) {
-        if (p->rivals.list[i] == NULL)
+    for (size_t i = 0; i < v->count; i++) {
+        if (v->list[i] == NULL)
             continue;
-        free(p->rivals.list[i]->path);
-        free(p->rivals.list[i]);
+        free(v->list[i]->path);
+        free(v->list[i]);
     }
-    free(p->rivals.list);
+    free(v->list);
 }

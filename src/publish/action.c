@@ -1,0 +1,71 @@
+#include "action.h"
+#include "slot.h"
+
+/* Whether all that could be done is not ours to do, or not yet. */
+static bool held(const struct owners *o, const struct slot *s)
+{
+    if (s == o->lease.heartbeat)
+        return o->lease.contested;
+    return o->lease.state < LEASE_FREE || owner_is_unread(s) ||
+           owner_is_other(s);
+}
+
+static enum action persistent_action(const struct slot *s)
+{
+    if (slot_is_clean(s))
+        return ACTION_NONE;
+    return s->node.exists ? ACTION_SET : ACTION_CREATE;
+}
+
+static enum action ephemeral_action(const struct lease *l, const struct slot *s)
+{
+    if (!s->node.exists)
+        return ACTION_CREATE;
+    if (s->node.owner != l->session)
+        return ACTION_TAKE_OVER;
+    return slot_is_clean(s) ? ACTION_NONE : ACTION_SET;
+}
+
+/* Nothing was posted yet: the node is to outlive the session of an earlier
+ * life, since readers that miss it would take all that we publish for left
+ * behind. */
+static enum action keep_action(const struct lease *l, const struct slot *s)
+{
+    if (!s->owner.kept ||
+        (s->node.exists && (s->node.owner == l->session || !s->node.ours)))
+        return ACTION_NONE;
+    return ephemeral_action(l, s);
+}
+
+/* The status is another agent's, so what we had advertised goes, once that
+ * agent is known to live: a document may name one that never was. */
+static enum action yield_action(const struct lease *l, const struct slot *s)
+{
+    bool goes = s->wanted.want == WANT_GONE ||
+                s->owner.partner->owner.rival->state == RIVAL_ALIVE;
+
+    return s->node.exists && s->node.owner == l->session && goes ? ACTION_DELETE
+                                                                 : ACTION_NONE;
+}
+
+enum action action_next(const struct owners *o, const struct slot *s)
+{
+    if (!s->node.known)
+        return ACTION_GET;
+    if (held(o, s))
+        return ACTION_NONE;
+    if (owner_is_partners(s))
+        return yield_action(&o->lease, s);
+    if (s->wanted.want != WANT_NOTHING && slot_is_shut(s))
+        return ACTION_NONE;
+    switch (s->wanted.want) {
+    case WANT_NOTHING:
+        return keep_action(&o->lease, s);
+    case WANT_NODE:
+        return slot_is_ephemeral(s) ? ephemeral_action(&o->lease, s)
+                                    : persistent_action(s);
+    case WANT_GONE:
+        return s->node.exists ? ACTION_DELETE : ACTION_NONE;
+    }
+    return ACTION_NONE;
+}

@@ -1,0 +1,276 @@
+#include <assert.h>
+#include <string.h>
+
+#include "agent/clock.h"
+
+#include "action.h"
+#include "book.h"
+#include "why.h"
+
+int book_init(struct book *b, const struct book_options *o, struct err *e)
+{
+    b->root = o->root;
+    b->refused_ms = o->refused_ms;
+    b->recheck_ms = o->recheck_ms;
+    b->wake_idle = o->wake_idle;
+    places_init(&b->places);
+    tally_init(&b->tally);
+    TAILQ_INIT(&b->findings);
+    lease_init(&b->owners.lease, o->agent, o->host);
+    b->owners.rivals.root = o->root;
+    b->owners.rivals.recheck_ms = o->recheck_ms;
+    return parents_init(&b->parents, o->root, o->presence, e);
+}
+
+void book_clear(struct book *b)
+{
+    table_clear(&b->table);
+    rivals_free(&b->owners.rivals);
+    orphans_free(&b->orphans);
+    parents_free(&b->parents);
+}
+
+struct slot *book_at(struct book *b, size_t slot)
+{
+    assert(slot < b->table.size && b->table.slots[slot] != NULL &&
+           !b->table.slots[slot]->wanted.removed);
+    return b->table.slots[slot];
+}
+
+/* ------------------------------------------------------- places and counts */
+
+static void recount(struct book *b, struct slot *s)
+{
+    enum publisher_why why = why_not_written(&b->owners, s);
+
+    if (tally_update(&b->tally, s, why_standing(why), clock_mono_ms()))
+        b->tell = b->tell || b->wake_idle;
+    if (b->tally.count[PUBLISHER_REFUSED] == 0)
+        b->trouble[0] = '\0';
+    owner_say_conflict(&b->owners, s);
+}
+
+void book_move(struct book *b, struct slot *s, enum place place)
+{
+    place_move(&b->places, s, place);
+    recount(b, s);
+}
+
+void book_move_first(struct book *b, struct slot *s)
+{
+    place_first(&b->places, s);
+    recount(b, s);
+}
+
+void book_send(struct book *b, struct slot *s, bool rereading)
+{
+    place_send(&b->places, s, rereading);
+    recount(b, s);
+}
+
+void book_delay(struct book *b, struct slot *s, uint64_t retry_mono_ms)
+{
+    place_delay(&b->places, s, retry_mono_ms);
+    recount(b, s);
+}
+
+void book_settle(struct book *b, struct slot *s)
+{
+    bool rests = s->wait.place == PLACE_IDLE || s->wait.place == PLACE_REFRESH;
+
+    if (!rests || action_next(&b->owners, s) == ACTION_NONE) {
+        recount(b, s);
+        return;
+    }
+    /* A write shows by itself if the node is not as it was. */
+    place_reread(s, false);
+    book_move(b, s, PLACE_QUEUE);
+    b->nudged = true;
+}
+
+static void settle_all(struct book *b)
+{
+    struct slot *s;
+
+    TABLE_EACH(s, &b->table)
+    {
+        book_settle(b, s);
+        book_sweep(b, s);
+    }
+}
+
+void book_refuse(struct book *b, struct slot *s, enum cause cause,
+                 const char *detail, int raw, uint64_t now_mono_ms)
+{
+    const struct refused what = {
+        .cause = cause,
+        .path = s->path,
+        .detail = detail,
+        .raw = raw,
+    };
+    unsigned ms = refusal_add(&s->refusal, &what, b->refused_ms, b->trouble,
+                              sizeof b->trouble);
+
+    book_delay(b, s, now_mono_ms + ms);
+}
+
+/* ------------------------------------------------------ slots come and go */
+
+static void end(struct book *b, struct slot *s)
+{
+    struct slot *partner = s->owner.partner;
+
+    wanted_give_up(&s->wanted);
+    refusal_over(&s->refusal);
+    book_move(b, s, PLACE_IDLE);
+    owner_forget(&b->owners, s);
+    if (partner != NULL)
+        book_settle(b, partner);
+    tally_remove(&b->tally);
+    b->nremoved--;
+    table_remove(&b->table, s);
+    slot_free(s);
+}
+
+/* What was posted last is done, or is not ours to do. */
+static bool is_finished(const struct book *b, const struct slot *s)
+{
+    return s->wanted.want == WANT_NOTHING || slot_is_clean(s) ||
+           (s->counted.standing == PUBLISHER_CONFLICT &&
+            b->owners.lease.state != LEASE_CONTESTED);
+}
+
+void book_sweep(struct book *b, struct slot *s)
+{
+    if (s->wanted.removed && s->wait.place != PLACE_FLIGHT &&
+        s != b->owners.lease.heartbeat && is_finished(b, s))
+        end(b, s);
+}
+
+/* Two slots must not write one node: what is left to do of a removed one is
+ * given up. */
+static void give_up_removed(struct book *b, const char *path)
+{
+    struct slot *s;
+
+    if (b->nremoved == 0)
+        return;
+    TABLE_EACH(s, &b->table)
+    {
+        if (!s->wanted.removed || strcmp(s->path, path) != 0)
+            continue;
+        wanted_give_up(&s->wanted);
+        recount(b, s);
+        book_sweep(b, s);
+    }
+}
+
+static void pair_presence(struct book *b, struct slot *s, const char *name)
+{
+    size_t above = strlen(b->root) + strlen("/instances/");
+    struct slot *status = table_find(&b->table, SLOT_STATUS, above, name);
+
+    if (status != NULL)
+        owner_pair(status, s);
+}
+
+int book_add(struct book *b, struct slot *s, const char *name)
+{
+    give_up_removed(b, s->path);
+    if (table_add(&b->table, s) != 0)
+        return -1;
+    tally_add(&b->tally);
+    switch (s->kind) {
+    case SLOT_PRESENCE:
+        pair_presence(b, s, name);
+        break;
+    case SLOT_HEARTBEAT:
+    case SLOT_HEARTBEAT_PERSISTENT:
+        lease_heartbeat(&b->owners.lease, s);
+        book_update_lease(b);
+        break;
+    case SLOT_STATUS:
+        break;
+    }
+    book_move(b, s, PLACE_QUEUE);
+    b->nudged = true;
+    return 0;
+}
+
+void book_remove(struct book *b, struct slot *s)
+{
+    wanted_remove(&s->wanted, &b->findings);
+    b->nremoved++;
+    book_settle(b, s);
+    book_sweep(b, s);
+}
+
+/* ------------------------------------------- what concerns more than one slot
+ */
+
+void book_rival_known(struct book *b, const struct rival *r)
+{
+    struct slot *s;
+
+    TABLE_EACH(s, &b->table)
+    {
+        if (s->owner.rival != r)
+            continue;
+        owner_ask_rival(&b->owners, s);
+        book_settle(b, s);
+        if (s->owner.partner != NULL)
+            book_settle(b, s->owner.partner);
+        book_sweep(b, s);
+    }
+}
+
+void book_parents_made(struct book *b)
+{
+    struct slot *s;
+
+    while ((s = TAILQ_FIRST(&b->places.parents)) != NULL)
+        book_move(b, s, PLACE_QUEUE);
+}
+
+/* Another agent of our id may write what we know; or may have. */
+static void doubt_others(struct book *b, bool forget)
+{
+    struct slot *s;
+
+    TABLE_EACH(s, &b->table)
+    {
+        if (s == b->owners.lease.heartbeat)
+            continue;
+        drift_unsure(s);
+        if (forget)
+            node_doubt(&s->node, s->wait.place == PLACE_FLIGHT);
+    }
+}
+
+void book_update_lease(struct book *b)
+{
+    enum lease_state before = lease_update(&b->owners.lease);
+    enum lease_state now = b->owners.lease.state;
+
+    if (now == before)
+        return;
+    if (now == LEASE_CONTESTED || before == LEASE_CONTESTED)
+        doubt_others(b, before == LEASE_CONTESTED);
+    if (now == LEASE_HELD)
+        rivals_ask_again(&b->owners.rivals);
+    settle_all(b);
+}
+
+void book_new_session(struct book *b)
+{
+    struct slot *s;
+
+    TABLE_EACH(s, &b->table)
+    {
+        node_doubt(&s->node, s->wait.place == PLACE_FLIGHT);
+        drift_session(s);
+    }
+    lease_new_session(&b->owners.lease);
+    book_update_lease(b);
+    settle_all(b);
+}
