@@ -106,6 +106,8 @@ struct config {
                          UNIX socket */
         uint16_t port;
         char *path; /* of the UNIX socket, else NULL */
+        /* Names with commas between them, as written; NULL: none. */
+        char *allow_hosts;
     } http;
     struct config_instance **instances; /* in the files' order */
     size_t ninstances;

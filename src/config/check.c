@@ -358,6 +358,33 @@ int config_check_servers(const char *text, struct err *e)
     return rc;
 }
 
+int config_check_hosts(const char *text, struct err *e)
+{
+    static const char NAME[] = "abcdefghijklmnopqrstuvwxyz"
+                               "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                               "0123456789._-";
+    char got[ESCAPED_SIZE];
+    const char *at = text;
+
+    for (;;) {
+        size_t len;
+
+        at += strspn(at, " \t");
+        len = strspn(at, NAME);
+        if (len == 0)
+            break;
+        at += len;
+        at += strspn(at, " \t");
+        if (*at == '\0')
+            return 0;
+        if (*at++ != ',')
+            break;
+    }
+    err_set(e, "must be names without a port, comma-separated, got %s",
+            config_show(text, got));
+    return -1;
+}
+
 int config_split_servers(const char *text, struct config_server **out,
                          size_t *n)
 {

@@ -227,6 +227,13 @@ static const struct config_key HTTP_KEYS[] = {
       .deflt = "127.0.0.1:6060",
       .flags = CONFIG_RESTART,
       .help = "numeric address:port | [v6]:port | unix:/path" },
+    { .name = "allow_hosts",
+      .type = CONFIG_STRING,
+      .offset = HTTP(allow_hosts),
+      .check = config_check_hosts,
+      .example = "status.example.org",
+      .flags = CONFIG_RESTART,
+      .help = "more names by which a browser may ask, comma-separated" },
 };
 
 static const struct config_key INSTANCE_KEYS[] = {

@@ -31,6 +31,7 @@
 #include "agent/log.h"
 #include "agent/escape.h"
 #include "body.h"
+#include "hosts.h"
 #include "listen.h"
 #include "waits.h"
 
@@ -50,6 +51,7 @@ struct httpd {
     void (*answer)(void *arg, const struct httpd_request *r,
                    struct httpd_answer *out);
     void *arg;
+    struct hosts hosts;
     struct httpd_listener listener;
     struct MHD_Daemon *daemon;
     uv_poll_t incoming;
@@ -147,6 +149,20 @@ const char *httpd_query(const struct httpd_request *r, const char *name)
     return value == NULL ? "" : value;
 }
 
+/* What the server itself has to say, in a line of text.  NULL on lack of
+ * memory. */
+static struct MHD_Response *line_of_text(const char *text)
+{
+    struct MHD_Response *r = MHD_create_response_from_buffer(
+        strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
+
+    if (r == NULL)
+        return NULL;
+    MHD_add_response_header(r, "Content-Type", "text/plain; charset=utf-8");
+    MHD_add_response_header(r, "Cache-Control", "no-store");
+    return r;
+}
+
 static enum MHD_Result refuse_method(struct MHD_Connection *mc,
                                      const char *method)
 {
@@ -158,14 +174,38 @@ static enum MHD_Result refuse_method(struct MHD_Connection *mc,
     escape_add(shown, sizeof shown, method, strlen(method));
     snprintf(text, sizeof text, "method not allowed: %s; only GET and HEAD\n",
              shown);
-    r = MHD_create_response_from_buffer(strlen(text), text,
-                                        MHD_RESPMEM_MUST_COPY);
+    r = line_of_text(text);
     if (r == NULL)
         return MHD_NO;
     MHD_add_response_header(r, "Allow", "GET, HEAD");
-    MHD_add_response_header(r, "Content-Type", "text/plain; charset=utf-8");
-    MHD_add_response_header(r, "Cache-Control", "no-store");
     rc = MHD_queue_response(mc, MHD_HTTP_METHOD_NOT_ALLOWED, r);
+    MHD_destroy_response(r);
+    return rc;
+}
+
+static const char *host_of(struct MHD_Connection *mc)
+{
+    return MHD_lookup_connection_value(mc, MHD_HEADER_KIND,
+                                       MHD_HTTP_HEADER_HOST);
+}
+
+static enum MHD_Result refuse_host(struct MHD_Connection *mc)
+{
+    const char *host = host_of(mc);
+    char shown[96] = "";
+    char text[256];
+    struct MHD_Response *r;
+    enum MHD_Result rc;
+
+    escape_add(shown, sizeof shown, host, strlen(host));
+    snprintf(text, sizeof text,
+             "not answered by the name %s: allow it with allow_hosts in the "
+             "section [http] of the agent's config\n",
+             shown);
+    r = line_of_text(text);
+    if (r == NULL)
+        return MHD_NO;
+    rc = MHD_queue_response(mc, MHD_HTTP_MISDIRECTED_REQUEST, r);
     MHD_destroy_response(r);
     return rc;
 }
@@ -199,6 +239,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mc,
         *upload_size = 0;
         return MHD_YES;
     }
+    if (!hosts_answer(&h->hosts, host_of(mc)))
+        return refuse_host(mc);
     h->answer(h->arg, &request, &answer);
     if (answer.body == NULL)
         return MHD_NO;
@@ -372,8 +414,9 @@ struct httpd *httpd_start(const struct httpd_options *o, struct err *e)
     h->answer = o->answer;
     h->arg = o->arg;
     waits_init(&h->waits);
-    if (httpd_listen(&h->listener, o->config, e) != 0)
-        goto free_it;
+    if (hosts_init(&h->hosts, o->config, e) != 0 ||
+        httpd_listen(&h->listener, o->config, e) != 0)
+        goto clear_hosts;
     if (start_daemon(h, e) != 0)
         goto stop_listening;
     if (watch(h, o->loop, e) != 0)
@@ -383,7 +426,8 @@ stop_daemon:
     MHD_stop_daemon(h->daemon);
 stop_listening:
     stop_listening(h);
-free_it:
+clear_hosts:
+    hosts_clear(&h->hosts);
     free(h);
     return NULL;
 }
@@ -405,5 +449,8 @@ void httpd_stop(struct httpd *h)
 
 void httpd_free(struct httpd *h)
 {
+    if (h == NULL)
+        return;
+    hosts_clear(&h->hosts);
     free(h);
 }

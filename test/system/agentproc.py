@@ -39,12 +39,13 @@ def render(sections):
 
 def config_text(instances, agent=None, zookeeper=None, defaults=None,
                 http=None):
-    """INSTANCES maps a NAME to its address, or to a dict of keys."""
+    """INSTANCES maps a NAME to its address, or to a dict of keys; HTTP is what
+    to listen on, or a dict of keys."""
     sections = {"agent": {**AGENT_DEFAULTS, **(agent or {})}}
     if zookeeper is not None:
         sections["zookeeper"] = zookeeper
     if http is not None:
-        sections["http"] = {"listen": http}
+        sections["http"] = {"listen": http} if isinstance(http, str) else http
     if defaults is not None:
         sections["defaults"] = defaults
     for name, keys in instances.items():

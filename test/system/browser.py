@@ -19,7 +19,9 @@ from waiting import wait_until
 OPTIONS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
     "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+    # As a page on the internet can do to its own name.
+    "--host-resolver-rules=MAP *.example 127.0.0.1"]
 WIDE = (1280, 800)
 PHONE = (360, 740)
 
@@ -68,6 +70,9 @@ class Seen(dict):
         return row and row.status
 
 
+SHOWN = "return document.body.innerText"
+
+
 class Browser:
     """Chromium with everything of its own in DIRECTORY."""
 
@@ -89,6 +94,11 @@ class Browser:
 
     def quit(self):
         self.driver.quit()
+
+    def text_of(self, url):
+        """Of any page, as a person sees it."""
+        self.driver.get(url)
+        return self.driver.execute_script(SHOWN)
 
     def resize(self, size):
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {

@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from documents import HEARTBEAT_KEYS, REASONS, STATUS_KEYS, moment
+from httpclient import HttpClient
 from ports import reserve_port
 from waiting import wait_until
 from wallclock import WallClock
@@ -96,24 +97,77 @@ def test_a_connection_is_kept_for_the_next_request(served):
     connection.close()
 
 
+NAMES = ["evil.example", "evil.example:6060", "127.0.0.1.evil.example",
+         "localhost.evil.example"]
+
+
+@pytest.mark.parametrize("place", ["tcp", "unix"])
+def test_a_stranger_s_name_for_us_is_misdirected(
+        make_served, redis_server, tmp_path, place):
+    listen = f"unix:{tmp_path / 's'}" if place == "unix" else None
+    _, http = make_served({"r": redis_server.address}, http=listen)
+    for name in NAMES:
+        for path in PAGES:
+            response, body = http.request(path, headers={"Host": name})
+            assert response.status == 421
+            assert response.headers["Content-Type"] == TEXT
+            assert re.fullmatch(rb"[ -~]*\ballow_hosts\b[ -~]*\n", body), body
+            assert name.encode() in body
+    for name in ("localhost", "LOCALHOST:8080", "127.0.0.1:6060", "[::1]:80",
+                 "192.0.2.7", socket.gethostname()):
+        response, _ = http.request("/status", headers={"Host": name})
+        assert response.status == 200, name
+    with http.raw(b"GET /threads HTTP/1.0\r\n\r\n") as sock:
+        assert sock.recv(100).split()[1] == b"200", "no browser asks so"
+
+
+def test_an_allowed_name_is_answered(make_agent, redis_server):
+    listen = f"127.0.0.1:{reserve_port()}"
+    make_agent({"r": redis_server.address}, http={
+        "listen": listen, "allow_hosts": "ops.example, status.example"})
+    http = HttpClient(listen)
+    for name, status in (("ops.example", 200), ("Status.Example:80", 200),
+                         ("localhost", 200), ("evil.example", 421)):
+        response, _ = http.request("/status", headers={"Host": name})
+        assert response.status == status, name
+
+
+def test_a_page_that_rebinds_its_name_reads_nothing_in_a_browser(
+        make_agent, redis_server, browser):
+    listen = f"127.0.0.1:{reserve_port()}"
+    port = listen.split(":")[1]
+    agent = make_agent({"r": redis_server.address}, http={
+        "listen": listen, "allow_hosts": "ops.example"})
+    wait_until(lambda: HttpClient(listen).status("r")["status"] == "up",
+               agent.output)
+    for path in PAGES:
+        text = browser.text_of(f"http://evil.example:{port}{path}")
+        assert "allow_hosts" in text and redis_server.address not in text
+    for name in ("ops.example", "localhost", "127.0.0.1"):
+        text = browser.text_of(f"http://{name}:{port}/status")
+        assert redis_server.address in text, text
+
+
 @pytest.mark.parametrize("body", [
     b"Content-Length: 5\r\n\r\nhello",
     b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"])
 def test_a_body_that_comes_with_a_get_means_nothing(served, body):
     _, http = served
-    with http.raw(b"GET /threads HTTP/1.1\r\nHost: x\r\n" + body) as sock:
+    with http.raw(b"GET /threads HTTP/1.1\r\nHost: localhost\r\n" +
+                  body) as sock:
         assert sock.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 @pytest.mark.parametrize("data", [
     b"\0" * 4000, b"GET\r\n\r\n", b"\xff\xfe\xfd\r\n\r\n",
-    b"GET / HTTP/9.9\r\n\r\n", b"GET /status HTTP/1.1\nHost: x\n\n",
+    b"GET / HTTP/9.9\r\n\r\n", b"GET /status HTTP/1.1\nHost: localhost\n\n",
     b"*1\r\n$4\r\nPING\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\n\r\n",
     b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20000 + b"\r\n",
-    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-    b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
-    b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 500,
+    b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: localhost\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 500,
 ], ids=range(12))
 def test_garbage_costs_its_sender_only(served, data):
     agent, http = served
@@ -473,7 +527,7 @@ def test_slow_clients_and_a_scrape_loop_leave_every_probe_on_time(
         agent={"interval": "1s", "timeout": "1s"})
     wait_until(lambda: http.status()["agent"]["up"] == 100, agent.output)
     before = http.status()["agent"]
-    half = b"GET /status?results=32 HTTP/1.1\r\nHost: x\r\n"
+    half = b"GET /status?results=32 HTTP/1.1\r\nHost: localhost\r\n"
     slow = []
     try:
         for i in range(300):
@@ -515,7 +569,8 @@ def test_who_comes_after_a_crowd_that_stays_is_answered(served):
     crowd = []
     try:
         for _ in range(450):
-            crowd.append(http.raw(b"GET /jobs HTTP/1.1\r\nHost: x\r\n\r\n"))
+            crowd.append(http.raw(
+                b"GET /jobs HTTP/1.1\r\nHost: localhost\r\n\r\n"))
         for _ in range(5):
             assert http.text("/healthz") == "ok\n"
         agent.stop()
@@ -533,7 +588,7 @@ def test_without_a_descriptor_to_spare_it_waits_for_one(served):
 
     # None that is free, whatever is being closed just now.
     limit(3)
-    with http.raw(b"GET /jobs HTTP/1.1\r\nHost: x\r\n\r\n") as sock:
+    with http.raw(b"GET /jobs HTTP/1.1\r\nHost: localhost\r\n\r\n") as sock:
         agent.wait_event("http_accept_failed", detail="Too many open files")
         # It does nothing else meanwhile but to try now and then.
         assert agent.events("http_log") == []
@@ -551,7 +606,8 @@ def test_many_forms_of_a_page_leave_time_for_its_plain_one(make_served):
 
     def ask_for_many(first):
         """The statuses of as many forms at once as fit into a request."""
-        requests = "".join(f"HEAD /events?limit={n} HTTP/1.1\r\nHost: x\r\n"
+        requests = "".join(f"HEAD /events?limit={n} HTTP/1.1\r\n"
+                           f"Host: localhost\r\n"
                            "\r\n" for n in range(first, first + 200))
         with http.raw(requests.encode()) as sock:
             seen = b""
