@@ -9,7 +9,7 @@
 
 /*
  * The last changes of status and of reason, of all instances: what the log
- * says of them, kept for who asks.  Thread: loop.
+ * says of them, kept for the pages.  Thread: loop.
  */
 #define HISTORY_MAX 1000
 

@@ -24,7 +24,7 @@ struct stall {
     uint64_t lost_ms;      /* in all; only grows */
 };
 
-/* From now on signs of life are due: what was before is nobody's loss. */
+/* From now on signs of life are due: what was before does not count. */
 void stall_begin(struct stall *s, uint64_t now_mono_ms);
 
 /* A sign of life.  Returns what was lost since the last one, in ms: 0 when
@@ -32,9 +32,9 @@ void stall_begin(struct stall *s, uint64_t now_mono_ms);
 uint64_t stall_look(struct stall *s, uint64_t now_mono_ms);
 
 /*
- * What is lost in the time of somebody who comes and goes between signs of
- * life, and who gives none: stall_until when it goes less stall_before when it
- * came, or 0 if that is negative.
+ * What is lost of a span of time that begins and ends between signs of life:
+ * stall_until at its end less stall_before at its begin, or 0 if that is
+ * negative.
  */
 uint64_t stall_before(const struct stall *s, uint64_t now_mono_ms);
 uint64_t stall_until(const struct stall *s, uint64_t now_mono_ms);

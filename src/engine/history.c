@@ -16,7 +16,6 @@ struct history {
 struct history *history_new(struct err *e)
 {
     struct history *h = calloc(1, sizeof *h);
-
     if (h == NULL)
         err_set(e, "out of memory for %d events", HISTORY_MAX);
     return h;
@@ -44,7 +43,6 @@ void history_add(struct history *h, const struct history_event *event)
     uint64_t seq = ++h->newest;
     struct history_event *slot = &h->ring[seq % HISTORY_MAX];
     struct history_event before = *slot;
-
     *slot = *event;
     slot->seq = seq;
     slot->instance = string_pool_keep(event->instance);

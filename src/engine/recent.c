@@ -1,6 +1,6 @@
 /*
- * A ring of 32, embedded in whoever keeps it.  Nearly all results are the
- * same plain answer on a connection that stood already, and for these nothing
+ * A ring of 32, a part of its instance.  Nearly all results are the same
+ * plain answer on a connection that stood already, and for these nothing
  * is kept that follows from the rest: the round-trip time is the time in the
  * phases that talk, and a result's time is told from the one after it.  What
  * else there is to say, of a new connection or of a failure, stands in a
@@ -50,14 +50,13 @@ static void drop_extra(struct recent *recent, struct recent_entry *e)
 static size_t free_extra(struct recent *recent)
 {
     size_t before = recent->nextras;
-    size_t size = before == 0 ? EXTRAS_FIRST : before * 2;
-    struct recent_extra *grown;
-
     for (size_t i = 0; i < before; i++) {
         if (recent->extras[i].detail == NULL)
             return i;
     }
-    grown = reallocarray(recent->extras, size, sizeof *grown);
+    size_t size = before == 0 ? EXTRAS_FIRST : before * 2;
+    struct recent_extra *grown =
+        reallocarray(recent->extras, size, sizeof *grown);
     if (grown == NULL)
         return before;
     memset(grown + before, 0, (size - before) * sizeof *grown);
@@ -69,12 +68,10 @@ static size_t free_extra(struct recent *recent)
 static uint8_t keep_extra(struct recent *recent, const struct result *r,
                           const char *detail)
 {
-    size_t i;
-
     if (detail[0] == '\0' && r->lookup_us == 0 && r->connect_us == 0 &&
         r->auth_us == 0)
         return 0;
-    i = free_extra(recent);
+    size_t i = free_extra(recent);
     if (i == recent->nextras)
         return 0;
     recent->extras[i] = (struct recent_extra){
@@ -97,7 +94,6 @@ void recent_add(struct recent *recent, const struct result *r,
                 enum reason reason, const char *detail, bool voided)
 {
     struct recent_entry *e = &recent->ring[recent->next];
-
     /* First, so that there are never more than RECENT_MAX extras. */
     drop_extra(recent, e);
     *e = (struct recent_entry){
@@ -118,11 +114,9 @@ void recent_add(struct recent *recent, const struct result *r,
 
 int64_t recent_rtt_us(const struct recent *recent, size_t i)
 {
-    const struct recent_entry *e;
-
     if (i >= recent->count)
         return -1;
-    e = entry_at(recent, i);
+    const struct recent_entry *e = entry_at(recent, i);
     if (!e->answered)
         return -1;
     return (int64_t)extra_of(recent, e)->auth_us + e->reply_us;
@@ -130,13 +124,10 @@ int64_t recent_rtt_us(const struct recent *recent, size_t i)
 
 bool recent_next(struct recent_walk *w, struct recent_result *out)
 {
-    const struct recent_entry *e;
-    const struct recent_extra *extra;
-
     if (w->i >= w->recent->count)
         return false;
-    e = entry_at(w->recent, w->i);
-    extra = extra_of(w->recent, e);
+    const struct recent_entry *e = entry_at(w->recent, w->i);
+    const struct recent_extra *extra = extra_of(w->recent, e);
     *out = (struct recent_result){
         .ended_wall_ms = w->recent->newest_wall_ms - w->earlier_ms,
         .round = e->round,

@@ -82,7 +82,7 @@ no_heap:
 no_slots:
     free(s);
 no_schedule:
-    err_set(e, "no memory for a schedule of %zu instances", capacity);
+    err_set(e, "out of memory for a schedule of %zu instances", capacity);
     return NULL;
 }
 

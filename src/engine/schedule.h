@@ -1,5 +1,5 @@
-#ifndef AGENT_SCHEDULE_H
-#define AGENT_SCHEDULE_H
+#ifndef ENGINE_SCHEDULE_H
+#define ENGINE_SCHEDULE_H
 
 #include "agent/err.h"
 
@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /*
- * When is whose turn: a binary min-heap of indices by due time.  Pure; holds
- * indices 0..capacity-1, each at most once.
+ * Which instance is due next: a binary min-heap of indices by due time.  Pure;
+ * holds indices 0..capacity-1, each at most once.
  */
 struct schedule;
 
