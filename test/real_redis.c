@@ -36,7 +36,8 @@ static void exec_server(const struct real_redis *r)
     sigset_t none;
 
     snprintf(command, sizeof command,
-             "exec ${REDIS_SERVER:-redis-server} --port %u --bind 127.0.0.1 --save '' "
+             "exec ${REDIS_SERVER:-redis-server} --port %u --bind 127.0.0.1 "
+             "--save '' "
              "--dir %s --unixsocket %s/s --logfile %s/log %s",
              r->port, r->dir, r->dir, r->dir, r->options);
     sigemptyset(&none);
