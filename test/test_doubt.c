@@ -8,15 +8,14 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "agent/rounds.h"
 
 #include "../src/engine/doubt.h"
+#include "fake_engine.h"
 #include "must.h"
-#include "scratch.h"
 
 #define INTERVAL_MS 10000
 #define RETRY_MS    1000
@@ -71,16 +70,11 @@ static void give_void(uint64_t now_ms)
 
 static int set_up(void **state)
 {
-    struct config_faults faults = { 0 };
-    char path[SCRATCH_SIZE];
     struct err e;
 
     (void)state;
-    scratch_file(path, SETTINGS);
-    config = config_load(path, &faults);
-    config_faults_free(&faults);
-    unlink(path);
-    MUST(config != NULL);
+    fakes_reset();
+    config = fakes_config(SETTINGS);
     rounds = rounds_start(config, nobody_wakes, NULL, &e);
     MUST(rounds != NULL);
     x = pool_instance(rounds->pool, 0);
