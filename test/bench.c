@@ -18,6 +18,7 @@
 
 #include "agent/clock.h"
 
+#include "../src/probe/dial.h"
 #include "../src/probe/env.h"
 #include "must.h"
 #include "scratch.h"
@@ -134,7 +135,7 @@ void bench_turn(struct bench *b)
 
 void bench_resolved(struct bench *b)
 {
-    probe_env_resolved(&b->env);
+    dial_resolved(&b->env);
 }
 
 enum probe_phase bench_phase(const struct bench *b)

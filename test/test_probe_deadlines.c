@@ -43,10 +43,10 @@ static int start(void **state)
     (void)state;
     to_clear = NULL;
     for (size_t i = 0; i < MANY; i++)
-        many[i] = (struct one){ .expired = 0 };
+        many[i] = (struct one){ .deadline.expired = on_expired };
     if (uv_loop_init(&loop) != 0)
         return -1;
-    deadlines_open(&deadlines, &loop, on_expired);
+    deadlines_open(&deadlines, &loop);
     return 0;
 }
 

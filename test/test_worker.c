@@ -87,16 +87,16 @@ static struct config_instance *instance_at(const char *address,
     return config->instances[0];
 }
 
-static struct worker_target *add(uint64_t id, struct config_instance *c)
+static struct probe *add(struct config_instance *c)
 {
     struct err e;
-    struct worker_target *t = worker_add(worker, id, c, &e);
+    struct probe *t = worker_add(worker, c, &e);
 
     assert_non_null(t);
     return t;
 }
 
-static void post(struct worker_target *t, uint64_t id, uint64_t round)
+static void post(struct probe *t, uint64_t id, uint64_t round)
 {
     worker_post(worker, t, &(struct job){ .id = id, .round = round });
     worker_wake(worker);
@@ -120,8 +120,7 @@ static struct result take_one(void)
 static void a_job_comes_back_as_a_result(void **state)
 {
     struct fake_redis *fake = fake_redis_start("127.0.0.1");
-    struct worker_target *t =
-        add(42, instance_at(fake_redis_address(fake), ""));
+    struct probe *t = add(instance_at(fake_redis_address(fake), ""));
 
     (void)state;
     for (uint64_t round = 1; round <= 3; round++) {
@@ -132,7 +131,7 @@ static void a_job_comes_back_as_a_result(void **state)
         assert_saw(&r, REASON_OK, "");
         assert_int_equal(r.id, 42);
         assert_int_equal(r.round, round);
-        assert_string_equal(worker_target_phase(t), "idle");
+        assert_string_equal(worker_phase(t), "idle");
     }
     assert_int_equal(worker_queued(worker), 0);
     assert_int_equal(fake_redis_accepted(fake), 1);
@@ -142,16 +141,16 @@ static void a_job_comes_back_as_a_result(void **state)
 
 static bool is_in_reply(void *arg)
 {
-    const struct worker_target *t = arg;
+    const struct probe *t = arg;
 
-    return strcmp(worker_target_phase(t), "reply") == 0;
+    return strcmp(worker_phase(t), "reply") == 0;
 }
 
 static void a_hung_job_tells_its_phase(void **state)
 {
     struct fake_redis *fake = fake_redis_start("127.0.0.1");
-    struct worker_target *t =
-        add(1, instance_at(fake_redis_address(fake), "timeout = 5s\n"));
+    struct probe *t =
+        add(instance_at(fake_redis_address(fake), "timeout = 5s\n"));
 
     (void)state;
     fake_redis_answer(fake, "PING", FAKE_HANG, NULL);
@@ -165,7 +164,7 @@ static void a_hundred_hung_instances_hold_up_nobody(void **state)
 {
     struct fake_redis *hung = fake_redis_start("127.0.0.1");
     struct fake_redis *well = fake_redis_start("127.0.0.1");
-    struct worker_target *t[HUNG + HEALTHY];
+    struct probe *t[HUNG + HEALTHY];
     struct config_instance *c =
         instance_at(fake_redis_address(hung), "timeout = 3s\n");
     unsigned healthy_left = HEALTHY * 20, hung_left = HUNG;
@@ -173,10 +172,10 @@ static void a_hundred_hung_instances_hold_up_nobody(void **state)
     (void)state;
     fake_redis_answer(hung, "PING", FAKE_HANG, NULL);
     for (uint64_t i = 0; i < HUNG; i++)
-        t[i] = add(i, c);
+        t[i] = add(c);
     c = instance_at(fake_redis_address(well), "timeout = 3s\n");
     for (uint64_t i = HUNG; i < HUNG + HEALTHY; i++)
-        t[i] = add(i, c);
+        t[i] = add(c);
     for (uint64_t i = 0; i < HUNG + HEALTHY; i++)
         post(t[i], i, 1);
     /* Twenty rounds of the healthy are over before the first timeout. */
@@ -199,13 +198,13 @@ static void a_worker_stops_while_everything_hangs(void **state)
     struct fake_redis *hung = fake_redis_start("127.0.0.1");
     struct config_instance *c =
         instance_at(fake_redis_address(hung), "timeout = 30s\n");
-    struct worker_target *last = NULL;
+    struct probe *last = NULL;
     uint64_t before_ms;
 
     (void)state;
     fake_redis_answer(hung, "PING", FAKE_HANG, "+PO");
     for (uint64_t i = 0; i < HUNG; i++) {
-        last = add(i, c);
+        last = add(c);
         post(last, i, 1);
     }
     assert_true(bench_until(is_in_reply, last));
@@ -232,7 +231,7 @@ static void the_wait_for_a_wedged_worker_is_bounded(void **state)
     sem_t until;
     struct worker_options o = { .wake = stuck_wake, .arg = &until };
     struct worker *wedged;
-    struct worker_target *t;
+    struct probe *t;
     struct err e;
 
     (void)state;
@@ -241,7 +240,7 @@ static void the_wait_for_a_wedged_worker_is_bounded(void **state)
     wedged = worker_start(&o, &e);
     assert_non_null(wedged);
     snprintf(address, sizeof address, "127.0.0.1:%u", scratch_port(&fd));
-    t = worker_add(wedged, 1, instance_at(address, ""), &e);
+    t = worker_add(wedged, instance_at(address, ""), &e);
     assert_non_null(t);
     worker_post(wedged, t, &(struct job){ .id = 1 });
     worker_wake(wedged);
@@ -259,16 +258,16 @@ static void instances_come_and_go_while_jobs_run(void **state)
     struct fake_redis *fake = fake_redis_start("127.0.0.1");
     struct config_instance *c =
         instance_at(fake_redis_address(fake), "timeout = 5s\n");
-    struct worker_target *stays = add(0, c);
+    struct probe *stays = add(c);
     struct result r;
 
     (void)state;
     for (uint64_t i = 1; i <= 200; i++) {
-        struct worker_target *t = add(i, c);
+        struct probe *t = add(c);
 
         post(t, i, i);
         if (i % 2 == 0)
-            (void)worker_target_phase(t);
+            (void)worker_phase(t);
         if (i % 3 == 0)
             worker_take(worker, &r, 1);
         worker_remove(worker, t);
@@ -289,7 +288,7 @@ static void a_burst_is_neither_lost_nor_a_storm_of_wakes(void **state)
     int fd;
     char address[32];
     struct config_instance *c;
-    struct worker_target *t[MANY];
+    struct probe *t[MANY];
     unsigned n = 0;
     bool *seen = calloc(MANY, sizeof *seen);
 
@@ -297,7 +296,7 @@ static void a_burst_is_neither_lost_nor_a_storm_of_wakes(void **state)
     snprintf(address, sizeof address, "127.0.0.1:%u", scratch_port(&fd));
     c = instance_at(address, "");
     for (uint64_t i = 0; i < MANY; i++)
-        t[i] = add(i, c);
+        t[i] = add(c);
     for (uint64_t i = 0; i < MANY; i++)
         post(t[i], i, 1);
     for (; n < MANY; n++) {
@@ -321,7 +320,7 @@ static bool all_are_closed(void *arg)
     return count.live == 0 && count.allocated == *(uint64_t *)arg;
 }
 
-static void post_all(struct worker_target *const *t, uint64_t round)
+static void post_all(struct probe *const *t, uint64_t round)
 {
     for (uint64_t i = 0; i < CLOSED; i++)
         post(t[i], i, round);
@@ -333,7 +332,7 @@ static void what_is_lost_finds_room_beside_the_results(void **state)
 {
     struct fake_redis *fake = fake_redis_start("127.0.0.1");
     struct config_instance *c = instance_at(fake_redis_address(fake), "");
-    struct worker_target *t[CLOSED];
+    struct probe *t[CLOSED];
     unsigned said[CLOSED] = { 0 };
     struct object_count count;
     uint64_t connections;
@@ -342,7 +341,7 @@ static void what_is_lost_finds_room_beside_the_results(void **state)
     objects_read(OBJECT_CONNECTION, &count);
     connections = count.allocated + CLOSED;
     for (uint64_t i = 0; i < CLOSED; i++)
-        t[i] = add(i, c);
+        t[i] = add(c);
     post_all(t, 1);
     for (unsigned i = 0; i < CLOSED; i++)
         take_one();
@@ -370,10 +369,10 @@ static void names_are_looked_up_and_missing_ones_are_dns(void **state)
 
     (void)state;
     snprintf(address, sizeof address, "localhost:%u", fake_redis_port(fake));
-    post(add(1, instance_at(address, "timeout = 5s\n")), 1, 1);
+    post(add(instance_at(address, "timeout = 5s\n")), 1, 1);
     r = take_one();
     assert_saw(&r, REASON_OK, "");
-    post(add(2, instance_at("no-such-name.invalid:1", "timeout = 1s\n")), 2, 1);
+    post(add(instance_at("no-such-name.invalid:1", "timeout = 1s\n")), 2, 1);
     r = take_one();
     assert_saw(&r, REASON_DNS, "");
     fake_redis_stop(fake);
@@ -385,13 +384,13 @@ static void a_stall_of_the_worker_comes_with_what_it_may_have_missed(
 {
     struct fake_redis *hung = fake_redis_start("127.0.0.1");
     struct fake_redis *well = fake_redis_start("127.0.0.1");
-    struct worker_target *t[2];
+    struct probe *t[2];
     struct result r;
 
     (void)state;
     fake_redis_answer(hung, "PING", FAKE_HANG, NULL);
-    t[0] = add(0, instance_at(fake_redis_address(hung), "timeout = 1s\n"));
-    t[1] = add(1, instance_at(fake_redis_address(well), "timeout = 20s\n"));
+    t[0] = add(instance_at(fake_redis_address(hung), "timeout = 1s\n"));
+    t[1] = add(instance_at(fake_redis_address(well), "timeout = 20s\n"));
     atomic_store(&stall_ms, 1500);
     post(t[0], 0, 1);
     post(t[1], 1, 1);

@@ -18,14 +18,14 @@
  * to the files that they name.  Thread: loop, all of it.
  */
 struct config_instance;
-struct worker_target;
+struct probe;
 
 /* Its probe and the job under way (pool.c). */
 struct instance_job {
-    size_t index;                 /* pool_instance(p, index) */
-    uint32_t generation;          /* with the index it makes the job's id */
-    unsigned worker;              /* the index of its worker */
-    struct worker_target *target; /* owned by that worker */
+    size_t index;        /* pool_instance(p, index) */
+    uint32_t generation; /* with the index it makes the job's id */
+    unsigned worker;     /* the index of its worker */
+    struct probe *probe; /* owned by that worker */
     bool busy;
     uint64_t posted_mono_ms;
     uint64_t result_mono_ms; /* of the last result, or of the start */

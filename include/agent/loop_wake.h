@@ -1,5 +1,5 @@
-#ifndef AGENT_SRC_LOOP_WAKE_H
-#define AGENT_SRC_LOOP_WAKE_H
+#ifndef AGENT_LOOP_WAKE_H
+#define AGENT_LOOP_WAKE_H
 
 #include "agent/err.h"
 
@@ -7,7 +7,7 @@
 
 /*
  * Wakes a libuv loop from another thread, in place of uv_async_t.  Wakes that
- * were not yet seen become one.  Private to those who run a loop.
+ * were not yet seen become one.
  */
 struct loop_wake {
     uv_poll_t poll;

@@ -48,13 +48,8 @@ void probe_expect(const struct probe *p);
 /* Starts a probe; the one before must have ended. */
 void probe_start(struct probe *p, const struct job *job);
 
-/* Something new is known of a name: go on if waiting for it. */
-void probe_resolved(struct probe *p);
-
-/*
- * Ends it without a result, closes the socket, and frees it after the last
- * close callback of its handles.
- */
+/* Ends it without a result, closes what it has open, and frees it; the loop
+ * must turn on until what was open is closed. */
 void probe_close(struct probe *p);
 
 /* For a probe that was never attached.  NULL is a no-op. */

@@ -11,7 +11,7 @@
 /*
  * Names to numeric addresses, off every loop.  getaddrinfo can take tens of
  * seconds and cannot be cancelled, so helper threads of our own call it, and
- * nobody ever waits for them: a caller reads the last good list at once, and
+ * no caller ever waits for them: it reads the last good list at once, and
  * is woken when something new is known.  A name's last good list is kept
  * while the resolver is ill (EAI_AGAIN, EAI_FAIL, no answer in time); only a
  * definite "no such name" empties it.
@@ -70,9 +70,9 @@ struct resolver *resolver_start_with(resolver_lookup lookup,
 /*
  * WAKE(ARG) is called on a resolver thread after every lookup that ended;
  * it must not wait (uv_async_send, or a condition).  No wake tells that
- * RESOLVER_DEADLINE_MS passed: who waits has a deadline of his own.  At most
- * 80 subscribers; before anyone looks up.  Unsubscribe: no call after it
- * returned.  Neither may be called under a lock that WAKE takes; everything
+ * RESOLVER_DEADLINE_MS passed: a caller that waits has a deadline of its own.
+ * At most 80 subscribers; before anyone looks up.  Unsubscribe: no call after
+ * it returned.  Neither may be called under a lock that WAKE takes; everything
  * else here may.
  */
 int resolver_subscribe(struct resolver *r, void (*wake)(void *), void *arg,

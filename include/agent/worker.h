@@ -17,7 +17,6 @@
  */
 struct watchdog;
 struct worker;
-struct worker_target; /* one instance at one worker */
 
 struct worker_options {
     unsigned index;            /* names the thread: worker-0, … */
@@ -39,24 +38,22 @@ struct worker *worker_start(const struct worker_options *o,
  */
 bool worker_stop(struct worker *w, unsigned budget_ms) MUST_USE;
 
-/* Adds an instance under the number ID.  Takes a reference to CONFIG.
- * Thread: loop. */
-struct worker_target *worker_add(struct worker *w, uint64_t id,
-                                 struct config_instance *config,
-                                 struct err *e) MUST_USE;
+/* The probe of one more instance.  Takes a reference to CONFIG.  The worker
+ * keeps it, for worker_remove.  Thread: loop. */
+struct probe *worker_add(struct worker *w, struct config_instance *config,
+                         struct err *e) MUST_USE;
 
 /*
- * The target is gone for the caller at once; a result of it that already
- * waits in the outbox may still be taken.  Thread: loop.
+ * The probe is gone for the caller at once; a result of it that already waits
+ * in the outbox may still be taken.  Thread: loop.
  */
-void worker_remove(struct worker *w, struct worker_target *t);
+void worker_remove(struct worker *w, struct probe *p);
 
 /*
- * Queues a job; the target's last one must have come back.  Cannot fail and
+ * Queues a job; the probe's last one must have come back.  Cannot fail and
  * never waits.  Begun after worker_wake.  Thread: loop.
  */
-void worker_post(struct worker *w, struct worker_target *t,
-                 const struct job *job);
+void worker_post(struct worker *w, struct probe *p, const struct job *job);
 
 /* Lets the worker begin what was posted, however much, with one wake-up;
  * no-op when nothing was.  Thread: loop. */
@@ -72,9 +69,9 @@ bool worker_wedged(const struct worker *w);
  * how many.  Thread: loop. */
 size_t worker_take(struct worker *w, struct result *out, size_t max);
 
-/* Where the target's job is: "queued", a phase's name, or "idle".  Thread:
+/* Where the probe's job is: "queued", a phase's name, or "idle".  Thread:
  * any; may be old. */
-const char *worker_target_phase(const struct worker_target *t);
+const char *worker_phase(const struct probe *p);
 
 /* Jobs posted that the worker has not yet begun.  Thread: loop. */
 size_t worker_queued(const struct worker *w);

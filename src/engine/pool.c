@@ -236,8 +236,8 @@ struct instance *pool_add(struct pool *p, struct config_instance *config,
     i->job.result_mono_ms = clock_mono_ms();
     if (nodes_take(&p->nodes, i, e) != 0)
         goto give_back;
-    i->job.target = worker_add(worker_of(p, i), job_id(i), config, e);
-    if (i->job.target == NULL)
+    i->job.probe = worker_add(worker_of(p, i), config, e);
+    if (i->job.probe == NULL)
         goto give_back;
     p->instances[i->job.index] = i;
     if (i->job.index == p->ninstances)
@@ -266,7 +266,7 @@ void pool_remove(struct pool *p, struct instance *i)
     nodes_post(&p->nodes, i);
     nodes_withdraw(&p->nodes, i);
     nodes_give_back(&p->nodes, i);
-    worker_remove(worker_of(p, i), i->job.target);
+    worker_remove(worker_of(p, i), i->job.probe);
     job_over(p, i);
     p->instances[i->job.index] = NULL;
     if (i->job.index < p->lowest)
@@ -281,15 +281,14 @@ int pool_change(struct pool *p, struct instance *i,
 {
     uint32_t before = i->job.generation;
     i->job.generation = ++p->generation;
-    struct worker_target *target =
-        worker_add(worker_of(p, i), job_id(i), config, e);
-    if (target == NULL) {
+    struct probe *probe = worker_add(worker_of(p, i), config, e);
+    if (probe == NULL) {
         i->job.generation = before;
         return -1;
     }
-    worker_remove(worker_of(p, i), i->job.target);
+    worker_remove(worker_of(p, i), i->job.probe);
     job_over(p, i);
-    i->job.target = target;
+    i->job.probe = probe;
     i->job.result_mono_ms = clock_mono_ms();
     if (strcmp(i->config->address, config->address) == 0) {
         instance_take_config(i, config);
@@ -328,7 +327,7 @@ void pool_probe(struct pool *p, struct instance *i, uint64_t round,
     p->jobs++;
     object_made(OBJECT_JOB);
     p->round = round;
-    worker_post(worker_of(p, i), i->job.target, &job);
+    worker_post(worker_of(p, i), i->job.probe, &job);
 }
 
 void pool_begin(struct pool *p)
@@ -443,7 +442,7 @@ size_t pool_queued(const struct pool *p)
 
 const char *pool_phase(const struct instance *i)
 {
-    return worker_target_phase(i->job.target);
+    return worker_phase(i->job.probe);
 }
 
 const char *pool_presence(const struct pool *p, const struct instance *i)

@@ -1,6 +1,6 @@
 /*
  * Numeric addresses and their text.  Strict on purpose: "127.1" and other
- * leavings of inet_aton are names here, and a scope ("%eth0", "%2") goes with
+ * leftovers of inet_aton are names here, and a scope ("%eth0", "%2") goes with
  * link-local addresses only, as in RFC 4007.
  */
 #include <arpa/inet.h>
@@ -69,7 +69,7 @@ const char *net_addr_format(const struct net_addr *a, char *out)
     uint32_t index = a->u.in6.sin6_scope_id;
     if (index > 0) {
         scope[0] = '%';
-        if (!if_indextoname(index, scope + 1))
+        if (if_indextoname(index, scope + 1) == NULL)
             snprintf(scope + 1, sizeof scope - 1, "%u", index);
     }
     inet_ntop(AF_INET6, &a->u.in6.sin6_addr, host, sizeof host);

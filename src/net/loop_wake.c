@@ -4,8 +4,8 @@
  * spins (uv__async_spin, a thousand times, then sched_yield) until the waker
  * says that it has: that was a tenth of what a round of few instances cost.
  * And a waker that is held up half-way there keeps the wakes of all others
- * back.  So nothing is remembered here: each wake is a write.  Who has much to
- * say wakes once for all of it.
+ * back.  So nothing is remembered here: each wake is a write.  A sender with
+ * much to say wakes once for all of it.
  *
  * The loop may see what a waker wants before it is woken, and end: so the
  * descriptor, whose number another thread may get at once, outlives the loop.

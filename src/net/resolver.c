@@ -2,19 +2,19 @@
  * Two helper threads call getaddrinfo for everyone.  The first takes any
  * name; the second passes over those whose last lookup was slow, so that a
  * name whose server is mute holds up one thread and not the others' names.
- * A name is looked up once at a time, whoever asks for it.
+ * A name that many ask for is looked up once at a time.
  *
  *   IDLE --asked for--> QUEUED --taken by a helper--> RUNNING --> IDLE
  *
- * Nothing here has a timer, but that helpers under watch wake now and then, to
- * beat.  That a lookup takes too long is seen by whoever
- * reads the name, from its age: no wake announces it, since a reader who
- * waits has a deadline of its own.
+ * Nothing here has a timer, but that helpers under watch wake now and then to
+ * give a sign of life.  A reader of the name sees from its age that a lookup
+ * takes too long: no wake announces it, since a reader that waits has a
+ * deadline of its own.
  *
  * Two locks, never held together.  `lock` guards what is known, and is only
  * ever held for a look or a copy.  `wake_lock` is held while the subscribers
- * are called, which is what makes unsubscribing final; so nobody may
- * subscribe or unsubscribe under a lock that its wake takes.
+ * are called, which is what makes unsubscribing final; so do not subscribe
+ * or unsubscribe under a lock that the wake takes.
  *
  * getaddrinfo cannot be cancelled: a helper inside it is left behind by
  * resolver_stop.  Helpers and owner count as references; the last one frees.
@@ -106,10 +106,10 @@ static void name_free(struct resolver_name *n)
 static struct resolver_name *next_name(const struct helper *h)
 {
     struct resolver_name *best = NULL;
-    for (struct resolver_name *n = h->resolver->names; n; n = n->next) {
+    for (struct resolver_name *n = h->resolver->names; n != NULL; n = n->next) {
         if (n->lookup != LOOKUP_QUEUED || (n->slow && !h->any_name))
             continue;
-        if (!best || n->asked_mono_ms < best->asked_mono_ms)
+        if (best == NULL || n->asked_mono_ms < best->asked_mono_ms)
             best = n;
     }
     return best;
@@ -125,7 +125,7 @@ static void wake_all(struct resolver *r)
 
 static void resolver_free(struct resolver *r)
 {
-    while (r->names)
+    while (r->names != NULL)
         name_free(r->names);
     pthread_mutex_destroy(&r->wake_lock);
     pthread_cond_destroy(&r->work);
@@ -189,7 +189,7 @@ static void *helper_main(void *arg)
     while (!r->stopping) {
         pulse_beat(&h->pulse);
         struct resolver_name *n = next_name(h);
-        if (n)
+        if (n != NULL)
             look_up(h, n);
         else
             rest(r);
@@ -246,8 +246,8 @@ struct resolver *resolver_start_with(resolver_lookup lookup,
                                      struct err *e)
 {
     struct resolver *r = calloc(1, sizeof *r);
-    if (!r) {
-        err_set(e, "resolver: out of memory");
+    if (r == NULL) {
+        err_set(e, "out of memory for the resolver");
         return NULL;
     }
     r->lookup = lookup;
@@ -272,14 +272,14 @@ struct resolver *resolver_start_with(resolver_lookup lookup,
 
 bool resolver_stop(struct resolver *r)
 {
-    if (!r)
+    if (r == NULL)
         return true;
     pthread_mutex_lock(&r->wake_lock);
     r->nsubscribers = 0;
     pthread_mutex_unlock(&r->wake_lock);
 
     pthread_mutex_lock(&r->lock);
-    for (const struct resolver_name *n = r->names; n; n = n->next)
+    for (const struct resolver_name *n = r->names; n != NULL; n = n->next)
         assert(n->users == 0);
     pthread_mutex_unlock(&r->lock);
     return stop_helpers(r, HELPERS);
@@ -311,7 +311,7 @@ int resolver_subscribe(struct resolver *r, void (*wake)(void *), void *arg,
         rc = 0;
     }
     pthread_mutex_unlock(&r->wake_lock);
-    if (rc < 0)
+    if (rc != 0)
         err_set(e, "resolver: more than %d subscribers", SUBSCRIBERS_MAX);
     return rc;
 }
@@ -332,7 +332,7 @@ static struct resolver_name *name_find(const struct resolver *r,
                                        const char *host)
 {
     struct resolver_name *n = r->names;
-    while (n && strcmp(n->host, host) != 0)
+    while (n != NULL && strcmp(n->host, host) != 0)
         n = n->next;
     return n;
 }
@@ -340,10 +340,10 @@ static struct resolver_name *name_find(const struct resolver *r,
 static struct resolver_name *name_new(struct resolver *r, const char *host)
 {
     struct resolver_name *n = calloc(1, sizeof *n);
-    if (!n)
+    if (n == NULL)
         return NULL;
     n->host = strdup(host);
-    if (!n->host) {
+    if (n->host == NULL) {
         free(n);
         return NULL;
     }
@@ -358,19 +358,19 @@ struct resolver_name *resolver_name_get(struct resolver *r, const char *host,
 {
     pthread_mutex_lock(&r->lock);
     struct resolver_name *n = name_find(r, host);
-    if (!n)
+    if (n == NULL)
         n = name_new(r, host);
-    if (n)
+    if (n != NULL)
         n->users++;
     pthread_mutex_unlock(&r->lock);
-    if (!n)
-        err_set(e, "resolver: %s: out of memory", host);
+    if (n == NULL)
+        err_set(e, "out of memory for the name %s", host);
     return n;
 }
 
 void resolver_name_put(struct resolver_name *n)
 {
-    if (!n)
+    if (n == NULL)
         return;
     struct resolver *r = n->resolver;
     pthread_mutex_lock(&r->lock);
@@ -411,7 +411,7 @@ enum resolver_state resolver_addrs(struct resolver_name *n, uint16_t port,
                 RESOLVER_DEADLINE_MS / 1000);
     } else if (n->known.answered) {
         state = RESOLVER_FAILED;
-        if (why)
+        if (why != NULL)
             *why = n->known.why;
     }
     pthread_mutex_unlock(&r->lock);

@@ -10,13 +10,14 @@
 
 #include "resolver_known.h"
 
-/* Between two lookups of a name that fails, or that nobody likes. */
+/* Between two lookups of a name that fails, or whose addresses do not answer.
+ */
 #define RETRY_MS 1000
 
 /* In getaddrinfo's order, which is the order to try them in (RFC 6724). */
 static void collect(const struct addrinfo *list, struct answer *out)
 {
-    for (const struct addrinfo *ai = list; ai; ai = ai->ai_next) {
+    for (const struct addrinfo *ai = list; ai != NULL; ai = ai->ai_next) {
         struct net_addr a;
         memset(&a, 0, sizeof a);
         if (ai->ai_family == AF_INET)

@@ -1,11 +1,11 @@
-#ifndef AGENT_SRC_RESOLVER_KNOWN_H
-#define AGENT_SRC_RESOLVER_KNOWN_H
+#ifndef NET_RESOLVER_KNOWN_H
+#define NET_RESOLVER_KNOWN_H
 
 #include "agent/resolver.h"
 
 /*
  * What one lookup brought, and what is known of a name after all of them.
- * Private to the resolver, whose lock guards what is known.
+ * The resolver's lock guards what is known.
  */
 struct answer {
     struct net_addr addrs[RESOLVER_ADDRS];

@@ -81,7 +81,7 @@ static void on_timer(uv_timer_t *timer)
     gather_all(d, now_ms);
     while ((e = LIST_FIRST(&d->due)) != NULL) {
         deadline_clear(d, e);
-        d->expired(e);
+        e->expired(e);
     }
     if (d->count == 0)
         return;
@@ -90,10 +90,9 @@ static void on_timer(uv_timer_t *timer)
         wake_at(d, d->seen_ms, now_ms);
 }
 
-void deadlines_open(struct deadlines *d, uv_loop_t *loop,
-                    void (*expired)(struct deadline *d))
+void deadlines_open(struct deadlines *d, uv_loop_t *loop)
 {
-    *d = (struct deadlines){ .expired = expired, .wake_ms = UINT64_MAX };
+    *d = (struct deadlines){ .wake_ms = UINT64_MAX };
     uv_timer_init(loop, &d->timer);
     d->timer.data = d;
 }

@@ -1,5 +1,5 @@
-#ifndef AGENT_SRC_PROBE_DEADLINES_H
-#define AGENT_SRC_PROBE_DEADLINES_H
+#ifndef PROBE_DEADLINES_H
+#define PROBE_DEADLINES_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -8,21 +8,22 @@
 
 /*
  * When which probe runs out of time.  One for each worker, used on its thread
- * only.  All times are of the monotonic clock.  Private to worker, probe and
- * their tests.
+ * only.  All times are of the monotonic clock.
  */
 #define DEADLINES_SLOTS 1024
 
 struct deadline {
     LIST_ENTRY(deadline) at;
     uint64_t due_ms; /* 0: not set */
+    /* Told when it has passed: it is not set any more then, and any may be set
+     * and cleared. */
+    void (*expired)(struct deadline *d);
 };
 
 LIST_HEAD(deadline_list, deadline);
 
 struct deadlines {
     uv_timer_t timer;
-    void (*expired)(struct deadline *d);
     size_t count;     /* set */
     uint64_t seen_ms; /* what was due until then has expired */
     uint64_t wake_ms; /* when the timer fires; UINT64_MAX: never */
@@ -31,10 +32,7 @@ struct deadlines {
     struct deadline_list due; /* expire in this turn */
 };
 
-/* EXPIRED is told each deadline that has passed, which is no longer set then;
- * it may set and clear any. */
-void deadlines_open(struct deadlines *d, uv_loop_t *loop,
-                    void (*expired)(struct deadline *d));
+void deadlines_open(struct deadlines *d, uv_loop_t *loop);
 /* Its memory must last until the close callbacks have run. */
 void deadlines_close(struct deadlines *d);
 

@@ -6,6 +6,7 @@
  * so that a dead one cannot eat the whole deadline.
  */
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,18 +16,28 @@
 #include "agent/escape.h"
 #include "agent/resolver.h"
 
-#include "private.h"
+#include "dial.h"
+#include "env.h"
+#include "remote.h"
 
-void dial_done(struct probe *p)
+static void next_address(struct dial *d);
+
+static uint64_t left_ms(const struct dial *d, uint64_t now_us)
 {
-    if (p->dial == NULL || p->net.state == NET_CONNECTING ||
-        p->net.state == NET_CLOSING)
-        return;
-    probe_env_dial_done(p->env, p->dial);
-    p->dial = NULL;
+    if (now_us + 1000 >= d->end_us)
+        return 1;
+    return (d->end_us - now_us + 999) / 1000;
 }
 
-static void good_one_first(struct probe_dial *d, const struct net_addr *good)
+void dial_stop(struct dial *d)
+{
+    if (d->looking_up)
+        LIST_REMOVE(d, waiting);
+    d->looking_up = false;
+    deadline_clear(&d->to->env->deadlines, &d->deadline);
+}
+
+static void good_one_first(struct dial *d, const struct net_addr *good)
 {
     for (size_t i = 1; i < d->naddrs; i++) {
         struct net_addr a = d->addrs[i];
@@ -39,146 +50,187 @@ static void good_one_first(struct probe_dial *d, const struct net_addr *good)
     }
 }
 
-static void connect_first(struct probe *p)
+static void connect_first(struct dial *d)
 {
-    probe_enter(p, PROBE_CONNECT, clock_mono_us());
-    p->dial->next_addr = 0;
-    p->dial->failed = false;
-    dial_next(p);
+    d->next_addr = 0;
+    d->failed = false;
+    d->events->found(d->socket);
+    next_address(d);
 }
 
-void dial_resolved(struct probe *p)
+static void look_up(struct dial *d)
 {
-    struct probe_dial *d = p->dial;
+    const struct remote *to = d->to;
     struct verdict v;
     struct err why;
     size_t n = 0;
 
-    switch (resolver_addrs(p->name, p->config->port, d->addrs, &n, &why)) {
+    switch (resolver_addrs(to->name, to->config->port, d->addrs, &n, &why)) {
     case RESOLVER_PENDING:
         return;
     case RESOLVER_FAILED:
         v.reason = REASON_DNS;
         v.detail[0] = '\0';
         escape_add(v.detail, sizeof v.detail, why.text, strlen(why.text));
-        probe_finish(p, v.reason, v.detail, false);
+        dial_stop(d);
+        d->events->failed(d->socket, &v);
         return;
     case RESOLVER_OK:
+        dial_stop(d);
         d->naddrs = (uint8_t)n;
-        good_one_first(d, &p->addr);
-        connect_first(p);
+        good_one_first(d, &to->addr);
+        connect_first(d);
         return;
     }
 }
 
-void dial_start(struct probe *p)
+void dial_resolved(struct probe_env *env)
 {
-    uint64_t now_us = clock_mono_us();
+    struct dial *d, *next;
 
-    probe_arm(p, now_us, probe_left_ms(p, now_us));
-    if (p->dial == NULL)
-        p->dial = probe_env_dial(p->env);
-    if (p->dial == NULL) {
-        probe_finish(p, REASON_DOUBT, "no memory to connect", false);
-        return;
+    for (d = LIST_FIRST(&env->waiting); d != NULL; d = next) {
+        next = LIST_NEXT(d, waiting);
+        look_up(d);
     }
-    if (p->name == NULL) {
-        p->dial->addrs[0] = p->addr;
-        p->dial->naddrs = 1;
-        connect_first(p);
-        return;
-    }
-    probe_enter(p, PROBE_LOOKUP, now_us);
-    dial_resolved(p);
-}
-
-void dial_next(struct probe *p)
-{
-    struct probe_dial *d = p->dial;
-    const struct net_addr *a = &d->addrs[d->next_addr];
-    uint64_t now_us = clock_mono_us();
-    uint64_t share_ms;
-    int r = 0;
-
-    if (p->net.state != NET_CLOSED)
-        return; /* its closed event calls again */
-    share_ms = probe_left_ms(p, now_us) / (unsigned)(d->naddrs - d->next_addr);
-    probe_arm(p, now_us, share_ms > 0 ? share_ms : 1);
-    d->next_addr++;
-    if (p->config->path != NULL)
-        probe_net_open_unix(&p->net, p->env->loop, p->config->path, &d->req);
-    else
-        r = probe_net_open_tcp(&p->net, p->env->loop, &a->u.sa, &d->req);
-    if (r != 0)
-        dial_failed(p, r);
 }
 
 /* That a server does not answer says more than that we could not ask. */
-static bool weightier(const struct probe_dial *d, enum reason r)
+static bool weightier(const struct dial *d, enum reason r)
 {
     return !d->failed || reason_status(r) == STATUS_DOWN ||
            reason_status(d->failure.reason) != STATUS_DOWN;
 }
 
-/* It may have moved.  That is asked at the pace of rounds: the one of retries
- * may go on for as long as nobody listens. */
-static void look_anew(struct probe *p)
+static void note_failure(struct dial *d, enum reason reason, const char *what)
 {
-    uint64_t interval_us = (uint64_t)p->config->interval_ms * 1000;
-
-    if (p->name == NULL || (p->looked_anew_us != 0 &&
-                            p->started_us - p->looked_anew_us < interval_us))
-        return;
-    p->looked_anew_us = p->started_us;
-    resolver_refresh(p->name);
-}
-
-static void address_failed(struct probe *p, enum reason reason,
-                           const char *what)
-{
-    struct probe_dial *d = p->dial;
     char addr[NET_ADDR_TEXT];
 
-    if (weightier(d, reason)) {
-        if (d->naddrs > 1)
-            verdict_set(&d->failure, reason, "connect: %s (%s)", what,
-                        net_addr_format(&d->addrs[d->next_addr - 1], addr));
-        else
-            verdict_set(&d->failure, reason, "connect: %s", what);
-        d->failed = true;
-    }
-    probe_hang_up(p);
-    if (d->next_addr < d->naddrs)
-        return; /* the closed event goes on */
-    look_anew(p);
-    probe_finish(p, d->failure.reason, d->failure.detail, false);
+    if (!weightier(d, reason))
+        return;
+    if (d->naddrs > 1)
+        verdict_set(&d->failure, reason, "connect: %s (%s)", what,
+                    net_addr_format(&d->addrs[d->next_addr - 1], addr));
+    else
+        verdict_set(&d->failure, reason, "connect: %s", what);
+    d->failed = true;
 }
 
-void dial_failed(struct probe *p, int error)
-{
-    char what[64];
-
-    uv_strerror_r(error, what, sizeof what);
-    address_failed(p, probe_net_connect_reason(error, p->config->path != NULL),
-                   what);
-}
-
-void dial_expired(struct probe *p)
+static void note_timeout(struct dial *d)
 {
     char what[64];
 
     snprintf(what, sizeof what, "no answer within %u ms",
-             p->config->timeout_ms / p->dial->naddrs);
-    address_failed(p, REASON_CONNECT_TIMEOUT, what);
+             d->to->config->timeout_ms / d->naddrs);
+    d->ran_out = true;
+    note_failure(d, REASON_CONNECT_TIMEOUT, what);
 }
 
-void dial_succeeded(struct probe *p)
+/* The failure of this address is noted. */
+static void give_up_address(struct dial *d)
+{
+    dial_stop(d);
+    socket_close(d->socket);
+    if (d->next_addr < d->naddrs)
+        return; /* the closed event goes on */
+    d->events->failed(d->socket, &d->failure);
+}
+
+void dial_broken(struct dial *d, int error)
+{
+    char what[64];
+
+    uv_strerror_r(error, what, sizeof what);
+    note_failure(d, socket_connect_reason(error, d->to->config->path != NULL),
+                 what);
+    give_up_address(d);
+}
+
+static void share_expired(struct deadline *deadline)
+{
+    struct dial *d =
+        (struct dial *)((char *)deadline - offsetof(struct dial, deadline));
+
+    if (!d->grace) {
+        d->grace = true;
+        deadline_set(&d->to->env->deadlines, deadline, clock_mono_ms(), 1);
+        return;
+    }
+    note_timeout(d);
+    give_up_address(d);
+}
+
+/* The last address may use all that is left of the probe's own deadline. */
+static void arm_share(struct dial *d)
 {
     uint64_t now_us = clock_mono_us();
+    uint64_t share_ms =
+        left_ms(d, now_us) / (unsigned)(d->naddrs - d->next_addr);
 
-    if (p->name != NULL)
-        p->addr = p->dial->addrs[p->dial->next_addr - 1];
-    dial_done(p);
-    probe_arm(p, now_us, probe_left_ms(p, now_us));
-    talk_start(p, true, now_us);
+    if (d->next_addr + 1 == d->naddrs)
+        return;
+    d->grace = false;
+    deadline_set(&d->to->env->deadlines, &d->deadline, now_us / 1000,
+                 share_ms > 0 ? share_ms : 1);
+}
+
+static void next_address(struct dial *d)
+{
+    const struct config_instance *config = d->to->config;
+    uv_loop_t *loop = d->to->env->loop;
+    const struct net_addr *a = &d->addrs[d->next_addr];
+    int r = 0;
+
+    arm_share(d);
+    d->next_addr++;
+    if (config->path != NULL)
+        socket_open_unix(d->socket, loop, config->path, &d->req);
+    else
+        r = socket_open_tcp(d->socket, loop, &a->u.sa, &d->req);
+    if (r != 0)
+        dial_broken(d, r);
+}
+
+void dial_closed(struct dial *d)
+{
+    next_address(d);
+}
+
+void dial_opened(struct dial *d)
+{
+    dial_stop(d);
+    if (d->to->name != NULL)
+        d->to->addr = d->addrs[d->next_addr - 1];
+    d->events->connected(d->socket);
+}
+
+void dial_expired(struct dial *d, struct verdict *v)
+{
+    if (d->looking_up) {
+        verdict_set(v, REASON_DNS, "lookup: no answer within %u ms",
+                    d->to->config->timeout_ms);
+    } else {
+        note_timeout(d);
+        *v = d->failure;
+    }
+    dial_stop(d);
+}
+
+void dial_start(struct dial *d, const struct dial_events *events,
+                struct socket *s, struct remote *to, uint64_t end_us)
+{
+    d->events = events;
+    d->socket = s;
+    d->to = to;
+    d->end_us = end_us;
+    d->deadline = (struct deadline){ .expired = share_expired };
+    d->ran_out = false;
+    d->looking_up = to->name != NULL;
+    if (d->looking_up) {
+        LIST_INSERT_HEAD(&to->env->waiting, d, waiting);
+        look_up(d);
+        return;
+    }
+    d->addrs[0] = to->addr;
+    d->naddrs = 1;
+    connect_first(d);
 }

@@ -1,13 +1,12 @@
-#ifndef AGENT_SRC_PROBE_ENV_H
-#define AGENT_SRC_PROBE_ENV_H
+#ifndef PROBE_ENV_H
+#define PROBE_ENV_H
 
 #include "agent/err.h"
 #include "agent/probe.h"
 #include "agent/reply.h"
-#include "agent/resolver.h"
 
 #include "deadlines.h"
-#include "judge.h"
+#include "request.h"
 #include "watch.h"
 
 #include <stddef.h>
@@ -16,39 +15,21 @@
 
 /*
  * What a worker lends to its probes: the loop, the requests that are the same
- * for all of them, a receive buffer and parsers.  One for each worker, used
- * on its thread only.  Private to worker, probe and their tests.
+ * for all of them, a receive buffer, and memory for what exists for a moment
+ * only.  One for each worker, used on its thread only.
  */
+struct connection;
+struct dial;
 
-/* What a probe asks, in the order in which it is sent and answered. */
-enum probe_ask {
-    ASK_AUTH,
-    ASK_SETNAME,
-    ASK_VERSION,
-    ASK_PING,
-    ASK_INFO,
-};
-#define PROBE_ASKS 5
+/* More than this of a kind are freed when they are given back. */
+#define ENV_READERS_SPARE     8 /* alive while replies come in pieces */
+#define ENV_DIALS_SPARE       64
+#define ENV_CONNECTIONS_SPARE 64
 
-/* More parsers than this are only alive while replies come in pieces. */
-#define PROBE_READERS_SPARE 8
-
-/* As many that connect at the same time cost no allocation. */
-#define PROBE_DIALS_SPARE 64
-
-/* What it takes to come to a connection. */
-struct probe_dial {
-    uv_connect_t req;
-    struct net_addr addrs[RESOLVER_ADDRS];
-    uint8_t naddrs;
-    uint8_t next_addr;
-    bool failed; /* failure says why the addresses so far did not work */
-    struct verdict failure;
-};
-
-struct probe_request {
-    char *bytes; /* owned */
-    size_t len;
+/* Blocks of one size that wait for another use. */
+struct spares {
+    void *blocks[ENV_DIALS_SPARE]; /* owned */
+    size_t count;
 };
 
 struct probe_env {
@@ -61,13 +42,13 @@ struct probe_env {
     struct probe_watch watch;
     struct deadlines deadlines;
     /* The rest is filled by probe_env_init. */
-    struct probe_request requests[PROBE_ASKS]; /* ASK_AUTH: the probe's */
-    LIST_HEAD(probe_list, probe) waiting;      /* for a name */
-    char *buffer;                              /* owned; REPLY_MAX bytes */
-    struct reply_reader *spare[PROBE_READERS_SPARE]; /* owned */
-    size_t nspare;
-    struct probe_dial *spare_dials[PROBE_DIALS_SPARE]; /* owned */
-    size_t nspare_dials;
+    struct request requests[ASKS];
+    LIST_HEAD(, dial) waiting; /* for a name; by dial */
+    char *buffer;              /* owned; REPLY_MAX bytes */
+    struct reply_reader *readers[ENV_READERS_SPARE]; /* owned */
+    size_t nreaders;
+    struct spares dials;
+    struct spares connections;
 };
 
 /* ended and arg are the caller's to set.  Thread: any. */
@@ -79,14 +60,8 @@ void probe_env_open(struct probe_env *env, uv_loop_t *loop);
  * be closed. */
 void probe_env_close(struct probe_env *env);
 
-/* For env->deadlines, by probe.c: a probe's deadline has passed. */
-void probe_expired(struct deadline *d);
-
 /* All probes must be gone.  Good after a failed init, too. */
 void probe_env_clear(struct probe_env *env);
-
-/* Something new is known of a name: tells the probes that wait for one. */
-void probe_env_resolved(struct probe_env *env);
 
 /* A parser with nothing in it; NULL and E on lack of memory. */
 struct reply_reader *probe_env_reader(struct probe_env *env,
@@ -96,15 +71,12 @@ struct reply_reader *probe_env_reader(struct probe_env *env,
 void probe_env_reader_done(struct probe_env *env, struct reply_reader *r,
                            bool clean);
 
-/* NULL on lack of memory.  To be given back. */
-struct probe_dial *probe_env_dial(struct probe_env *env);
-void probe_env_dial_done(struct probe_env *env, struct probe_dial *d);
+/* Not zeroed.  NULL on lack of memory.  To be given back. */
+struct dial *probe_env_dial(struct probe_env *env) MUST_USE;
+void probe_env_dial_done(struct probe_env *env, struct dial *d);
 
-/* Formats the request ARGV; 0, or -1 on lack of memory. */
-int probe_request_format(struct probe_request *out, int argc,
-                         const char **argv) MUST_USE;
-
-/* Wiped before it is freed: it may hold a password. */
-void probe_request_clear(struct probe_request *r);
+/* Zeroed.  NULL on lack of memory.  To be given back. */
+struct connection *probe_env_connection(struct probe_env *env) MUST_USE;
+void probe_env_connection_done(struct probe_env *env, struct connection *c);
 
 #endif

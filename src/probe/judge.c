@@ -109,7 +109,7 @@ static bool repeats(const char *text, const char *password)
     return false;
 }
 
-void judge_discreetly(const char *password, char detail[ESCAPED_SIZE])
+void hide_password(const char *password, char detail[ESCAPED_SIZE])
 {
     if (password != NULL && repeats(detail, password))
         snprintf(detail, ESCAPED_SIZE, "not shown: it repeats the password");

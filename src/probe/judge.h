@@ -1,5 +1,5 @@
-#ifndef AGENT_SRC_PROBE_JUDGE_H
-#define AGENT_SRC_PROBE_JUDGE_H
+#ifndef PROBE_JUDGE_H
+#define PROBE_JUDGE_H
 
 #include "agent/config.h"
 #include "agent/reason.h"
@@ -7,7 +7,7 @@
 
 /*
  * What one reply means for the instance: either what was hoped for, or an
- * error reply.  Pure.  Private to probe.
+ * error reply.  Pure.
  */
 struct verdict {
     enum reason reason;
@@ -53,6 +53,6 @@ bool judge_farewell(const struct reply *r, struct verdict *v);
 
 /* Replaces a detail in which PASSWORD (NULL: none), or its beginning, was
  * sent back to us. */
-void judge_discreetly(const char *password, char detail[ESCAPED_SIZE]);
+void hide_password(const char *password, char detail[ESCAPED_SIZE]);
 
 #endif

@@ -1,10 +1,7 @@
 /*
- * One probe: its life, its phase, its deadline and its end.  How a connection
- * comes about is in probe_dial.c, what is said on it in probe_talk.c, the
- * socket in probe_net.c.  A probe ends in probe_finish and nowhere else; the
- * connection stays open for the next one, with reading on, so that a server
- * that closes it meanwhile is noticed: that is told, and counts for nothing by
- * itself.
+ * One probe: its life, its deadline and its end.  How a connection comes about
+ * and what is said on it is in connection.c.  A probe ends in finish and
+ * nowhere else; the connection stays open for the next one.
  */
 #include <assert.h>
 #include <stddef.h>
@@ -18,28 +15,22 @@
 #include "agent/objects.h"
 #include "agent/resolver.h"
 
+#include "connection.h"
 #include "env.h"
-#include "private.h"
+#include "life.h"
 #include "agent/probe.h"
 
 #define CACHE_LINE 64
 
-static void lookup_expired(struct probe *p);
-
-static const struct {
-    const char *name; /* as dumped */
-    void (*on_expired)(struct probe *p);
-} PHASES[] = {
-    [PROBE_IDLE] = { "idle", NULL },
-    [PROBE_LOOKUP] = { "lookup", lookup_expired },
-    [PROBE_CONNECT] = { "connect", dial_expired },
-    [PROBE_AUTH] = { "auth", talk_expired },
-    [PROBE_REPLY] = { "reply", talk_expired },
-};
-
 const char *probe_phase_name(enum probe_phase p)
 {
-    return PHASES[p].name;
+    static const char *const names[] = {
+        [PROBE_IDLE] = "idle",       [PROBE_LOOKUP] = "lookup",
+        [PROBE_CONNECT] = "connect", [PROBE_AUTH] = "auth",
+        [PROBE_REPLY] = "reply",
+    };
+
+    return names[p];
 }
 
 enum probe_phase probe_phase(const struct probe *p)
@@ -47,74 +38,22 @@ enum probe_phase probe_phase(const struct probe *p)
     return atomic_load_explicit(&p->phase, memory_order_relaxed);
 }
 
-void probe_enter(struct probe *p, enum probe_phase phase, uint64_t now_us)
+static void show_phase(struct probe *p, enum probe_phase phase)
 {
-    enum probe_phase old = probe_phase(p);
-
-    if (old == PROBE_LOOKUP)
-        LIST_REMOVE(p, waiting);
-    if (phase == PROBE_LOOKUP)
-        LIST_INSERT_HEAD(&p->env->waiting, p, waiting);
-    p->spent_us[old] += (uint32_t)(now_us - p->entered_us);
-    p->entered_us = now_us;
     atomic_store_explicit(&p->phase, phase, memory_order_relaxed);
 }
 
-uint64_t probe_left_ms(const struct probe *p, uint64_t now_us)
+static void arm(struct probe *p, uint64_t now_us, uint64_t ms)
 {
-    if (now_us + 1000 >= p->deadline_us)
-        return 1;
-    return (p->deadline_us - now_us + 999) / 1000;
-}
-
-/*
- * libuv runs timers before it looks at sockets: after a stall of this process
- * (or machine) the reply may already be here when the deadline is found to
- * have passed.  So a deadline that passes gives the sockets one more turn.
- */
-void probe_expired(struct deadline *d)
-{
-    struct probe *p =
-        (struct probe *)((char *)d - offsetof(struct probe, deadline));
-
-    if (!p->expired) {
-        p->expired = true;
-        deadline_set(&p->env->deadlines, d, clock_mono_ms(), 1);
-        return;
-    }
-    p->ran_out = true;
-    PHASES[probe_phase(p)].on_expired(p);
-}
-
-void probe_arm(struct probe *p, uint64_t now_us, uint64_t ms)
-{
-    p->expired = false;
-    deadline_set(&p->env->deadlines, &p->deadline, now_us / 1000, ms);
-}
-
-static void lookup_expired(struct probe *p)
-{
-    struct verdict v;
-
-    verdict_set(&v, REASON_DNS, "lookup: no answer within %u ms",
-                p->config->timeout_ms);
-    probe_finish(p, v.reason, v.detail, false);
-}
-
-void probe_hang_up(struct probe *p)
-{
-    if (p->reader != NULL) {
-        probe_env_reader_done(p->env, p->reader, false);
-        p->reader = NULL;
-    }
-    probe_net_close(&p->net);
+    p->grace = false;
+    deadline_set(&p->remote.env->deadlines, &p->deadline, now_us / 1000, ms);
 }
 
 /*
  * Could it be different had we listened all the time?  A server, or what
  * stands before it, may also close on a client that says nothing.
  */
-static bool timed(const struct probe *p, enum reason r)
+static bool timed(enum reason r, bool ran_out)
 {
     switch (reason_status(r)) {
     case STATUS_UP:
@@ -124,131 +63,156 @@ static bool timed(const struct probe *p, enum reason r)
     case STATUS_UNKNOWN:
         break;
     }
-    return p->ran_out || r == REASON_CONNECT_TIMEOUT ||
+    return ran_out || r == REASON_CONNECT_TIMEOUT ||
            r == REASON_REPLY_TIMEOUT || r == REASON_CLOSED ||
            r == REASON_RESET || r == REASON_DNS;
 }
 
-void probe_finish(struct probe *p, enum reason reason, const char *words,
-                  bool keep)
+/* What the connection that settled it has to tell; NULL: there was none. */
+static void tell_connection(struct result *r, const struct connection *c,
+                            bool answered)
 {
-    uint64_t now_us = clock_mono_us();
+    r->lookup_us = c != NULL ? c->spent_us[PROBE_LOOKUP] : 0;
+    r->connect_us = c != NULL ? c->spent_us[PROBE_CONNECT] : 0;
+    r->auth_us = c != NULL ? c->spent_us[PROBE_AUTH] : 0;
+    r->reply_us = c != NULL ? c->spent_us[PROBE_REPLY] : 0;
+    r->rtt_us = answered ? connection_rtt_us(c) : -1;
+}
+
+static void tell_remote(struct result *r, const struct remote *to)
+{
+    r->role = to->role;
+    memcpy(r->version, to->version, sizeof r->version);
+    r->fresh_info = to->fresh_info;
+    r->offset = to->fresh_info ? to->offset : -1;
+    r->replid[0] = '\0';
+    if (to->fresh_info)
+        memcpy(r->replid, to->replid, sizeof r->replid);
+}
+
+/* C: the connection that settled it, or NULL. */
+static void finish(struct probe *p, const struct connection *c,
+                   const struct verdict *v, bool answered)
+{
+    struct probe_env *env = p->remote.env;
+    uint64_t now_us = c != NULL ? c->entered_us : clock_mono_us();
     struct result r;
 
-    deadline_clear(&p->env->deadlines, &p->deadline);
-    probe_enter(p, PROBE_IDLE, now_us);
-    if (!keep)
-        probe_hang_up(p);
+    deadline_clear(&env->deadlines, &p->deadline);
+    show_phase(p, PROBE_IDLE);
     r.id = p->job.id;
     r.lost = false;
     r.round = p->job.round;
-    r.reason = reason;
+    r.reason = v->reason;
     r.started_mono_us = p->started_us;
-    r.timed = timed(p, reason);
-    r.stalled_ms =
-        probe_watch_end(&p->env->watch, p->watch_begun, now_us / 1000);
+    r.timed = timed(v->reason, c != NULL && c->ran_out);
+    r.stalled_ms = probe_watch_end(&env->watch, p->watch_begun, now_us / 1000);
     r.ended_wall_ms = clock_wall_ms();
-    r.lookup_us = p->spent_us[PROBE_LOOKUP];
-    r.connect_us = p->spent_us[PROBE_CONNECT];
-    r.auth_us = p->spent_us[PROBE_AUTH];
-    r.reply_us = p->spent_us[PROBE_REPLY];
-    r.rtt_us = p->answered ? (int64_t)(now_us - p->sent_us) : -1;
-    r.role = p->role;
-    memcpy(r.version, p->version, sizeof r.version);
-    r.fresh_info = p->fresh_info;
-    r.offset = p->fresh_info ? p->offset : -1;
-    r.replid[0] = '\0';
-    if (p->fresh_info)
-        memcpy(r.replid, p->replid, sizeof r.replid);
-    strcpy(r.detail, words);
-    dial_done(p);
-    p->env->ended(p->env->arg, &r);
+    tell_connection(&r, c, answered);
+    tell_remote(&r, &p->remote);
+    strcpy(r.detail, v->detail);
+    env->ended(env->arg, &r);
 }
 
-/* Who closes may be gone: nobody needs to wait for the next round to see. */
-static void lost(struct probe *p)
+/* The name may have moved.  That is asked at the pace of rounds: the one of
+ * retries may go on for as long as the port is closed. */
+static void look_anew(struct probe *p)
 {
+    uint64_t interval_us = (uint64_t)p->remote.config->interval_ms * 1000;
+
+    if (p->remote.name == NULL ||
+        (p->looked_anew_us != 0 &&
+         p->started_us - p->looked_anew_us < interval_us))
+        return;
+    p->looked_anew_us = p->started_us;
+    resolver_refresh(p->remote.name);
+}
+
+static void on_entered(void *owner, enum probe_phase phase)
+{
+    show_phase(owner, phase);
+}
+
+static void on_answered(void *owner, struct connection *c,
+                        const struct verdict *v)
+{
+    finish(owner, c, v, true);
+}
+
+static void dial(struct probe *p);
+
+static void on_failed(void *owner, struct connection *c,
+                      const struct verdict *v, bool answered)
+{
+    struct probe *p = owner;
+
+    p->connection = NULL;
+    if (p->may_reopen && !answered && connection_is_mute(c)) {
+        dial(p);
+        return;
+    }
+    /* It got no further than the addresses. */
+    if (c->dial != NULL && v->reason != REASON_DNS)
+        look_anew(p);
+    finish(p, c, v, answered);
+}
+
+/* A server that closes may be gone, and the next round may be far away. */
+static void on_lost(void *owner, struct connection *c)
+{
+    struct probe *p = owner;
+    struct probe_env *env = p->remote.env;
     const struct result r = { .id = p->job.id, .lost = true };
 
-    probe_hang_up(p);
-    p->env->ended(p->env->arg, &r);
+    (void)c;
+    p->connection = NULL;
+    env->ended(env->arg, &r);
 }
 
-static struct probe *probe_of(struct probe_net *n)
-{
-    return (struct probe *)((char *)n - offsetof(struct probe, net));
-}
-
-static void on_opened(struct probe_net *n)
-{
-    dial_succeeded(probe_of(n));
-}
-
-static void on_bytes(struct probe_net *n, const char *bytes, size_t len)
-{
-    struct probe *p = probe_of(n);
-
-    if (probe_phase(p) == PROBE_IDLE)
-        lost(p); /* nothing was asked */
-    else
-        talk_bytes(p, bytes, len);
-}
-
-static void on_broken(struct probe_net *n, int error)
-{
-    struct probe *p = probe_of(n);
-
-    if (probe_phase(p) == PROBE_IDLE)
-        lost(p);
-    else if (probe_phase(p) == PROBE_CONNECT)
-        dial_failed(p, error);
-    else
-        talk_broken(p, error);
-}
-
-static void free_if_closed(struct probe *p)
-{
-    if (p->closing && p->net.state == NET_CLOSED)
-        probe_free(p);
-}
-
-static void on_closed(struct probe_net *n)
-{
-    struct probe *p = probe_of(n);
-
-    switch (probe_phase(p)) {
-    case PROBE_CONNECT:
-        dial_next(p);
-        break;
-    case PROBE_LOOKUP:
-        break;
-    case PROBE_IDLE:
-    case PROBE_AUTH:
-    case PROBE_REPLY:
-        dial_done(p);
-        free_if_closed(p);
-        break;
-    }
-}
-
-static const struct probe_net_events EVENTS = {
-    .opened = on_opened,
-    .bytes = on_bytes,
-    .broken = on_broken,
-    .closed = on_closed,
+static const struct connection_events EVENTS = {
+    .entered = on_entered,
+    .answered = on_answered,
+    .failed = on_failed,
+    .lost = on_lost,
 };
 
-static int format_auth(struct probe *p)
+static void dial(struct probe *p)
 {
-    const char *argv[3] = { "AUTH" };
-    int argc = 1;
+    p->may_reopen = false;
+    p->connection = connection_new(&EVENTS, p, &p->remote);
+    if (p->connection == NULL) {
+        struct verdict v;
 
-    if (p->config->password == NULL)
-        return 0;
-    if (p->config->username != NULL)
-        argv[argc++] = p->config->username;
-    argv[argc++] = p->config->password;
-    return probe_request_format(&p->auth, argc, argv);
+        verdict_set(&v, REASON_DOUBT, "out of memory for a connection");
+        finish(p, NULL, &v, false);
+        return;
+    }
+    connection_dial(p->connection, true, p->deadline_us);
+}
+
+/*
+ * libuv runs timers before it looks at sockets: after a stall of this process
+ * (or machine) the reply may already be here when the deadline is found to
+ * have passed.  So a deadline that passes gives the sockets one more turn.
+ */
+static void on_expired(struct deadline *d)
+{
+    struct probe *p =
+        (struct probe *)((char *)d - offsetof(struct probe, deadline));
+    struct connection *c = p->connection;
+    struct verdict v;
+
+    if (!p->grace) {
+        p->grace = true;
+        deadline_set(&p->remote.env->deadlines, d, clock_mono_ms(), 1);
+        return;
+    }
+    p->connection = NULL;
+    connection_expire(c, clock_mono_us(), &v);
+    if (v.reason == REASON_CONNECT_TIMEOUT)
+        look_anew(p);
+    finish(p, c, &v, false);
+    connection_drop(c);
 }
 
 struct probe *probe_new(struct config_instance *config,
@@ -256,24 +220,14 @@ struct probe *probe_new(struct config_instance *config,
 {
     struct probe *p = calloc(1, sizeof *p);
 
-    if (p == NULL)
-        goto no_memory;
+    if (p == NULL) {
+        err_set(e, "out of memory for the probe of %s", config->name);
+        return NULL;
+    }
     object_made(OBJECT_PROBE);
-    p->config = config_instance_ref(config);
-    p->net.events = &EVENTS;
-    if (format_auth(p) < 0)
-        goto no_memory;
-    if (config->path != NULL ||
-        net_addr_parse(config->host, config->port, &p->addr))
+    p->deadline.expired = on_expired;
+    if (remote_init(&p->remote, config, resolver, e) == 0)
         return p;
-    p->name = resolver_name_get(resolver, config->host, e);
-    if (p->name == NULL)
-        goto no_name;
-    return p;
-
-no_memory:
-    err_set(e, "no memory for the probe of %s", config->name);
-no_name:
     probe_free(p);
     return NULL;
 }
@@ -282,81 +236,54 @@ void probe_free(struct probe *p)
 {
     if (p == NULL)
         return;
-    resolver_name_put(p->name);
-    probe_request_clear(&p->auth);
-    free(p->ping.words);
-    free(p->info.words);
-    config_instance_unref(p->config);
+    remote_clear(&p->remote);
     free(p);
     object_gone(OBJECT_PROBE);
 }
 
 void probe_attach(struct probe *p, struct probe_env *env)
 {
-    assert(p->env == NULL);
-    p->env = env;
-    p->net.buffer = uv_buf_init(env->buffer, REPLY_MAX);
+    assert(p->remote.env == NULL);
+    p->remote.env = env;
 }
 
 void probe_expect(const struct probe *p)
 {
     const char *at = (const char *)p;
 
-    for (size_t i = 0; i < offsetof(struct probe, replid); i += CACHE_LINE)
+    for (size_t i = 0; i < sizeof *p; i += CACHE_LINE)
         __builtin_prefetch(at + i);
 }
 
 void probe_start(struct probe *p, const struct job *job)
 {
     uint64_t now_us = clock_mono_us();
+    unsigned timeout_ms = p->remote.config->timeout_ms;
 
-    assert(probe_phase(p) == PROBE_IDLE && !p->closing);
+    assert(probe_phase(p) == PROBE_IDLE);
     p->job = *job;
-    p->watch_begun = probe_watch_begin(&p->env->watch, now_us / 1000);
+    p->watch_begun = probe_watch_begin(&p->remote.env->watch, now_us / 1000);
     p->started_us = now_us;
-    p->deadline_us = now_us + (uint64_t)p->config->timeout_ms * 1000;
-    p->entered_us = now_us;
-    memset(p->spent_us, 0, sizeof p->spent_us);
-    p->answered = false;
-    p->received = 0;
-    p->ran_out = false;
-    p->fresh_info = false;
-    p->may_reopen = p->net.state == NET_OPEN;
+    p->deadline_us = now_us + (uint64_t)timeout_ms * 1000;
+    p->remote.fresh_info = false;
+    arm(p, now_us, timeout_ms);
+    p->may_reopen = p->connection != NULL;
     if (!p->may_reopen) {
-        dial_start(p);
+        dial(p);
         return;
     }
-    probe_arm(p, now_us, p->config->timeout_ms);
-    talk_start(p, false, now_us);
-}
-
-void probe_resolved(struct probe *p)
-{
-    if (probe_phase(p) == PROBE_LOOKUP)
-        dial_resolved(p);
-}
-
-void probe_env_resolved(struct probe_env *env)
-{
-    struct probe *p, *next;
-
-    for (p = LIST_FIRST(&env->waiting); p != NULL; p = next) {
-        next = LIST_NEXT(p, waiting);
-        probe_resolved(p);
-    }
+    show_phase(p, PROBE_REPLY);
+    connection_ask(p->connection, job->want_info, now_us);
 }
 
 void probe_close(struct probe *p)
 {
-    uint64_t now_us = clock_mono_us();
+    struct probe_env *env = p->remote.env;
 
-    assert(!p->closing);
     if (probe_phase(p) != PROBE_IDLE)
-        probe_watch_end(&p->env->watch, p->watch_begun, now_us / 1000);
-    deadline_clear(&p->env->deadlines, &p->deadline);
-    probe_enter(p, PROBE_IDLE, now_us);
-    p->closing = true;
-    probe_hang_up(p);
-    dial_done(p);
-    free_if_closed(p);
+        probe_watch_end(&env->watch, p->watch_begun, clock_mono_ms());
+    deadline_clear(&env->deadlines, &p->deadline);
+    if (p->connection != NULL)
+        connection_drop(p->connection);
+    probe_free(p);
 }

@@ -1,7 +1,7 @@
 /*
- * One mutex guards both mailboxes.  The inbox is a list through the targets
+ * One mutex guards both mailboxes.  The inbox is a list through the probes
  * themselves, each at most once in it, with what is wanted of it as flags.
- * The outbox is a ring in which adding a target reserves room, so that a
+ * The outbox is a ring in which adding a probe reserves room, so that a
  * result always finds a place.
  */
 #include <assert.h>
@@ -23,19 +23,19 @@ void mailbox_clear(struct mailbox *m)
     free(m->ring);
 }
 
-/* What a target may push before the loop takes the first of it: the result of
+/* What a probe may push before the loop takes the first of it: the result of
  * its one job, and before and after it that the connection was lost. */
 #define PUSHES 3
 
 /* The mutex is held.  True if the worker must be told. */
-static bool enqueue(struct mailbox *m, struct worker_target *t)
+static bool enqueue(struct mailbox *m, struct mail *mail)
 {
     bool first = STAILQ_EMPTY(&m->inbox);
 
-    if (t->in_inbox)
+    if (mail->in_inbox)
         return false;
-    STAILQ_INSERT_TAIL(&m->inbox, t, inbox);
-    t->in_inbox = true;
+    STAILQ_INSERT_TAIL(&m->inbox, mail, inbox);
+    mail->in_inbox = true;
     return first;
 }
 
@@ -79,44 +79,43 @@ int mailbox_reserve(struct mailbox *m)
 
     pthread_mutex_lock(&m->mutex);
     /* Beside what waits, and what may still be pushed. */
-    r = grow(m, m->count + (m->ntargets + 1) * PUSHES);
+    r = grow(m, m->count + (m->nprobes + 1) * PUSHES);
     if (r == 0)
-        m->ntargets++;
+        m->nprobes++;
     pthread_mutex_unlock(&m->mutex);
     return r;
 }
 
-bool mailbox_add(struct mailbox *m, struct worker_target *t)
+bool mailbox_add(struct mailbox *m, struct mail *mail)
 {
     bool tell;
 
     pthread_mutex_lock(&m->mutex);
-    t->want_add = true;
-    tell = enqueue(m, t);
+    mail->want_add = true;
+    tell = enqueue(m, mail);
     pthread_mutex_unlock(&m->mutex);
     return tell;
 }
 
-bool mailbox_remove(struct mailbox *m, struct worker_target *t)
+bool mailbox_remove(struct mailbox *m, struct mail *mail)
 {
     bool tell;
 
     pthread_mutex_lock(&m->mutex);
-    t->want_remove = true;
-    tell = enqueue(m, t);
+    mail->want_remove = true;
+    tell = enqueue(m, mail);
     pthread_mutex_unlock(&m->mutex);
     return tell;
 }
 
-void mailbox_post(struct mailbox *m, struct worker_target *t,
-                  const struct job *job)
+void mailbox_post(struct mailbox *m, struct mail *mail, const struct job *job)
 {
     pthread_mutex_lock(&m->mutex);
-    assert(!t->want_job);
-    t->want_job = true;
-    t->job = *job;
+    assert(!mail->want_job);
+    mail->want_job = true;
+    mail->job = *job;
     m->queued++;
-    enqueue(m, t);
+    enqueue(m, mail);
     pthread_mutex_unlock(&m->mutex);
 }
 
@@ -129,7 +128,7 @@ size_t mailbox_take(struct mailbox *m, struct result *out, size_t max)
         copy_result(&out[n], &m->ring[m->first]);
         m->first = wrap(m, m->first + 1);
     }
-    /* What was never used costs no memory, and what was is warm. */
+    /* The same part of the ring is used again, while it is in the cache. */
     if (m->count == 0)
         m->first = 0;
     pthread_mutex_unlock(&m->mutex);
@@ -155,20 +154,21 @@ void mailbox_stop(struct mailbox *m)
 
 size_t mailbox_next(struct mailbox *m, struct order *out, size_t max)
 {
-    struct worker_target *t;
+    struct mail *mail;
     size_t n = 0;
 
     pthread_mutex_lock(&m->mutex);
-    for (; n < max && (t = STAILQ_FIRST(&m->inbox)) != NULL; n++) {
+    for (; n < max && (mail = STAILQ_FIRST(&m->inbox)) != NULL; n++) {
         STAILQ_REMOVE_HEAD(&m->inbox, inbox);
-        out[n] = (struct order){ t, t->want_add, t->want_remove,
-                                 t->want_job && !t->want_remove && !m->stopping,
-                                 t->job };
-        m->queued -= t->want_job;
-        m->ntargets -= t->want_remove;
-        t->in_inbox = false;
-        t->want_add = false;
-        t->want_job = false;
+        out[n] = (struct order){ mail, mail->want_add, mail->want_remove,
+                                 mail->want_job && !mail->want_remove &&
+                                     !m->stopping,
+                                 mail->job };
+        m->queued -= mail->want_job;
+        m->nprobes -= mail->want_remove;
+        mail->in_inbox = false;
+        mail->want_add = false;
+        mail->want_job = false;
     }
     pthread_mutex_unlock(&m->mutex);
     return n;

@@ -1,25 +1,23 @@
-#ifndef AGENT_SRC_WORKER_MAILBOX_H
-#define AGENT_SRC_WORKER_MAILBOX_H
+#ifndef PROBE_MAILBOX_H
+#define PROBE_MAILBOX_H
 
-#include "agent/worker.h"
+#include "agent/result.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/queue.h>
 
 /*
- * The inbox and the outbox of a worker, and what passes through them.  Private
- * to it.  No call waits for more than the mutex, held for a moment only.
+ * The inbox and the outbox of a worker, and what passes through them.  No call
+ * waits for more than the mutex, held for a moment only.
  */
-struct worker_target {
-    uint64_t id;
-    struct probe *probe; /* owned */
-    atomic_bool queued;  /* a job is, for worker_target_phase */
-    /* Worker thread. */
-    LIST_ENTRY(worker_target) all;
+
+/* What the loop wants of one probe; a part of that probe.  Starts as
+ * zeroes. */
+struct mail {
     /* Guarded by the mailbox's mutex. */
-    STAILQ_ENTRY(worker_target) inbox;
+    STAILQ_ENTRY(mail) inbox;
     bool in_inbox;
     bool want_add;
     bool want_job;
@@ -30,9 +28,9 @@ struct worker_target {
 struct mailbox {
     pthread_mutex_t mutex;
     /* Guarded by mutex. */
-    STAILQ_HEAD(, worker_target) inbox;
-    size_t queued;   /* jobs in it */
-    size_t ntargets; /* that may still push a result */
+    STAILQ_HEAD(, mail) inbox;
+    size_t queued;  /* jobs in it */
+    size_t nprobes; /* that may still push a result */
     bool stopping;
     struct result *ring; /* owned */
     size_t capacity;
@@ -40,9 +38,9 @@ struct mailbox {
     size_t count;
 };
 
-/* What the loop wants of a target. */
+/* The same as the worker is told it. */
 struct order {
-    struct worker_target *target;
+    struct mail *mail;
     bool add;
     bool remove;
     bool start;
@@ -54,14 +52,14 @@ void mailbox_clear(struct mailbox *m);
 
 /* For the loop thread. */
 
-/* Room for the result of one more target; -1: no memory. */
+/* Room for the result of one more probe; -1: no memory. */
 int mailbox_reserve(struct mailbox *m);
 
 /* True if the worker must be woken: the inbox was empty. */
-bool mailbox_add(struct mailbox *m, struct worker_target *t); /* reserved */
-bool mailbox_remove(struct mailbox *m, struct worker_target *t);
-void mailbox_post(struct mailbox *m, struct worker_target *t,
-                  const struct job *job); /* wakes nobody */
+bool mailbox_add(struct mailbox *m, struct mail *mail); /* reserved */
+bool mailbox_remove(struct mailbox *m, struct mail *mail);
+void mailbox_post(struct mailbox *m, struct mail *mail,
+                  const struct job *job); /* without a wake */
 
 size_t mailbox_take(struct mailbox *m, struct result *out, size_t max);
 size_t mailbox_queued(struct mailbox *m);

@@ -157,7 +157,7 @@ struct reply_reader *reply_reader_new(struct err *e)
 no_hiredis:
     free(r);
 no_reader:
-    err_set(e, "no memory for a reader of replies");
+    err_set(e, "out of memory for a reader of replies");
     return NULL;
 }
 
@@ -179,7 +179,7 @@ int reply_reader_feed(struct reply_reader *r, const char *bytes, size_t len,
     }
     if (redisReaderFeed(r->hiredis, bytes, len) != REDIS_OK) {
         r->bad = true;
-        err_set(&r->why, "no memory for %zu bytes of a reply", len);
+        err_set(&r->why, "out of memory for %zu bytes of a reply", len);
         err_set(e, "%s", r->why.text);
         return -1;
     }

@@ -4,7 +4,7 @@
  * call first, so that a steady probe costs one write and one read; and a
  * connect to a free port of this very machine may meet itself (the kernel
  * picks a local port, and picks that one: RFC 9293, section 3.5, simultaneous
- * open), which looks connected and is nobody.
+ * open), which looks connected though no server is there.
  */
 #include <assert.h>
 #include <errno.h>
@@ -18,17 +18,17 @@
 
 #include "socket.h"
 
-static bool met_itself(const struct probe_net *n)
+static bool met_itself(const struct socket *s)
 {
     struct sockaddr_storage mine = { .ss_family = 0 };
     struct sockaddr_storage theirs = { .ss_family = 0 };
     int mine_len = sizeof mine, theirs_len = sizeof theirs;
 
-    if (n->u.handle.type != UV_TCP)
+    if (s->u.handle.type != UV_TCP)
         return false;
-    return uv_tcp_getsockname(&n->u.tcp, (struct sockaddr *)&mine, &mine_len) ==
+    return uv_tcp_getsockname(&s->u.tcp, (struct sockaddr *)&mine, &mine_len) ==
                0 &&
-           uv_tcp_getpeername(&n->u.tcp, (struct sockaddr *)&theirs,
+           uv_tcp_getpeername(&s->u.tcp, (struct sockaddr *)&theirs,
                               &theirs_len) == 0 &&
            mine_len == theirs_len &&
            memcmp(&mine, &theirs, (size_t)mine_len) == 0;
@@ -36,84 +36,84 @@ static bool met_itself(const struct probe_net *n)
 
 static void on_closed(uv_handle_t *h)
 {
-    struct probe_net *n = h->data;
+    struct socket *s = h->data;
 
-    n->state = NET_CLOSED;
+    s->state = SOCKET_CLOSED;
     object_gone(OBJECT_CONNECTION);
-    n->events->closed(n);
+    s->events->closed(s);
 }
 
 static void lend_buffer(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 {
-    const struct probe_net *n = h->data;
+    const struct socket *s = h->data;
 
     (void)suggested;
-    *buf = n->buffer;
+    *buf = s->buffer;
 }
 
-static void on_read(uv_stream_t *s, ssize_t nread, const uv_buf_t *buf)
+static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 {
-    struct probe_net *n = s->data;
+    struct socket *s = stream->data;
 
     if (nread > 0)
-        n->events->bytes(n, buf->base, (size_t)nread);
+        s->events->bytes(s, buf->base, (size_t)nread);
     else if (nread < 0)
-        n->events->broken(n, (int)nread);
+        s->events->broken(s, (int)nread);
 }
 
 static void on_connect(uv_connect_t *req, int status)
 {
-    struct probe_net *n = req->handle->data;
+    struct socket *s = req->handle->data;
 
-    if (n->state != NET_CONNECTING)
+    if (s->state != SOCKET_CONNECTING)
         return; /* cancelled by close */
-    if (status == 0 && met_itself(n))
+    if (status == 0 && met_itself(s))
         status = UV_ECONNREFUSED;
     if (status == 0)
-        status = uv_read_start(&n->u.stream, lend_buffer, on_read);
+        status = uv_read_start(&s->u.stream, lend_buffer, on_read);
     if (status != 0) {
-        n->events->broken(n, status);
+        s->events->broken(s, status);
         return;
     }
-    n->state = NET_OPEN;
-    n->events->opened(n);
+    s->state = SOCKET_OPEN;
+    s->events->opened(s);
 }
 
-static void net_opened(struct probe_net *n)
+static void net_opened(struct socket *s)
 {
-    n->u.handle.data = n;
-    n->state = NET_CONNECTING;
+    s->u.handle.data = s;
+    s->state = SOCKET_CONNECTING;
     object_made(OBJECT_CONNECTION);
 }
 
-int probe_net_open_tcp(struct probe_net *n, uv_loop_t *loop,
-                       const struct sockaddr *sa, uv_connect_t *req)
+int socket_open_tcp(struct socket *s, uv_loop_t *loop,
+                    const struct sockaddr *sa, uv_connect_t *req)
 {
     int r;
 
-    assert(n->state == NET_CLOSED);
-    r = uv_tcp_init(loop, &n->u.tcp);
+    assert(s->state == SOCKET_CLOSED);
+    r = uv_tcp_init(loop, &s->u.tcp);
     assert(r == 0); /* it opens no socket yet: nothing can fail */
-    net_opened(n);
+    net_opened(s);
     /* Remembered by libuv until there is a socket. */
-    uv_tcp_nodelay(&n->u.tcp, 1);
-    r = uv_tcp_connect(req, &n->u.tcp, sa, on_connect);
+    uv_tcp_nodelay(&s->u.tcp, 1);
+    r = uv_tcp_connect(req, &s->u.tcp, sa, on_connect);
     if (r != 0)
-        probe_net_close(n);
+        socket_close(s);
     return r;
 }
 
-void probe_net_open_unix(struct probe_net *n, uv_loop_t *loop, const char *path,
-                         uv_connect_t *req)
+void socket_open_unix(struct socket *s, uv_loop_t *loop, const char *path,
+                      uv_connect_t *req)
 {
     int r;
 
-    assert(n->state == NET_CLOSED);
-    r = uv_pipe_init(loop, &n->u.pipe, 0);
+    assert(s->state == SOCKET_CLOSED);
+    r = uv_pipe_init(loop, &s->u.pipe, 0);
     assert(r == 0);
     (void)r;
-    net_opened(n);
-    uv_pipe_connect(req, &n->u.pipe, path, on_connect);
+    net_opened(s);
+    uv_pipe_connect(req, &s->u.pipe, path, on_connect);
 }
 
 static void on_written(uv_write_t *req, int status)
@@ -124,23 +124,22 @@ static void on_written(uv_write_t *req, int status)
 
 /* Hardly ever: a probe waits for its answers, so the kernel has room for the
  * next requests.  Without memory they stay unanswered. */
-static void write_rest(struct probe_net *n, const uv_buf_t *bufs,
-                       unsigned nbufs)
+static void write_rest(struct socket *s, const uv_buf_t *bufs, unsigned nbufs)
 {
     uv_write_t *req = malloc(sizeof *req);
 
     if (req != NULL &&
-        uv_write(req, &n->u.stream, bufs, nbufs, on_written) != 0)
+        uv_write(req, &s->u.stream, bufs, nbufs, on_written) != 0)
         free(req);
 }
 
-void probe_net_write(struct probe_net *n, uv_buf_t *bufs, unsigned nbufs)
+void socket_write(struct socket *s, uv_buf_t *bufs, unsigned nbufs)
 {
     size_t done;
     int r;
 
-    assert(n->state == NET_OPEN);
-    r = uv_try_write(&n->u.stream, bufs, nbufs);
+    assert(s->state == SOCKET_OPEN);
+    r = uv_try_write(&s->u.stream, bufs, nbufs);
     done = r > 0 ? (size_t)r : 0;
     if (r < 0 && r != UV_EAGAIN)
         return;
@@ -153,18 +152,18 @@ void probe_net_write(struct probe_net *n, uv_buf_t *bufs, unsigned nbufs)
         return;
     bufs->base += done;
     bufs->len -= done;
-    write_rest(n, bufs, nbufs);
+    write_rest(s, bufs, nbufs);
 }
 
-void probe_net_close(struct probe_net *n)
+void socket_close(struct socket *s)
 {
-    if (n->state == NET_CLOSED || n->state == NET_CLOSING)
+    if (s->state == SOCKET_CLOSED || s->state == SOCKET_CLOSING)
         return;
-    n->state = NET_CLOSING;
-    uv_close(&n->u.handle, on_closed);
+    s->state = SOCKET_CLOSING;
+    uv_close(&s->u.handle, on_closed);
 }
 
-enum reason probe_net_read_reason(int error)
+enum reason socket_read_reason(int error)
 {
     switch (error) {
     case UV_EOF:
@@ -188,12 +187,12 @@ enum reason probe_net_read_reason(int error)
     case UV_EPERM:
         return REASON_NOPERM;
     }
-    /* No descriptors, memory or ports left, no IPv6: nobody's fault but
-     * this machine's. */
+    /* No descriptors, memory or ports left, no IPv6: the fault of this
+     * machine. */
     return REASON_DOUBT;
 }
 
-enum reason probe_net_connect_reason(int error, bool unix_socket)
+enum reason socket_connect_reason(int error, bool unix_socket)
 {
     if (error == UV_ETIMEDOUT)
         return REASON_CONNECT_TIMEOUT;
@@ -202,5 +201,5 @@ enum reason probe_net_connect_reason(int error, bool unix_socket)
     /* unix(7): the queue of a server that does not accept is full. */
     if (unix_socket && error == UV_EAGAIN)
         return REASON_CONNECT_TIMEOUT;
-    return probe_net_read_reason(error);
+    return socket_read_reason(error);
 }

@@ -1,12 +1,13 @@
 /*
  * What is asked and what the answers make of it.  Everything goes out in one
  * write and is answered in order, so the whole state is a list of what was
- * asked and a count of the answers.  A probe waits for all of them, unless
- * one settles it and the connection is not to be kept: a failed login, or
- * the words of a server that accepts a connection only to close it.
+ * asked and a count of the answers.  All of them are waited for, unless one
+ * settles it and the connection is not to be kept: a failed login, or the
+ * words of a server that accepts a connection only to close it.
  */
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <uv.h>
@@ -14,19 +15,29 @@
 #include "agent/clock.h"
 #include "agent/reply.h"
 
-#include "private.h"
+#include "env.h"
+#include "remote.h"
+#include "socket.h"
+#include "talk.h"
 
-/* Each returns false when it ended the probe. */
-static bool auth_reply(struct probe *p, const struct reply *r);
-static bool setname_reply(struct probe *p, const struct reply *r);
-static bool version_reply(struct probe *p, const struct reply *r);
-static bool ping_reply(struct probe *p, const struct reply *r);
-static bool info_reply(struct probe *p, const struct reply *r);
+/* Each says whether to go on with the next answer; if not, *V says what it
+ * is. */
+static enum talk_next auth_reply(struct talk *t, struct remote *to,
+                                 const struct reply *r, struct verdict *v);
+static enum talk_next setname_reply(struct talk *t, struct remote *to,
+                                    const struct reply *r, struct verdict *v);
+static enum talk_next version_reply(struct talk *t, struct remote *to,
+                                    const struct reply *r, struct verdict *v);
+static enum talk_next ping_reply(struct talk *t, struct remote *to,
+                                 const struct reply *r, struct verdict *v);
+static enum talk_next info_reply(struct talk *t, struct remote *to,
+                                 const struct reply *r, struct verdict *v);
 
 static const struct {
     const char *name; /* in details */
-    bool (*on_reply)(struct probe *p, const struct reply *r);
-} ASKS[PROBE_ASKS] = {
+    enum talk_next (*on_reply)(struct talk *t, struct remote *to,
+                               const struct reply *r, struct verdict *v);
+} COMMANDS[ASKS] = {
     [ASK_AUTH] = { "AUTH", auth_reply },
     [ASK_SETNAME] = { "CLIENT SETNAME", setname_reply },
     [ASK_VERSION] = { "INFO server", version_reply },
@@ -34,142 +45,164 @@ static const struct {
     [ASK_INFO] = { "INFO replication", info_reply },
 };
 
-static void ask(struct probe *p, enum probe_ask what, uv_buf_t *buf)
+void talk_init(struct talk *t)
 {
-    const struct probe_request *r =
-        what == ASK_AUTH ? &p->auth : &p->env->requests[what];
+    memset(t, 0, sizeof *t);
+}
 
-    buf[p->nasks].base = r->bytes;
-    buf[p->nasks].len = r->len;
-    p->asks[p->nasks++] = (uint8_t)what;
+void talk_clear(struct talk *t, struct remote *to)
+{
+    if (t->reader != NULL)
+        probe_env_reader_done(to->env, t->reader, false);
+    free(t->ping.words);
+    memset(t, 0, sizeof *t);
+}
+
+bool talk_is_asking(const struct talk *t)
+{
+    return t->nanswers < t->nasks;
+}
+
+static void ask(struct talk *t, const struct remote *to, enum ask what,
+                uv_buf_t *bufs)
+{
+    const struct request *r =
+        what == ASK_AUTH ? &to->auth : &to->env->requests[what];
+
+    bufs[t->nasks].base = r->bytes;
+    bufs[t->nasks].len = r->len;
+    t->asks[t->nasks++] = (uint8_t)what;
 }
 
 /* A round may come a little early; the next one would be very late. */
-static bool info_due(const struct probe *p)
+static bool info_due(const struct remote *to, uint64_t now_us)
 {
-    uint64_t slack_ms = p->config->interval_ms / 10;
+    uint64_t slack_ms = to->config->interval_ms / 10;
 
-    return p->info_us == 0 || p->started_us - p->info_us + slack_ms * 1000 >=
-                                  (uint64_t)p->config->info_interval_ms * 1000;
+    return to->info_us == 0 ||
+           now_us - to->info_us + slack_ms * 1000 >=
+               (uint64_t)to->config->info_interval_ms * 1000;
 }
 
-void talk_start(struct probe *p, bool fresh, uint64_t now_us)
+unsigned talk_ask(struct talk *t, struct remote *to, const struct talk_ask *a,
+                  uv_buf_t bufs[ASKS])
 {
-    uv_buf_t bufs[PROBE_ASKS];
-
-    p->nasks = 0;
-    p->nanswers = 0;
-    if (fresh) {
-        if (p->auth.bytes != NULL)
-            ask(p, ASK_AUTH, bufs);
-        ask(p, ASK_SETNAME, bufs);
-        ask(p, ASK_VERSION, bufs);
+    t->nasks = 0;
+    t->nanswers = 0;
+    t->heard = false;
+    t->received = 0;
+    t->asked_us = a->now_us;
+    t->logged_in_us = 0;
+    if (a->fresh) {
+        if (to->auth.bytes != NULL)
+            ask(t, to, ASK_AUTH, bufs);
+        ask(t, to, ASK_SETNAME, bufs);
+        ask(t, to, ASK_VERSION, bufs);
     }
-    ask(p, ASK_PING, bufs);
-    if (fresh || p->job.want_info || info_due(p))
-        ask(p, ASK_INFO, bufs);
-    probe_enter(p, fresh ? PROBE_AUTH : PROBE_REPLY, now_us);
-    p->sent_us = now_us;
-    probe_net_write(&p->net, bufs, p->nasks);
+    ask(t, to, ASK_PING, bufs);
+    if (a->fresh || a->want_info || info_due(to, a->now_us))
+        ask(t, to, ASK_INFO, bufs);
+    return t->nasks;
 }
 
-static const char *asking(const struct probe *p)
+static const char *asking(const struct talk *t)
 {
-    assert(p->nanswers < p->nasks);
-    return ASKS[p->asks[p->nanswers]].name;
+    assert(talk_is_asking(t));
+    return COMMANDS[t->asks[t->nanswers]].name;
 }
 
 /* The server answered, for good or ill. */
-static void settle(struct probe *p, enum reason reason, const char *words,
-                   bool keep)
+static enum talk_next settle(struct remote *to, struct verdict *v,
+                             enum talk_next next)
 {
-    char shown[ESCAPED_SIZE];
-
-    p->answered = true;
-    if (*words != '\0') {
-        strcpy(shown, words);
-        judge_discreetly(p->config->password, shown);
-        words = shown;
-    }
-    probe_finish(p, reason, words, keep);
+    hide_password(to->config->password, v->detail);
+    return next;
 }
 
-static void protocol(struct probe *p, const char *text)
+static enum talk_next protocol(const struct talk *t, const struct remote *to,
+                               const char *text, struct verdict *v)
 {
-    struct verdict v;
-
-    verdict_set(&v, REASON_PROTOCOL, "%.80s (in %s)", text, asking(p));
-    judge_discreetly(p->config->password, v.detail);
-    probe_finish(p, v.reason, v.detail, false);
+    verdict_set(v, REASON_PROTOCOL, "%.80s (in %s)", text, asking(t));
+    hide_password(to->config->password, v->detail);
+    return TALK_BAD;
 }
 
-static bool auth_reply(struct probe *p, const struct reply *r)
+static enum talk_next auth_reply(struct talk *t, struct remote *to,
+                                 const struct reply *r, struct verdict *v)
 {
-    struct verdict v;
-
-    judge_auth(r, &v);
-    if (v.reason == REASON_OK)
-        return true;
-    settle(p, v.reason, v.detail, false);
-    return false;
+    (void)t;
+    judge_auth(r, v);
+    if (v->reason == REASON_OK)
+        return TALK_MORE;
+    return settle(to, v, TALK_LAST_WORDS);
 }
 
 /* A server that refuses the name still serves. */
-static bool setname_reply(struct probe *p, const struct reply *r)
+static enum talk_next setname_reply(struct talk *t, struct remote *to,
+                                    const struct reply *r, struct verdict *v)
 {
+    (void)to;
     (void)r;
-    probe_enter(p, PROBE_REPLY, clock_mono_us());
-    return true;
+    (void)v;
+    t->logged_in_us = clock_mono_us();
+    return TALK_MORE;
 }
 
-static bool version_reply(struct probe *p, const struct reply *r)
+static enum talk_next version_reply(struct talk *t, struct remote *to,
+                                    const struct reply *r, struct verdict *v)
 {
+    (void)t;
+    (void)v;
     if (r->kind == REPLY_BULK && r->info.version[0] != '\0')
-        memcpy(p->version, r->info.version, sizeof p->version);
-    return true;
+        memcpy(to->version, r->info.version, sizeof to->version);
+    return TALK_MORE;
 }
 
-static bool ping_reply(struct probe *p, const struct reply *r)
+static enum talk_next ping_reply(struct talk *t, struct remote *to,
+                                 const struct reply *r, struct verdict *v)
 {
-    struct verdict v;
-
-    judge_ping(r, &v);
-    verdict_keep(&p->ping, &v);
-    return true;
+    (void)to;
+    judge_ping(r, v);
+    verdict_keep(&t->ping, v);
+    return TALK_MORE;
 }
 
-static bool info_reply(struct probe *p, const struct reply *r)
+static enum talk_next info_reply(struct talk *t, struct remote *to,
+                                 const struct reply *r, struct verdict *v)
 {
-    struct verdict v;
-
-    judge_info(r, p->config, &v);
-    verdict_keep(&p->info, &v);
+    judge_info(r, to->config, v);
+    verdict_keep(&to->info, v);
     if (r->kind == REPLY_ERROR) {
-        p->info_us = 0; /* ask again the next time */
-        return true;
+        to->info_us = 0; /* ask again the next time */
+        return TALK_MORE;
     }
-    p->info_us = p->started_us;
-    p->fresh_info = true;
-    p->role = r->info.role;
-    memcpy(p->replid, r->info.replid, sizeof p->replid);
-    p->offset = p->role == ROLE_REPLICA ? r->info.replica_offset
-                                        : r->info.master_offset;
-    return true;
+    to->info_us = t->asked_us;
+    to->fresh_info = true;
+    to->role = r->info.role;
+    memcpy(to->replid, r->info.replid, sizeof to->replid);
+    to->offset = to->role == ROLE_REPLICA ? r->info.replica_offset
+                                          : r->info.master_offset;
+    return TALK_MORE;
 }
 
 /* An instance that serves may still be what INFO says against it. */
-static void conclude(struct probe *p)
+static enum talk_next conclude(const struct talk *t, struct remote *to,
+                               struct verdict *v)
 {
-    const struct kept_verdict *v =
-        p->ping.reason != REASON_OK ? &p->ping : &p->info;
+    const struct kept_verdict *kept =
+        t->ping.reason != REASON_OK ? &t->ping : &to->info;
 
+    v->reason = kept->reason;
+    strcpy(v->detail, verdict_words(kept));
     /* Only a new connection logs in anew. */
-    settle(p, v->reason, verdict_words(v),
-           v->reason != REASON_NOAUTH && v->reason != REASON_WRONGPASS);
+    return settle(to, v,
+                  v->reason == REASON_NOAUTH || v->reason == REASON_WRONGPASS
+                      ? TALK_LAST_WORDS
+                      : TALK_ANSWERED);
 }
 
 /* Is it any answer to that?  An error is one to everything. */
-static bool fits(enum probe_ask what, const struct reply *r)
+static bool fits(enum ask what, const struct reply *r)
 {
     if (r->kind == REPLY_ERROR)
         return true;
@@ -186,127 +219,108 @@ static bool fits(enum probe_ask what, const struct reply *r)
     return false;
 }
 
-static void take_reply(struct probe *p, const struct reply *r)
+static enum talk_next take_reply(struct talk *t, struct remote *to,
+                                 const struct reply *r, struct verdict *v)
 {
-    enum probe_ask what = p->asks[p->nanswers];
-    struct verdict v;
+    enum ask what = t->asks[t->nanswers];
+    enum talk_next next;
 
-    if (judge_farewell(r, &v)) {
-        settle(p, v.reason, v.detail, false);
-        return;
-    }
-    if (!fits(what, r)) {
-        protocol(p, r->text);
-        return;
-    }
-    if (!ASKS[what].on_reply(p, r))
-        return;
-    p->nanswers++;
-    if (p->nanswers == p->nasks)
-        conclude(p);
+    if (judge_farewell(r, v))
+        return settle(to, v, TALK_LAST_WORDS);
+    if (!fits(what, r))
+        return protocol(t, to, r->text, v);
+    next = COMMANDS[what].on_reply(t, to, r, v);
+    if (next != TALK_MORE)
+        return next;
+    t->nanswers++;
+    return talk_is_asking(t) ? TALK_MORE : conclude(t, to, v);
 }
 
-/* Returns true if R holds nothing more: fit for another use. */
-static bool parse(struct probe *p, struct reply_reader *r)
+/* Takes all replies that are complete. */
+static enum talk_next parse(struct talk *t, struct remote *to,
+                            struct reply_reader *r, struct verdict *v)
 {
+    enum talk_next next = TALK_MORE;
     struct reply reply;
     struct err e;
 
-    for (;;) {
+    while (next == TALK_MORE) {
         switch (reply_reader_next(r, &reply, &e)) {
         case REPLY_MORE:
-            return reply_reader_empty(r);
+            return TALK_MORE;
         case REPLY_BAD:
-            if (probe_phase(p) != PROBE_IDLE)
-                protocol(p, e.text);
-            probe_hang_up(p);
-            return false;
+            return protocol(t, to, e.text, v);
         case REPLY_READY:
-            if (probe_phase(p) == PROBE_IDLE) {
-                probe_hang_up(p); /* more answers than questions */
-                return false;
-            }
-            take_reply(p, &reply);
+            next = take_reply(t, to, &reply, v);
         }
     }
+    /* More answers than questions. */
+    if (next == TALK_ANSWERED && !reply_reader_empty(r))
+        return TALK_LAST_WORDS;
+    return next;
 }
 
-static void out_of_memory(struct probe *p, const struct err *e)
+static enum talk_next out_of_memory(const struct err *e, struct verdict *v)
 {
-    struct verdict v;
-
-    verdict_set(&v, REASON_DOUBT, "%.100s", e->text);
-    probe_finish(p, v.reason, v.detail, false);
+    verdict_set(v, REASON_DOUBT, "%.100s", e->text);
+    return TALK_BAD;
 }
 
-/* As parse. */
-static bool feed(struct probe *p, struct reply_reader *r, const char *bytes,
-                 size_t len)
+static enum talk_next feed(struct talk *t, struct remote *to,
+                           struct reply_reader *r, const char *bytes,
+                           size_t len, struct verdict *v)
 {
     struct err e;
 
-    p->received += (uint32_t)len;
-    if (p->received > REPLY_MAX) {
-        protocol(p, "more than 65536 bytes");
-        return false;
-    }
-    if (reply_reader_feed(r, bytes, len, &e) < 0) {
-        out_of_memory(p, &e);
-        return false;
-    }
-    return parse(p, r);
+    t->received += (uint32_t)len;
+    if (t->received > REPLY_MAX)
+        return protocol(t, to, "more than 65536 bytes", v);
+    if (reply_reader_feed(r, bytes, len, &e) != 0)
+        return out_of_memory(&e, v);
+    return parse(t, to, r, v);
 }
 
-void talk_bytes(struct probe *p, const char *bytes, size_t len)
+enum talk_next talk_bytes(struct talk *t, struct remote *to, const char *bytes,
+                          size_t len, struct verdict *v)
 {
-    struct reply_reader *r = p->reader;
+    struct reply_reader *r = t->reader;
+    enum talk_next next;
     struct err e;
     bool clean;
 
-    p->reader = NULL;
-    p->may_reopen = false;
+    if (!talk_is_asking(t))
+        return TALK_BAD;
+    t->reader = NULL;
+    t->heard = true;
     if (r == NULL)
-        r = probe_env_reader(p->env, &e);
-    if (r == NULL) {
-        out_of_memory(p, &e);
-        return;
-    }
-    clean = feed(p, r, bytes, len);
-    if (!clean && probe_phase(p) != PROBE_IDLE) {
-        p->reader = r;
-        return;
-    }
-    if (!clean)
-        probe_hang_up(p);
-    probe_env_reader_done(p->env, r, clean);
+        r = probe_env_reader(to->env, &e);
+    if (r == NULL)
+        return out_of_memory(&e, v);
+    next = feed(t, to, r, bytes, len, v);
+    clean = reply_reader_empty(r);
+    if (next == TALK_MORE && !clean)
+        t->reader = r;
+    else
+        probe_env_reader_done(to->env, r, clean);
+    return next;
 }
 
-void talk_broken(struct probe *p, int error)
+void talk_broken(const struct talk *t, int error, struct verdict *v)
 {
-    struct verdict v;
     char what[64];
 
-    if (p->may_reopen) {
-        p->may_reopen = false;
-        probe_hang_up(p);
-        dial_start(p);
-        return;
-    }
     uv_strerror_r(error, what, sizeof what);
     if (error == UV_EOF)
-        verdict_set(&v, REASON_CLOSED, "closed by the server (in %s)",
-                    asking(p));
+        verdict_set(v, REASON_CLOSED, "closed by the server (in %s)",
+                    asking(t));
     else
-        verdict_set(&v, probe_net_read_reason(error), "read: %s (in %s)", what,
-                    asking(p));
-    probe_finish(p, v.reason, v.detail, false);
+        verdict_set(v, socket_read_reason(error), "read: %s (in %s)", what,
+                    asking(t));
 }
 
-void talk_expired(struct probe *p)
+void talk_expired(const struct talk *t, const struct remote *to,
+                  struct verdict *v)
 {
-    struct verdict v;
-
-    verdict_set(&v, REASON_REPLY_TIMEOUT, "no reply within %u ms (in %s)",
-                p->config->timeout_ms, asking(p));
-    probe_finish(p, v.reason, v.detail, false);
+    verdict_set(v, REASON_REPLY_TIMEOUT, "no reply within %u ms (in %s)",
+                to->config->timeout_ms, asking(t));
 }

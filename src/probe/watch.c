@@ -1,6 +1,6 @@
 /*
  * While any probe is under way a timer ticks; a tick that comes late, for
- * whatever reason, is time in which nobody listened to the servers.  That we
+ * whatever reason, is time in which we did not listen to the servers.  That we
  * were busy with other probes is such a reason: where thousands begin at once,
  * their beginnings are no sign of life.  They and the ends only read the clock,
  * so that a probe is charged with what was lost in its own time and with no

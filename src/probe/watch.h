@@ -1,5 +1,5 @@
-#ifndef AGENT_SRC_PROBE_WATCH_H
-#define AGENT_SRC_PROBE_WATCH_H
+#ifndef PROBE_WATCH_H
+#define PROBE_WATCH_H
 
 #include "agent/stall.h"
 
@@ -9,7 +9,7 @@
 
 /*
  * Notices when the loop under the probes did not turn.  One for each worker,
- * used on its thread only.  Private to worker, probe and their tests.
+ * used on its thread only.
  */
 struct probe_watch {
     uv_timer_t tick; /* runs while a probe is under way */

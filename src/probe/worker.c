@@ -1,17 +1,18 @@
 /*
- * The thread, what runs on it, and who frees what.
+ * The thread, what runs on it, and what is freed where.
  *
  *     loop thread                         worker thread
  *     worker_add/post/remove ── inbox ──→ drain: attach, start, close
  *     worker_take ←──────────── outbox ── ended: push; one wake a turn
  *
- * A target is made by the loop and freed here, after the loop has let go of
- * it.  What passes between the two threads does so in worker_mailbox.c.
+ * A probe is made by the loop and freed here, after the loop has let go of it.
+ * What passes between the two threads does so in mailbox.c.
  */
 #include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,9 @@
 #include "agent/watchdog.h"
 
 #include "agent/loop.h"
+#include "dial.h"
 #include "env.h"
+#include "life.h"
 #include "mailbox.h"
 #include "agent/worker.h"
 
@@ -45,7 +48,7 @@ struct worker {
     struct loop loop; /* its wake: any thread */
     uv_prepare_t prepare;
     struct probe_env env;
-    LIST_HEAD(, worker_target) targets;
+    LIST_HEAD(, probe) probes;
     bool results;        /* wait, and the loop was not woken for them */
     bool urgent;         /* one of them is bad */
     uint64_t results_ms; /* the first of them came; by uv_now */
@@ -61,7 +64,8 @@ static void push_result(void *arg, const struct result *r)
 {
     struct worker *w = arg;
 
-    /* First: who has a result of this thread must not think that it hangs. */
+    /* First: the loop, once it has this result, must not think that this thread
+     * hangs. */
     pulse_beat(&w->pulse);
     mailbox_push(&w->mailbox, r);
     if (!w->results)
@@ -73,7 +77,7 @@ static void push_result(void *arg, const struct result *r)
 /*
  * A good result waits for the others of its burst, so that all of them cost
  * one wake: until no probe is under way, or for one tick of the watch, which
- * turns this loop as long as one is.  A bad one waits for nobody.
+ * turns this loop as long as one is.  A bad one is told at once.
  */
 static bool wake_due(struct worker *w)
 {
@@ -94,28 +98,32 @@ static void before_waiting(uv_prepare_t *prepare)
     w->options.wake(w->options.arg);
 }
 
-static void drop_target(struct worker_target *t)
+static struct probe *probe_of(struct mail *mail)
 {
-    LIST_REMOVE(t, all);
-    probe_close(t->probe);
-    free(t);
+    return (struct probe *)((char *)mail - offsetof(struct probe, mail));
+}
+
+static void drop_probe(struct probe *p)
+{
+    LIST_REMOVE(p, all);
+    probe_close(p);
 }
 
 static void follow(struct worker *w, const struct order *o)
 {
-    struct worker_target *t = o->target;
+    struct probe *p = probe_of(o->mail);
 
     if (o->add) {
-        probe_attach(t->probe, &w->env);
-        LIST_INSERT_HEAD(&w->targets, t, all);
+        probe_attach(p, &w->env);
+        LIST_INSERT_HEAD(&w->probes, p, all);
     }
     if (o->start) {
         /* Before: it may end, come back and be posted again at once. */
-        atomic_store_explicit(&t->queued, false, memory_order_relaxed);
-        probe_start(t->probe, &o->job);
+        atomic_store_explicit(&p->queued, false, memory_order_relaxed);
+        probe_start(p, &o->job);
     }
     if (o->remove)
-        drop_target(t);
+        drop_probe(p);
 }
 
 static void follow_all(struct worker *w, const struct order *orders, size_t n)
@@ -123,15 +131,15 @@ static void follow_all(struct worker *w, const struct order *orders, size_t n)
     for (size_t i = 0; i < n; i++) {
         /* Between two rounds it went cold, and each start is a system call. */
         if (i + 1 < n)
-            probe_expect(orders[i + 1].target->probe);
+            probe_expect(probe_of(orders[i + 1].mail));
         follow(w, &orders[i]);
     }
 }
 
 static void close_all(struct worker *w)
 {
-    while (!LIST_EMPTY(&w->targets))
-        drop_target(LIST_FIRST(&w->targets));
+    while (!LIST_EMPTY(&w->probes))
+        drop_probe(LIST_FIRST(&w->probes));
     probe_env_close(&w->env);
     uv_close((uv_handle_t *)&w->prepare, NULL);
     loop_wake_close(&w->loop.wake);
@@ -144,7 +152,7 @@ static void on_wake(void *arg)
     size_t n;
 
     if (atomic_exchange(&w->resolved, false))
-        probe_env_resolved(&w->env);
+        dial_resolved(&w->env);
     while ((n = mailbox_next(&w->mailbox, orders, ORDERS)) > 0)
         follow_all(w, orders, n);
     if (mailbox_stopping(&w->mailbox))
@@ -198,22 +206,22 @@ struct worker *worker_start(const struct worker_options *o, struct err *e)
     struct worker *w = calloc(1, sizeof *w);
 
     if (w == NULL) {
-        err_set(e, "no memory for worker-%u", o->index);
+        err_set(e, "out of memory for worker-%u", o->index);
         return NULL;
     }
     w->options = *o;
     snprintf(w->name, sizeof w->name, "worker-%u", o->index);
-    LIST_INIT(&w->targets);
+    LIST_INIT(&w->probes);
     mailbox_init(&w->mailbox);
     pthread_mutex_init(&w->ended_mutex, NULL);
     pthread_cond_init(&w->ended_cond, NULL);
     w->env.ended = push_result;
     w->env.arg = w;
-    if (probe_env_init(&w->env, e) < 0)
+    if (probe_env_init(&w->env, e) != 0)
         goto no_env;
-    if (init_loop(w, e) < 0)
+    if (init_loop(w, e) != 0)
         goto no_env;
-    if (resolver_subscribe(o->resolver, on_resolved, w, e) < 0)
+    if (resolver_subscribe(o->resolver, on_resolved, w, e) != 0)
         goto no_subscription;
     if (thread_start(&w->thread, worker_main, w, w->name, e) != 0)
         goto no_thread;
@@ -258,44 +266,34 @@ bool worker_stop(struct worker *w, unsigned budget_ms)
     return true;
 }
 
-struct worker_target *worker_add(struct worker *w, uint64_t id,
-                                 struct config_instance *config, struct err *e)
+struct probe *worker_add(struct worker *w, struct config_instance *config,
+                         struct err *e)
 {
-    struct worker_target *t = calloc(1, sizeof *t);
+    struct probe *p = probe_new(config, w->options.resolver, e);
 
-    if (t == NULL)
-        goto no_memory;
-    t->id = id;
-    t->probe = probe_new(config, w->options.resolver, e);
-    if (t->probe == NULL)
-        goto no_probe;
-    if (mailbox_reserve(&w->mailbox) < 0)
-        goto no_memory;
-    if (mailbox_add(&w->mailbox, t))
+    if (p == NULL)
+        return NULL;
+    if (mailbox_reserve(&w->mailbox) != 0) {
+        err_set(e, "%s: out of memory for the results of %s", w->name,
+                config->name);
+        probe_free(p);
+        return NULL;
+    }
+    if (mailbox_add(&w->mailbox, &p->mail))
         loop_wake_send(&w->loop.wake);
-    return t;
-
-no_memory:
-    err_set(e, "%s: no memory for an instance", w->name);
-    if (t != NULL)
-        probe_free(t->probe);
-no_probe:
-    free(t);
-    return NULL;
+    return p;
 }
 
-void worker_remove(struct worker *w, struct worker_target *t)
+void worker_remove(struct worker *w, struct probe *p)
 {
-    if (mailbox_remove(&w->mailbox, t))
+    if (mailbox_remove(&w->mailbox, &p->mail))
         loop_wake_send(&w->loop.wake);
 }
 
-void worker_post(struct worker *w, struct worker_target *t,
-                 const struct job *job)
+void worker_post(struct worker *w, struct probe *p, const struct job *job)
 {
-    assert(job->id == t->id);
-    atomic_store_explicit(&t->queued, true, memory_order_relaxed);
-    mailbox_post(&w->mailbox, t, job);
+    atomic_store_explicit(&p->queued, true, memory_order_relaxed);
+    mailbox_post(&w->mailbox, &p->mail, job);
     w->posted = true;
 }
 
@@ -332,11 +330,11 @@ size_t worker_take(struct worker *w, struct result *out, size_t max)
     return mailbox_take(&w->mailbox, out, max);
 }
 
-const char *worker_target_phase(const struct worker_target *t)
+const char *worker_phase(const struct probe *p)
 {
-    if (atomic_load_explicit(&t->queued, memory_order_relaxed))
+    if (atomic_load_explicit(&p->queued, memory_order_relaxed))
         return "queued";
-    return probe_phase_name(probe_phase(t->probe));
+    return probe_phase_name(probe_phase(p));
 }
 
 size_t worker_queued(const struct worker *w)

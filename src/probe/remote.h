@@ -1,0 +1,41 @@
+#ifndef PROBE_REMOTE_H
+#define PROBE_REMOTE_H
+
+#include "agent/config.h"
+#include "agent/resolver.h"
+#include "agent/result.h"
+
+#include "env.h"
+#include "judge.h"
+#include "request.h"
+
+/*
+ * The Redis behind an instance's address: how to get there, how to log in, and
+ * what it said last.  All connections to it share this.  Thread: worker, once
+ * it is attached.
+ */
+struct remote {
+    struct probe_env *env;          /* borrowed; NULL before probe_attach */
+    struct config_instance *config; /* owned: a reference */
+    struct resolver_name *name;     /* owned: a reference; NULL: no name */
+    struct request auth;            /* owned; bytes NULL: no password */
+    struct net_addr addr; /* no name: the address; else the one that worked
+                             last */
+
+    /* Written by talk: last known, also from earlier probes. */
+    struct kept_verdict info; /* what INFO replication says against it */
+    uint64_t info_us;         /* when that was asked; 0: never answered */
+    int64_t offset;
+    bool fresh_info; /* in the probe under way: life.c clears it */
+    enum role role;
+    char version[VERSION_SIZE];
+    char replid[REPLID_SIZE];
+};
+
+/* Takes a reference to CONFIG.  -1 and E on lack of memory; remote_clear is
+ * due all the same.  R must be zeroed.  Thread: loop. */
+int remote_init(struct remote *r, struct config_instance *config,
+                struct resolver *resolver, struct err *e) MUST_USE;
+void remote_clear(struct remote *r);
+
+#endif

@@ -1,0 +1,69 @@
+#ifndef PROBE_TALK_H
+#define PROBE_TALK_H
+
+#include "judge.h"
+#include "request.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+/*
+ * What is asked on one connection and what the answers make of it.  Knows no
+ * socket: bytes to send come out of it, bytes that were received go in.  What
+ * the server says about itself goes to the remote.  Thread: worker.
+ */
+struct remote;
+struct reply_reader;
+
+/* Starts as zeroes. */
+struct talk {
+    uint8_t asks[ASKS]; /* in order, … */
+    uint8_t nasks;
+    uint8_t nanswers;  /* … and how many of them are answered */
+    bool heard;        /* anything, since it was asked */
+    uint32_t received; /* bytes */
+    uint64_t asked_us;
+    uint64_t logged_in_us;       /* 0: not yet, or long ago */
+    struct reply_reader *reader; /* lent by env; NULL between replies */
+    struct kept_verdict ping;
+};
+
+/* talk_clear is due in the end. */
+void talk_init(struct talk *t);
+/* Also forgets a reply that has begun. */
+void talk_clear(struct talk *t, struct remote *to);
+
+/* Something was asked, and is not answered. */
+bool talk_is_asking(const struct talk *t);
+
+/* FRESH: the first time on this connection; WANT_INFO: INFO, due or not.
+ * Returns how many of BUFS are filled: borrowed from TO and its env. */
+struct talk_ask {
+    bool fresh;
+    bool want_info;
+    uint64_t now_us; /* of the monotonic clock */
+};
+unsigned talk_ask(struct talk *t, struct remote *to, const struct talk_ask *a,
+                  uv_buf_t bufs[ASKS]);
+
+enum talk_next {
+    TALK_MORE,       /* not all answers are here */
+    TALK_ANSWERED,   /* all of them; the connection may be asked again */
+    TALK_LAST_WORDS, /* an answer; the connection is of no use any more */
+    TALK_BAD,        /* no answer of a Redis, or out of memory */
+};
+
+/* V says what it means, unless TALK_MORE.  While nothing is asked every byte
+ * is TALK_BAD. */
+enum talk_next talk_bytes(struct talk *t, struct remote *to, const char *bytes,
+                          size_t len, struct verdict *v);
+
+/* What it means that the connection broke (libuv's ERROR), or that nothing
+ * came in time, while something is asked. */
+void talk_broken(const struct talk *t, int error, struct verdict *v);
+void talk_expired(const struct talk *t, const struct remote *to,
+                  struct verdict *v);
+
+#endif
