@@ -26,6 +26,18 @@ static void a_line_over_the_limit_is_a_fault(void **state)
     good_line(state, "agent", line);
 }
 
+static void the_line_after_one_of_just_the_limit_counts(void **state)
+{
+    char text[4200] = "[agent]\n;";
+    size_t begin = strlen("[agent]\n");
+    const struct config *c;
+
+    memset(text + begin + 1, 'x', 3999);
+    strcpy(text + begin + 4000, "\nrise = 7\n" MINIMAL);
+    c = good(state, text);
+    assert_int_equal(c->agent.rise, 7);
+}
+
 /* Or else what --print-config makes of it could be over the limit. */
 static void a_value_over_the_limit_is_a_fault(void **state)
 {
@@ -443,6 +455,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(a_line_over_the_limit_is_a_fault),
+        T(the_line_after_one_of_just_the_limit_counts),
         T(a_value_over_the_limit_is_a_fault),
         T(a_file_that_cannot_be_read_is_named),
         T(a_file_without_instances_is_a_fault),

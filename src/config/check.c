@@ -182,7 +182,7 @@ int config_check_root(const char *text, struct err *e)
     const char *fault = root_fault(text);
     char got[ESCAPED_SIZE];
 
-    if (!fault)
+    if (fault == NULL)
         return 0;
     err_set(e, "%s, got %s", fault, config_show(text, got));
     return -1;
@@ -206,7 +206,7 @@ static bool valid_v6(const char *text, size_t len)
     char copy[INET6_ADDRSTRLEN];
     struct in6_addr addr;
     const char *scope = memchr(text, '%', len);
-    size_t plain = scope ? (size_t)(scope - text) : len;
+    size_t plain = scope != NULL ? (size_t)(scope - text) : len;
 
     if (plain >= sizeof copy)
         return false;
@@ -214,7 +214,7 @@ static bool valid_v6(const char *text, size_t len)
     copy[plain] = '\0';
     if (inet_pton(AF_INET6, copy, &addr) != 1)
         return false;
-    if (!scope)
+    if (scope == NULL)
         return true;
     /* The name of a network interface. */
     return len - plain >= 2 && len - plain <= 16 &&
@@ -230,7 +230,7 @@ static bool find_host(const char *text, const char **host, size_t *len,
     if (*text == '[') {
         *host = text + 1;
         end = strchr(text, ']');
-        if (!end || end[1] != ':')
+        if (end == NULL || end[1] != ':')
             return false;
         *len = (size_t)(end - *host);
         return valid_v6(*host, *len) && parse_port(end + 2, port);
@@ -293,12 +293,12 @@ int config_split_address(const char *text, char **host, uint16_t *port,
 
     if (strncmp(text, "unix:", 5) == 0) {
         *path = strdup(text + 5);
-        return *path ? 0 : -1;
+        return *path != NULL ? 0 : -1;
     }
     if (!find_host(text, &start, &len, port))
         return -1;
     *host = strndup(start, len);
-    return *host ? 0 : -1;
+    return *host != NULL ? 0 : -1;
 }
 
 /* The next item of a comma-separated list, cut out of *REST in place. */
@@ -307,7 +307,7 @@ static char *next_item(char **rest)
     char *item = strsep(rest, ",");
     size_t len;
 
-    if (!item)
+    if (item == NULL)
         return NULL;
     item += strspn(item, " \t");
     len = strlen(item);
@@ -331,7 +331,7 @@ static int check_server(const char *item, struct err *e)
     if (find_host(item, &host, &len, &port))
         return 0;
     err_set(e, "must be host:port or [v6]:port, comma-separated, got %s",
-            *item ? config_show(item, got) : "an empty item");
+            *item != '\0' ? config_show(item, got) : "an empty item");
     return -1;
 }
 
@@ -343,8 +343,8 @@ int config_check_servers(const char *text, struct err *e)
     size_t n = 0;
     int rc = 0;
 
-    if (!copy) {
-        err_set(e, "cannot be checked: out of memory");
+    if (copy == NULL) {
+        err_set(e, "cannot be checked: out of memory for a copy");
         return -1;
     }
     while (rc == 0 && (item = next_item(&rest))) {
@@ -395,7 +395,7 @@ int config_split_servers(const char *text, struct config_server **out,
 
     *n = 0;
     *out = calloc(SERVERS_MAX, sizeof **out);
-    if (!copy || !*out)
+    if (copy == NULL || *out == NULL)
         rc = -1;
     while (rc == 0 && (item = next_item(&rest))) {
         struct config_server *s = &(*out)[*n];

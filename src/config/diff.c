@@ -15,7 +15,7 @@ bool config_instance_equal(const struct config_instance *a,
     for (size_t i = 0; i < set->nkeys; i++) {
         const struct config_key *k = &set->keys[i];
 
-        if (!(k->flags & CONFIG_COSMETIC) && !config_value_equal(k, a, b))
+        if ((k->flags & CONFIG_COSMETIC) == 0 && !config_value_equal(k, a, b))
             return false;
     }
     return true;
@@ -31,8 +31,8 @@ static void list_key(struct key_list *l, const char *section, const char *key)
 {
     size_t used = strnlen(l->out, l->size);
 
-    snprintf(l->out + used, l->size - used, "%s%s%s%s", l->count++ ? ", " : "",
-             section, *key ? "." : "", key);
+    snprintf(l->out + used, l->size - used, "%s%s%s%s",
+             l->count++ > 0 ? ", " : "", section, *key != '\0' ? "." : "", key);
 }
 
 static void list_changed(struct key_list *l, const struct config_keyset *set,
@@ -41,7 +41,7 @@ static void list_changed(struct key_list *l, const struct config_keyset *set,
     for (size_t i = 0; i < set->nkeys; i++) {
         const struct config_key *k = &set->keys[i];
 
-        if ((k->flags & CONFIG_RESTART) && !config_value_equal(k, a, b))
+        if ((k->flags & CONFIG_RESTART) != 0 && !config_value_equal(k, a, b))
             list_key(l, set->name, k->name);
     }
 }
@@ -50,7 +50,7 @@ static bool same_digest(const struct config *a, const struct config *b)
 {
     const char *x = a->zookeeper.digest, *y = b->zookeeper.digest;
 
-    return x && y ? strcmp(x, y) == 0 : x == y;
+    return x != NULL && y != NULL ? strcmp(x, y) == 0 : x == y;
 }
 
 size_t config_restart_keys(const struct config *a, const struct config *b,
@@ -72,8 +72,8 @@ size_t config_restart_keys(const struct config *a, const struct config *b,
     }
     list_changed(&l, &CONFIG_KEYSETS[SECTION_ZOOKEEPER], a, b);
     /* The same file with another line in it. */
-    if (files[0] && files[1] && strcmp(files[0], files[1]) == 0 &&
-        !same_digest(a, b))
+    if (files[0] != NULL && files[1] != NULL &&
+        strcmp(files[0], files[1]) == 0 && !same_digest(a, b))
         list_key(&l, "zookeeper", "digest_file");
     return l.count;
 }

@@ -21,7 +21,7 @@
 
 void config_wipe(char *bytes, size_t len)
 {
-    if (bytes)
+    if (bytes != NULL)
         explicit_bzero(bytes, len);
     free(bytes);
 }
@@ -31,7 +31,7 @@ static char *grow_wiped(char *bytes, size_t len, size_t size)
 {
     char *grown = malloc(size);
 
-    if (grown && bytes)
+    if (grown != NULL && bytes != NULL)
         memcpy(grown, bytes, len);
     config_wipe(bytes, len);
     return grown;
@@ -45,15 +45,15 @@ static char *read_all(int fd, size_t max, size_t *len, struct err *e)
 
     for (;;) {
         if (size - used < 2) {
-            size = size ? size * 2 : 8192;
+            size = size > 0 ? size * 2 : 8192;
             bytes = grow_wiped(bytes, used, size);
-            if (!bytes) {
-                err_set(e, "cannot read: out of memory");
+            if (bytes == NULL) {
+                err_set(e, "cannot read: out of memory for its bytes");
                 return NULL;
             }
         }
         got = read(fd, bytes + used, size - used - 1);
-        if (got == -1 && errno == EINTR)
+        if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
             break;
@@ -64,7 +64,7 @@ static char *read_all(int fd, size_t max, size_t *len, struct err *e)
             return NULL;
         }
     }
-    if (got == -1) {
+    if (got < 0) {
         err_set(e, "cannot read: %s", strerror(errno));
         config_wipe(bytes, used);
         return NULL;
@@ -82,18 +82,18 @@ int config_slurp(const char *file, size_t max, struct config_bytes *out,
     struct stat st;
 
     out->text = NULL;
-    if (fd == -1) {
+    if (fd < 0) {
         err_set(e, "cannot open: %s", strerror(errno));
         return -1;
     }
-    if (fstat(fd, &st) == -1)
+    if (fstat(fd, &st) != 0)
         err_set(e, "cannot read: %s", strerror(errno));
     else if (S_ISFIFO(st.st_mode))
         err_set(e, "cannot read: a FIFO");
     else
         out->text = read_all(fd, max, &out->len, e);
     close(fd);
-    if (!out->text)
+    if (out->text == NULL)
         return -1;
     out->mode = st.st_mode & 07777;
     return 0;
@@ -102,7 +102,7 @@ int config_slurp(const char *file, size_t max, struct config_bytes *out,
 /* The group may: root:redis 0640 is how a user is let in. */
 static int check_mode(unsigned mode, struct err *e)
 {
-    bool read = mode & S_IROTH, write = mode & S_IWOTH;
+    bool read = (mode & S_IROTH) != 0, write = (mode & S_IWOTH) != 0;
 
     if (!read && !write)
         return 0;
@@ -119,10 +119,10 @@ char *config_secret(const char *file, struct err *e)
     char *secret = NULL;
     size_t len;
 
-    if (config_slurp(file, SECRET_MAX, &b, e) == -1)
+    if (config_slurp(file, SECRET_MAX, &b, e) != 0)
         return NULL;
     len = strcspn(b.text, "\r\n");
-    if (check_mode(b.mode, e) == -1)
+    if (check_mode(b.mode, e) != 0)
         goto done;
     if (len == 0)
         err_set(e, "its first line is empty");
@@ -131,8 +131,8 @@ char *config_secret(const char *file, struct err *e)
         err_set(e, "holds more than one line");
     else if (strlen(b.text) != b.len)
         err_set(e, "holds a NUL byte");
-    else if (!(secret = strndup(b.text, len)))
-        err_set(e, "cannot read: out of memory");
+    else if ((secret = strndup(b.text, len)) == NULL)
+        err_set(e, "cannot read: out of memory for its bytes");
 done:
     config_wipe(b.text, b.len);
     return secret;
@@ -145,14 +145,15 @@ done:
 static char *anchored(const char *main, const char *pattern)
 {
     const char *slash = strrchr(main, '/');
-    size_t folder = slash && pattern[0] != '/' ? (size_t)(slash + 1 - main) : 0;
+    size_t folder =
+        slash != NULL && pattern[0] != '/' ? (size_t)(slash + 1 - main) : 0;
     char *out = malloc(2 * folder + strlen(pattern) + 1);
     char *p = out;
 
-    if (!out)
+    if (out == NULL)
         return NULL;
     for (size_t i = 0; i < folder; i++) {
-        if (strchr("*?[\\", main[i]))
+        if (strchr("*?[\\", main[i]) != NULL)
             *p++ = '\\';
         *p++ = main[i];
     }
@@ -171,7 +172,7 @@ int config_glob(const char *main, const char *pattern, glob_t *out,
                 struct err *e)
 {
     char *path = anchored(main, pattern);
-    int rc = path ? glob(path, 0, on_glob_error, out) : GLOB_NOSPACE;
+    int rc = path != NULL ? glob(path, 0, on_glob_error, out) : GLOB_NOSPACE;
     int error = errno;
 
     free(path);
@@ -179,12 +180,12 @@ int config_glob(const char *main, const char *pattern, glob_t *out,
     case 0:
         return 0;
     case GLOB_NOMATCH:
-        if (strpbrk(pattern, "*?["))
+        if (strpbrk(pattern, "*?[") != NULL)
             return 0;
         err_set(e, "names no file");
         break;
     case GLOB_NOSPACE:
-        err_set(e, "out of memory");
+        err_set(e, "out of memory for its files");
         break;
     default:
         err_set(e, "cannot be looked up: %s", strerror(error));

@@ -1,7 +1,7 @@
 /*
- * A configuration from its files: sections as read (config_read.c), then what
+ * A configuration from its files: sections as read (read.c), then what
  * nobody set is filled in from [defaults], [agent] and the table of keys
- * (config_keys.c), and what spans several keys is checked.
+ * (keys.c), and what spans several keys is checked.
  *
  * Faults are collected, never returned early, and sorted by their places
  * in the end: whoever repairs a file wants all of them at once, top down.
@@ -9,7 +9,6 @@
 #include <assert.h>
 #include <limits.h>
 #include <search.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,14 +16,10 @@
 
 #include "agent/escape.h"
 
+#include "faults.h"
 #include "files.h"
 #include "read.h"
-
-/* The count stands outside of what others see. */
-struct counted_instance {
-    struct config_instance public; /* first: one is cast to the other */
-    atomic_uint references;
-};
+#include "settings.h"
 
 static const struct config_keyset *const AGENT = &CONFIG_KEYSETS[SECTION_AGENT];
 static const struct config_keyset *const ZOOKEEPER =
@@ -38,7 +33,7 @@ static unsigned place_of(const struct config_section *s, const char *key)
 {
     unsigned at = s->keys_at[config_key_index(s->set, key)];
 
-    return at ? at : s->at;
+    return at > 0 ? at : s->at;
 }
 
 static bool has(const struct config_section *s, const char *key)
@@ -53,7 +48,7 @@ static void set_defaults(struct config_reading *r,
         struct err why;
 
         /* The table's defaults are valid: only memory can be lacking. */
-        if (set->keys[i].deflt &&
+        if (set->keys[i].deflt != NULL &&
             config_value_parse(&set->keys[i], set->keys[i].deflt, base, &why) ==
                 -1)
             r->out_of_memory = true;
@@ -67,7 +62,7 @@ static char *read_secret(struct config_reading *r, unsigned at, const char *key,
     struct err why;
     char *secret = config_secret(file, &why);
 
-    if (!secret)
+    if (secret == NULL)
         config_fault(r, at, "%s: %s: %s", key, file, why.text);
     return secret;
 }
@@ -79,10 +74,10 @@ static void resolve_password(struct config_reading *r, struct config_section *s)
     unsigned here = s->keys_at[config_key_index(INSTANCE, "password")];
     unsigned file = s->keys_at[config_key_index(INSTANCE, "password_file")];
 
-    if (here && file)
+    if (here > 0 && file > 0)
         config_fault(r, here > file ? here : file,
                      "password and password_file exclude each other");
-    else if (i->password_file && !r->leave_passwords)
+    else if (i->password_file != NULL && !r->leave_passwords)
         i->password = read_secret(r, file, "password_file", i->password_file);
 }
 
@@ -98,14 +93,14 @@ static void complete_defaults(struct config_reading *r)
         struct err why;
         int rc = 0;
 
-        if (r->defaults.keys_at[i])
+        if (r->defaults.keys_at[i] > 0)
             continue;
-        if (parent != -1)
+        if (parent >= 0)
             rc = config_value_copy(&AGENT->keys[parent], r->agent.base, k,
                                    r->defaults.base);
-        else if (k->deflt)
+        else if (k->deflt != NULL)
             rc = config_value_parse(k, k->deflt, r->defaults.base, &why);
-        if (rc == -1)
+        if (rc != 0)
             r->out_of_memory = true;
     }
     resolve_password(r, &r->defaults);
@@ -122,10 +117,10 @@ static void inherit(struct config_reading *r, struct config_section *s)
     for (size_t i = 0; i < INSTANCE->nkeys; i++) {
         const struct config_key *k = &INSTANCE->keys[i];
 
-        if (s->keys_at[i] ||
+        if (s->keys_at[i] > 0 ||
             (own_password(s) && strncmp(k->name, "password", 8) == 0))
             continue;
-        if (config_value_copy(k, r->defaults.base, k, s->base) == -1)
+        if (config_value_copy(k, r->defaults.base, k, s->base) != 0)
             r->out_of_memory = true;
     }
 }
@@ -138,15 +133,16 @@ static void complete_instance(struct config_reading *r,
 
     resolve_password(r, s);
     inherit(r, s);
-    if (i->username && !own_password(s) && !own_password(&r->defaults))
+    if (i->username != NULL && !own_password(s) && !own_password(&r->defaults))
         config_fault(r, place_of(s, "username"),
                      "[redis:%s] has a username and no password",
                      config_show(i->name, shown));
     if (!has(s, "address"))
         config_fault(r, s->at, "[redis:%s] has no address",
                      config_show(i->name, shown));
-    else if (i->address && config_split_address(i->address, &i->host, &i->port,
-                                                &i->path) == -1)
+    else if (i->address != NULL &&
+             config_split_address(i->address, &i->host, &i->port, &i->path) !=
+                 0)
         r->out_of_memory = true;
 }
 
@@ -157,10 +153,10 @@ static void read_digest(struct config_reading *r, struct config *c)
 
     c->zookeeper.digest =
         read_secret(r, at, "digest_file", c->zookeeper.digest_file);
-    if (!c->zookeeper.digest)
+    if (c->zookeeper.digest == NULL)
         return;
     colon = strchr(c->zookeeper.digest, ':');
-    if (!colon || colon == c->zookeeper.digest || colon[1] == '\0')
+    if (colon == NULL || colon == c->zookeeper.digest || colon[1] == '\0')
         config_fault(r, at, "digest_file: %s: not of the form user:password",
                      c->zookeeper.digest_file);
 }
@@ -174,24 +170,24 @@ static void complete_zookeeper(struct config_reading *r, struct config *c)
         return;
     if (!has(s, "servers"))
         config_fault(r, s->at, "[zookeeper] has no servers");
-    else if (c->zookeeper.servers_text &&
+    else if (c->zookeeper.servers_text != NULL &&
              config_split_servers(c->zookeeper.servers_text,
                                   &c->zookeeper.servers,
-                                  &c->zookeeper.nservers) == -1)
+                                  &c->zookeeper.nservers) != 0)
         r->out_of_memory = true;
     if (c->zookeeper.acl != CONFIG_ACL_OPEN && !has(s, "digest_file"))
         config_fault(r, place_of(s, "acl"), "acl = %s needs a digest_file",
                      c->zookeeper.acl == CONFIG_ACL_READ ? "read" : "private");
-    if (c->zookeeper.digest_file && !r->leave_digest)
+    if (c->zookeeper.digest_file != NULL && !r->leave_digest)
         read_digest(r, c);
 }
 
 static void complete_http(struct config_reading *r, struct config *c)
 {
     c->http.enabled = r->http.at != 0;
-    if (c->http.enabled && c->http.listen &&
+    if (c->http.enabled && c->http.listen != NULL &&
         config_split_address(c->http.listen, &c->http.host, &c->http.port,
-                             &c->http.path) == -1)
+                             &c->http.path) != 0)
         r->out_of_memory = true;
 }
 
@@ -204,12 +200,12 @@ static void complete_id(struct config_reading *r, struct config *c)
     if (has(&r->agent, "id"))
         return;
     gethostname(host, sizeof host - 1);
-    if (config_check_id(host, &why) == -1)
+    if (config_check_id(host, &why) != 0)
         config_fault(r, r->agent.at,
                      "id is not set and the host's name cannot stand in: "
                      "it %s",
                      why.text);
-    else if (!(c->agent.id = strdup(host)))
+    else if ((c->agent.id = strdup(host)) == NULL)
         r->out_of_memory = true;
 }
 
@@ -229,7 +225,7 @@ static void complete(struct config_reading *r, struct config *c)
 static void adopt_instances(struct config_reading *r, struct config *c)
 {
     c->instances = calloc(r->ninstances + 1, sizeof(struct config_instance *));
-    if (!c->instances) {
+    if (c->instances == NULL) {
         r->out_of_memory = true;
         return;
     }
@@ -243,7 +239,7 @@ static void adopt_instances(struct config_reading *r, struct config *c)
 static void list_files(struct config_reading *r, struct config *c)
 {
     c->files = calloc(r->nsources + 1, sizeof *c->files);
-    if (!c->files) {
+    if (c->files == NULL) {
         r->out_of_memory = true;
         return;
     }
@@ -254,7 +250,7 @@ static void list_files(struct config_reading *r, struct config *c)
         c->files[i].path = strdup(s->path);
         c->files[i].mode = s->mode;
         c->files[i].exposed = s->secret && (s->mode & S_IROTH) != 0;
-        if (!c->files[i].path)
+        if (c->files[i].path == NULL)
             r->out_of_memory = true;
     }
 }
@@ -272,18 +268,18 @@ static int by_place(const void *a, const void *b)
 static size_t report_faults(struct config_reading *r, struct config_faults *out)
 {
     if (r->out_of_memory && r->nsources > 0)
-        config_fault(r, 0, "out of memory");
+        config_fault(r, 0, "out of memory for the configuration");
     if (r->nfaults == 0)
         return 0;
     qsort(r->faults, r->nfaults, sizeof *r->faults, by_place);
     out->lines = calloc(r->nfaults, sizeof *out->lines);
     for (size_t i = 0; i < r->nfaults; i++) {
-        if (out->lines)
+        if (out->lines != NULL)
             out->lines[i] = r->faults[i].text;
         else
             free(r->faults[i].text);
     }
-    out->count = out->lines ? r->nfaults : 0;
+    out->count = out->lines != NULL ? r->nfaults : 0;
     return r->nfaults;
 }
 
@@ -322,7 +318,7 @@ static struct config *load(const char *file, bool passwords, bool digest,
     };
 
     *faults = (struct config_faults){ 0 };
-    if (!c || !r.defaults.base) {
+    if (c == NULL || r.defaults.base == NULL) {
         r.out_of_memory = true;
     } else {
         set_defaults(&r, AGENT, c);
@@ -358,80 +354,4 @@ void config_faults_free(struct config_faults *faults)
         free(faults->lines[i]);
     free(faults->lines);
     *faults = (struct config_faults){ 0 };
-}
-
-void config_drop_instances(struct config *c)
-{
-    for (size_t i = 0; i < c->ninstances; i++)
-        config_instance_unref(c->instances[i]);
-    free(c->instances);
-    c->instances = NULL;
-    c->ninstances = 0;
-}
-
-void config_free(struct config *c)
-{
-    if (!c)
-        return;
-    config_drop_instances(c);
-    config_servers_free(c->zookeeper.servers, c->zookeeper.nservers);
-    if (c->zookeeper.digest)
-        config_wipe(c->zookeeper.digest, strlen(c->zookeeper.digest));
-    config_values_free(AGENT, c);
-    config_values_free(ZOOKEEPER, c);
-    config_values_free(HTTP, c);
-    free(c->http.host);
-    free(c->http.path);
-    for (size_t i = 0; i < c->nfiles; i++)
-        free(c->files[i].path);
-    free(c->files);
-    free(c);
-}
-
-bool config_has_secrets(const struct config *c)
-{
-    bool any = c->zookeeper.digest != NULL;
-
-    for (size_t i = 0; i < c->ninstances; i++)
-        any = any || c->instances[i]->password != NULL;
-    return any;
-}
-
-struct config_instance *config_instance_new(const char *name)
-{
-    struct counted_instance *i = calloc(1, sizeof *i);
-
-    if (!i)
-        return NULL;
-    i->public.name = strdup(name);
-    atomic_init(&i->references, 1);
-    if (i->public.name)
-        return &i->public;
-    free(i);
-    return NULL;
-}
-
-struct config_instance *config_instance_ref(struct config_instance *i)
-{
-    struct counted_instance *counted = (struct counted_instance *)i;
-    unsigned before = atomic_fetch_add_explicit(&counted->references, 1,
-                                                memory_order_relaxed);
-
-    assert(before > 0);
-    (void)before;
-    return i;
-}
-
-void config_instance_unref(struct config_instance *i)
-{
-    struct counted_instance *counted = (struct counted_instance *)i;
-
-    if (!i || atomic_fetch_sub_explicit(&counted->references, 1,
-                                        memory_order_acq_rel) != 1)
-        return;
-    config_values_free(INSTANCE, i);
-    free(i->name);
-    free(i->host);
-    free(i->path);
-    free(counted);
 }

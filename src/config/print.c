@@ -7,7 +7,7 @@
 static void print_section(const struct config_keyset *set, const char *name,
                           const void *base, FILE *out)
 {
-    if (name)
+    if (name != NULL)
         fprintf(out, "\n[%s:%s]\n", set->name, name);
     else
         fprintf(out, "%s[%s]\n",

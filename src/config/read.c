@@ -12,9 +12,7 @@
  * `include` stands, as if they were its continuation; only a section does
  * not go on from one file into the next.
  */
-#include <limits.h>
 #include <search.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +20,10 @@
 
 #include "agent/escape.h"
 
+#include "faults.h"
 #include "files.h"
+#include "settings.h"
+
 #include "read.h"
 
 /* Of all files together: their lines are to be counted by an unsigned. */
@@ -31,89 +32,19 @@
 /* So that its line is within the limit in whatever way it is spelled. */
 #define VALUE_LIMIT 3900
 
-#define PLACE_TEXT (PATH_MAX + 16)
-
 /* What isspace() is to inih in the C locale. */
 #define SPACES " \t\r\n\v\f"
-
-static bool more_room(void **items, size_t used, size_t *size, size_t each)
-{
-    size_t wanted = *size ? *size * 2 : 16;
-    void *grown;
-
-    if (used < *size)
-        return true;
-    grown = reallocarray(*items, wanted, each);
-    if (!grown)
-        return false;
-    *items = grown;
-    *size = wanted;
-    return true;
-}
-
-static const struct config_source *source_of(const struct config_reading *r,
-                                             unsigned at)
-{
-    const struct config_source *s = &r->sources[r->nsources - 1];
-
-    while (s->base > at)
-        s--;
-    return s;
-}
-
-void config_fault(struct config_reading *r, unsigned at, const char *fmt, ...)
-{
-    const struct config_source *s = source_of(r, at);
-    void *items = r->faults;
-    char line[16] = "", *message, *text;
-    va_list ap;
-    int len;
-
-    va_start(ap, fmt);
-    len = vasprintf(&message, fmt, ap);
-    va_end(ap);
-    if (len == -1) {
-        r->out_of_memory = true;
-        return;
-    }
-    if (at > s->base)
-        snprintf(line, sizeof line, "%u:", at - s->base);
-    len = asprintf(&text, "%s:%s %s", s->path, line, message);
-    free(message);
-    if (len != -1 &&
-        more_room(&items, r->nfaults, &r->faults_size, sizeof *r->faults)) {
-        r->faults = items;
-        r->faults[r->nfaults] = (struct config_fault){ at, r->nfaults, text };
-        r->nfaults++;
-        return;
-    }
-    if (len != -1)
-        free(text);
-    r->out_of_memory = true;
-}
-
-/* AT as "line 7" of the file that is read, or as FILE:LINE of another. */
-static const char *earlier(const struct config_reading *r, unsigned at,
-                           char out[PLACE_TEXT])
-{
-    const struct config_source *s = source_of(r, at);
-
-    if (s == r->source)
-        snprintf(out, PLACE_TEXT, "line %u", at - s->base);
-    else
-        snprintf(out, PLACE_TEXT, "%s:%u", s->path, at - s->base);
-    return out;
-}
 
 static void enter(struct config_reading *r, struct config_section *s,
                   const char *header)
 {
-    char shown[ESCAPED_SIZE], place[PLACE_TEXT];
+    char shown[ESCAPED_SIZE], place[CONFIG_PLACE_TEXT];
 
     r->current = s;
-    if (s->at)
+    if (s->at > 0)
         config_fault(r, r->at, "duplicate section [%s], first at %s",
-                     config_show(header, shown), earlier(r, s->at, place));
+                     config_show(header, shown),
+                     config_earlier(r, s->at, place));
     else
         s->at = r->at;
 }
@@ -134,16 +65,17 @@ static struct config_section *instance_section(struct config_reading *r,
     void *items = r->instances;
     struct config_section **found;
 
-    if (!s)
+    if (s == NULL)
         return NULL;
     s->set = &CONFIG_KEYSETS[SECTION_INSTANCE];
     s->base = config_instance_new(name);
-    if (!s->base ||
-        !more_room(&items, r->ninstances, &r->instances_size, sizeof(void *)))
+    if (s->base == NULL ||
+        !config_more_room(&items, r->ninstances, &r->instances_size,
+                          sizeof(void *)))
         goto fail;
     r->instances = items;
     found = tsearch(s, &r->by_name, by_name);
-    if (!found)
+    if (found == NULL)
         goto fail;
     if (*found == s) {
         r->instances[r->ninstances++] = s;
@@ -165,7 +97,7 @@ static void enter_instance(struct config_reading *r, const char *header,
     struct config_section *s;
     struct err why;
 
-    if (config_check_instance(name, &why) == -1)
+    if (config_check_instance(name, &why) != 0)
         config_fault(r, r->at, "[%s]: the name %s", config_show(header, shown),
                      why.text);
     if (r->ninstances == CONFIG_INSTANCES_MAX) {
@@ -174,7 +106,7 @@ static void enter_instance(struct config_reading *r, const char *header,
         return;
     }
     s = instance_section(r, name);
-    if (!s) {
+    if (s == NULL) {
         r->out_of_memory = true;
         r->current = &r->unknown;
         return;
@@ -191,7 +123,7 @@ static void section_line(struct config_reading *r, char *line)
     char *end = strchr(header, ']');
 
     r->current = &r->unknown;
-    if (!end) {
+    if (end == NULL) {
         config_fault(r, r->at, "no ] after %s", config_show(line, shown));
         return;
     }
@@ -222,7 +154,7 @@ static char *next_line(char *out, int size, void *stream)
     const char *start = r->text + r->pos;
     size_t left = r->text_len - r->pos;
     const char *end = memchr(start, '\n', left);
-    size_t len = end ? (size_t)(end - start) : left;
+    size_t len = end != NULL ? (size_t)(end - start) : left;
     char *p = out;
 
     if (left == 0) {
@@ -230,14 +162,14 @@ static char *next_line(char *out, int size, void *stream)
         explicit_bzero(out, (size_t)size);
         return NULL;
     }
-    r->pos += end ? len + 1 : len;
+    r->pos += end != NULL ? len + 1 : len;
     r->at++;
     out[0] = '\0';
     if (len > LINE_LIMIT || len >= (size_t)size) {
         config_fault(r, r->at, "line of more than %d bytes", LINE_LIMIT);
         return out;
     }
-    if (memchr(start, '\0', len)) {
+    if (memchr(start, '\0', len) != NULL) {
         config_fault(r, r->at, "line holds a NUL byte");
         return out;
     }
@@ -284,26 +216,26 @@ static void set_value(struct config_reading *r, struct config_section *s,
                       size_t key, const char *value)
 {
     const struct config_key *k = &s->set->keys[key];
-    char title[ESCAPED_SIZE], place[PLACE_TEXT];
+    char title[ESCAPED_SIZE], place[CONFIG_PLACE_TEXT];
     struct err why;
 
-    if (s->keys_at[key]) {
+    if (s->keys_at[key] > 0) {
         config_fault(r, r->at, "duplicate key %s in [%s], first at %s", k->name,
                      section_title(r, s, title),
-                     earlier(r, s->keys_at[key], place));
+                     config_earlier(r, s->keys_at[key], place));
         return;
     }
     s->keys_at[key] = r->at;
-    if (k->flags & CONFIG_SECRET)
+    if ((k->flags & CONFIG_SECRET) != 0)
         r->source->secret = true;
     if (*value == '\0')
         config_fault(r, r->at, "%s has no value", k->name);
     else if (strlen(value) > VALUE_LIMIT)
         config_fault(r, r->at, "%s is longer than %d bytes", k->name,
                      VALUE_LIMIT);
-    else if (config_check_text(value, &why) == -1)
+    else if (config_check_text(value, &why) != 0)
         config_fault(r, r->at, "%s %s", k->name, why.text);
-    else if (config_value_parse(k, value, s->base, &why) == -1)
+    else if (config_value_parse(k, value, s->base, &why) != 0)
         config_fault(r, r->at, "%s", why.text);
 }
 
@@ -318,15 +250,15 @@ static int on_pair(void *user, const char *section, const char *name,
     int key;
 
     (void)section;
-    if (!value)
+    if (value == NULL)
         config_fault(r, r->at, "not of the form key = value");
-    else if (!s)
+    else if (s == NULL)
         config_fault(r, r->at, "key %s before any section",
                      show_key(name, shown));
-    if (!value || !s || !s->set)
+    if (value == NULL || s == NULL || s->set == NULL)
         return 1;
     key = config_key_find(s->set, name);
-    if (key == -1)
+    if (key < 0)
         config_fault(r, r->at, "unknown key %s in [%s]", show_key(name, shown),
                      section_title(r, s, title));
     else if (s == &r->defaults && strcmp(name, "address") == 0)
@@ -351,10 +283,15 @@ static void parse_lines(struct config_reading *r, const struct config_bytes *b)
     ini_allow_bom = true;
     ini_allow_inline_comments = true;
     ini_use_stack = false;
-    ini_initial_alloc = LINE_LIMIT + 1;
+    /* A line that fills it is too long for inih since 56, which then throws
+     * away what it takes for the line's rest: the next one. */
+    ini_initial_alloc = LINE_LIMIT + 3;
     ini_stop_on_first_error = false;
     ini_allow_no_value = true;
-    if (ini_parse_stream(next_line, r, on_pair, r) != 0)
+    int rc = ini_parse_stream(next_line, r, on_pair, r);
+    if (rc > 0) /* a line of which inih makes nothing */
+        config_fault(r, r->source->base + (unsigned)rc, "cannot be parsed");
+    else if (rc < 0)
         r->out_of_memory = true;
     r->text = NULL;
 }
@@ -368,15 +305,15 @@ static bool read_source(struct config_reading *r, const char *path)
 
     /* A source needs its path first: faults name it. */
     *s = (struct config_source){ .path = strdup(path),
-                                 .base = r->nsources ? r->at + 1 : 0 };
-    if (!s->path) {
+                                 .base = r->nsources > 0 ? r->at + 1 : 0 };
+    if (s->path == NULL) {
         r->out_of_memory = true;
         return false;
     }
     r->nsources++;
     r->source = s;
     r->at = s->base;
-    if (config_slurp(path, TOTAL_MAX, &b, &why) == -1) {
+    if (config_slurp(path, TOTAL_MAX, &b, &why) != 0) {
         config_fault(r, r->at, "%s", why.text);
         return false;
     }
@@ -399,12 +336,12 @@ static void read_included(struct config_reading *r, const char *file,
     glob_t found = { 0 };
     struct err why;
 
-    if (config_glob(file, pattern, &found, &why) == -1) {
+    if (config_glob(file, pattern, &found, &why) != 0) {
         config_fault(r, at, "include: %s: %s", pattern, why.text);
         return;
     }
     grown = reallocarray(r->sources, found.gl_pathc + 1, sizeof *grown);
-    if (grown)
+    if (grown != NULL)
         r->sources = grown;
     else
         r->out_of_memory = true;
@@ -421,13 +358,13 @@ bool config_read(struct config_reading *r, const char *file)
     const struct config *c = r->agent.base;
 
     r->sources = calloc(1, sizeof *r->sources);
-    if (!r->sources) {
+    if (r->sources == NULL) {
         r->out_of_memory = true;
         return false;
     }
     if (!read_source(r, file))
         return false;
-    if (c->agent.include)
+    if (c->agent.include != NULL)
         read_included(r, file, c->agent.include);
     return true;
 }

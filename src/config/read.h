@@ -7,9 +7,9 @@
 #include <stddef.h>
 
 /*
- * Inside the config room: files' lines become sections whose values are
+ * Files' lines become sections whose values are
  * set where a file sets them and nowhere else.  What is inherited, and
- * what must be there, is decided by config.c when all files are known.
+ * what must be there, is decided by load.c when all files are known.
  */
 struct config_section {
     const struct config_keyset *set; /* NULL: unknown, its keys are skipped */
@@ -73,12 +73,5 @@ struct config_reading {
  * in R in any case.  Returns false when FILE itself could not be read.
  */
 bool config_read(struct config_reading *r, const char *file);
-
-/* Keeps "FILE:LINE: …", or "FILE: …" at the place of a whole file. */
-void config_fault(struct config_reading *r, unsigned at, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* In config.c: all zero but for the name; one reference. */
-struct config_instance *config_instance_new(const char *name);
 
 #endif

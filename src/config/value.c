@@ -103,7 +103,7 @@ static int string_set(const struct config_key *k, void *base, const char *text)
 {
     char *s = strdup(text);
 
-    if (!s)
+    if (s == NULL)
         return -1;
     config_value_free(k, base);
     memcpy(field(k, base), &s, sizeof s);
@@ -198,12 +198,12 @@ static int parse_string(const struct config_key *k, const char *text,
 {
     struct err why;
 
-    if (k->check && k->check(text, &why) == -1) {
+    if (k->check != NULL && k->check(text, &why) != 0) {
         err_set(e, "%s %s", k->name, why.text);
         return -1;
     }
-    if (string_set(k, base, text) == -1) {
-        err_set(e, "%s: out of memory", k->name);
+    if (string_set(k, base, text) != 0) {
+        err_set(e, "%s: out of memory for its value", k->name);
         return -1;
     }
     return 0;
@@ -237,7 +237,7 @@ int config_value_copy(const struct config_key *from_key, const void *from,
     if (from_key->type == CONFIG_STRING) {
         const char *s = string_get(from_key, from);
 
-        return s ? string_set(to_key, to, s) : 0;
+        return s != NULL ? string_set(to_key, to, s) : 0;
     }
     number_set(to_key, to, number_get(from_key, from));
     return 0;
@@ -250,7 +250,7 @@ bool config_value_equal(const struct config_key *k, const void *a,
         const char *x = string_get(k, a);
         const char *y = string_get(k, b);
 
-        return x && y ? strcmp(x, y) == 0 : x == y;
+        return x != NULL && y != NULL ? strcmp(x, y) == 0 : x == y;
     }
     return number_get(k, a) == number_get(k, b);
 }

@@ -91,7 +91,7 @@ static size_t escape(enum log_form form, const char *s, size_t *used,
     bool valid = n > 0;
     *used = valid ? n : 1;
     const char *two = valid ? short_escape(code) : NULL;
-    if (two) {
+    if (two != NULL) {
         memcpy(out, two, 2);
         return 2;
     }
@@ -114,7 +114,7 @@ static bool needs_quotes(const char *s)
 {
     if (s[0] == '\0' || strcmp(s, "-") == 0)
         return true;
-    for (; *s; s++) {
+    for (; *s != '\0'; s++) {
         if (*s <= ' ' || *s > '~' || *s == '"' || *s == '=' || *s == '\\')
             return true;
     }
@@ -123,7 +123,7 @@ static bool needs_quotes(const char *s)
 
 static bool put_string(struct out *o, const char *s)
 {
-    if (!s)
+    if (s == NULL)
         return put_text(o, o->form == LOG_FORM_JSON ? "null" : "-");
 
     const char *quote = o->form == LOG_FORM_JSON || needs_quotes(s) ? "\"" : "";
@@ -136,7 +136,7 @@ static bool put_string(struct out *o, const char *s)
     size_t end = o->len + room - tail;
 
     put_text(o, quote);
-    while (*s) {
+    while (*s != '\0') {
         char piece[17];
         size_t used;
         size_t n = escape(o->form, s, &used, piece);

@@ -275,36 +275,36 @@ static void leave_behind(struct writer *w)
 int log_open(const struct log_options *o, struct err *e)
 {
     struct sink sink;
-    if (sink_open(o->target, &sink, e) < 0)
+    if (sink_open(o->target, &sink, e) != 0)
         return -1;
     struct writer *w = calloc(1, sizeof *w);
-    if (!w) {
-        err_set(e, "log: out of memory");
-        goto fail_alloc;
+    if (w == NULL) {
+        err_set(e, "out of memory for the log");
+        goto no_memory;
     }
     w->sink = (struct sink){ .kind = SINK_STDERR, .fd = STDERR_FILENO };
 
     pthread_mutex_lock(&lock);
-    assert(!log_state.writer);
+    assert(log_state.writer == NULL);
     log_state.writer = w;
     log_state.stopping = false;
     log_state.untold = 0;
     set_next_sink(&sink);
     int rc = thread_start(&w->thread, writer_main, w, "log", e);
-    if (rc < 0) {
+    if (rc != 0) {
         log_state.writer = NULL;
         log_state.has_next = false;
     }
     log_state.taking = rc == 0;
     pthread_mutex_unlock(&lock);
-    if (rc < 0)
-        goto fail_thread;
+    if (rc != 0)
+        goto no_thread;
     set_options(o);
     return 0;
 
-fail_thread:
+no_thread:
     free(w);
-fail_alloc:
+no_memory:
     if (sink.kind == SINK_FILE)
         close(sink.fd);
     return -1;
@@ -313,11 +313,11 @@ fail_alloc:
 int log_reopen(const struct log_options *o, struct err *e)
 {
     struct sink sink;
-    if (sink_open(o->target, &sink, e) < 0)
+    if (sink_open(o->target, &sink, e) != 0)
         return -1;
     set_options(o);
     pthread_mutex_lock(&lock);
-    assert(log_state.writer);
+    assert(log_state.writer != NULL);
     set_next_sink(&sink);
     pthread_cond_signal(&work);
     pthread_mutex_unlock(&lock);
@@ -330,7 +330,7 @@ void log_close(unsigned budget_ms)
 
     pthread_mutex_lock(&lock);
     struct writer *w = log_state.writer;
-    if (!w) {
+    if (w == NULL) {
         pthread_mutex_unlock(&lock);
         return;
     }
@@ -339,7 +339,7 @@ void log_close(unsigned budget_ms)
     log_state.stop_mono_ms = deadline_mono_ms - budget_ms / 4;
     pthread_cond_signal(&work);
     bool in_time = true;
-    while (log_state.writer && in_time)
+    while (log_state.writer != NULL && in_time)
         in_time = thread_wait(&ended, &lock, deadline_mono_ms);
     bool hangs = log_state.writer != NULL;
     if (hangs)

@@ -46,7 +46,7 @@ static bool detached;
 static void close_inherited(void)
 {
     DIR *d = opendir("/proc/self/fd");
-    if (!d)
+    if (d == NULL)
         return;
     const struct dirent *entry;
     while ((entry = readdir(d))) {
