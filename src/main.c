@@ -12,6 +12,7 @@
 
 #include "agent/run.h"
 #include "agent/background.h"
+#include "agent/check_once.h"
 #include "agent/config.h"
 #include "agent/daemon.h"
 #include "agent/status.h"
@@ -291,16 +292,17 @@ static int become_fit_once(const struct args *a, const struct config *c,
 {
     bool locks = a->publish && c->zookeeper.enabled;
     bool as_user = c->agent.state_dir != NULL;
-    if (locks && !as_user && agent_check_once_lock(c, e) != 0)
+    if (locks && !as_user && check_once_lock(c, e) != 0)
         return -1;
     if (become_fit(c, e) != 0)
         return -1;
-    return locks && as_user ? agent_check_once_lock(c, e) : 0;
+    return locks && as_user ? check_once_lock(c, e) : 0;
 }
 
-static int check_once(const struct args *a, struct config *c, bool *must_exit)
+static int run_check_once(const struct args *a, struct config *c,
+                          bool *must_exit)
 {
-    const struct agent_once_options o = {
+    const struct check_once_options o = {
         .config = c,
         .names = a->names,
         .nnames = a->nnames,
@@ -309,7 +311,7 @@ static int check_once(const struct args *a, struct config *c, bool *must_exit)
     };
     struct err e;
     if (become_fit_once(a, c, &e) == 0)
-        return agent_check_once(&o, must_exit);
+        return check_once_run(&o, must_exit);
     fail(&e);
     report_trouble(e.text, a->format, stdout);
     config_free(c);
@@ -375,7 +377,7 @@ static int show_status(const struct args *a, struct config *c, bool *must_exit)
 static int run(struct args *a, bool *must_exit)
 {
     if (a->mode == MODE_ONCE)
-        agent_check_once_guard();
+        check_once_guard();
     if (a->mode == MODE_STATUS)
         status_guard();
     struct config *c = load(a);
@@ -387,7 +389,7 @@ static int run(struct args *a, bool *must_exit)
     case MODE_PRINT:
         return print_config(c);
     case MODE_ONCE:
-        return check_once(a, c, must_exit);
+        return run_check_once(a, c, must_exit);
     case MODE_STATUS:
         return show_status(a, c, must_exit);
     case MODE_RUN:

@@ -2,10 +2,8 @@
 #define AGENT_RUN_H
 
 #include "agent/err.h"
-#include "agent/report.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 
 /*
  * Composition: the loop thread, its rounds and signals, the workers, the
@@ -49,30 +47,5 @@ int agent_need_fds(const struct config *c, struct err *e) MUST_USE;
  * that the caller must _exit, soon, instead of returning from main.
  */
 int agent_run(const struct agent_options *o, bool *must_exit);
-
-struct agent_once_options {
-    struct config *config;    /* owned from here on */
-    const char *const *names; /* the chosen instances; none: all */
-    size_t nnames;
-    enum report_format format;
-    bool publish;
-};
-
-/*
- * Bounds what comes before agent_check_once, which reads files: the process
- * ends with 3 (unknown) if that hangs.
- */
-void agent_check_once_guard(void);
-
-/*
- * Holds, until the process ends, the lock of a run that publishes: a file
- * with our user's mode 0600 in state_dir, else in the folder of pid_file, else
- * in /run.  -1 and E when another run of this agent's id holds it.  Where
- * no such file can be had, there is no lock.  Before the first thread.
- */
-int agent_check_once_lock(const struct config *c, struct err *e) MUST_USE;
-
-/* --check-once: probes, publishes, prints to stdout; returns the exit code. */
-int agent_check_once(const struct agent_once_options *o, bool *must_exit);
 
 #endif

@@ -22,16 +22,37 @@
 #include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/escape.h"
-#include "agent/pool.h"
 #include "agent/log.h"
-#include "agent/thread.h"
-#include "check_once_impl.h"
-#include "check_once_limits.h"
 #include "agent/log_options.h"
+#include "agent/loop.h"
+#include "agent/pool.h"
+#include "agent/thread.h"
+#include "check_once_limits.h"
+#include "check_once_publish.h"
 
-#include "agent/run.h"
+#include "agent/check_once.h"
 
 #define LOG_CLOSE_MS 100
+
+/* One chosen instance. */
+struct check {
+    struct instance *instance; /* the pool's */
+    unsigned attempts;
+    uint64_t retry_mono_ms; /* 0: none is due */
+    bool done;
+};
+
+struct once {
+    const struct check_once_options *options;
+    struct config *config;
+    struct pool *pool;
+    struct check *checks; /* owned */
+    size_t nchecks;
+    size_t ndone;
+    struct once_publish publish;
+    struct loop loop;
+    uv_timer_t timer;
+};
 
 /* ---------------------------------------------------------------- judging */
 
@@ -42,8 +63,8 @@ static void settle(struct once *o, struct check *c)
     o->ndone++;
 }
 
-/* We were stalled and cannot blame the server: ask again, the first time at
- * once. */
+/* This process was stalled, which is not the server's fault: ask again, the
+ * first time at once. */
 static void on_void(struct once *o, struct check *c, const struct result *r,
                     bool last)
 {
@@ -64,9 +85,9 @@ static void on_void(struct once *o, struct check *c, const struct result *r,
 }
 
 /*
- * The verdict starts from `up` only in this room, and is looked at only when
- * it is settled: then `fall` bad results in a row have lowered it, or the
- * last one said ok.
+ * Only here does a verdict start from `up`.  It is looked at only once it is
+ * settled: then `fall` bad results in a row have lowered it, or the last one
+ * said ok.
  */
 static void on_result(void *arg, struct instance *i, const struct result *r,
                       enum reason reason)
@@ -94,9 +115,16 @@ static void on_result(void *arg, struct instance *i, const struct result *r,
         c->retry_mono_ms = i->job.posted_mono_ms + config->retry_interval_ms;
 }
 
+static void on_found(void *arg, struct instance *i,
+                     const struct publisher_event *e)
+{
+    struct once *o = arg;
+    once_publish_found(&o->publish, i, e);
+}
+
 static const struct pool_hooks HOOKS = {
     .result = on_result,
-    .found = once_found,
+    .found = on_found,
 };
 
 /* ------------------------------------------------------------------- loop */
@@ -104,7 +132,7 @@ static const struct pool_hooks HOOKS = {
 static uint64_t next_due(const struct once *o)
 {
     uint64_t next =
-        o->publish_until_mono_ms > 0 ? o->publish_until_mono_ms : UINT64_MAX;
+        o->publish.until_mono_ms > 0 ? o->publish.until_mono_ms : UINT64_MAX;
     for (size_t i = 0; i < o->nchecks; i++) {
         uint64_t due = o->checks[i].retry_mono_ms;
         if (due > 0 && due < next)
@@ -132,9 +160,7 @@ static void go_on(struct once *o)
     uv_update_time(&o->loop.uv);
     uint64_t now = clock_mono_ms();
     probe_due(o, now);
-    if (o->ndone == o->nchecks)
-        once_publish_step(o, now);
-    if (o->over) {
+    if (o->ndone == o->nchecks && once_publish_step(&o->publish, now)) {
         uv_stop(&o->loop.uv);
         return;
     }
@@ -172,7 +198,7 @@ static int report(const struct once *o)
 {
     struct document_status *rows = calloc(o->nchecks, sizeof *rows);
     if (rows == NULL) {
-        fprintf(stderr, "sentinel-agent: out of memory\n");
+        fprintf(stderr, "sentinel-agent: out of memory for the report\n");
         return ONCE_UNKNOWN;
     }
     for (size_t i = 0; i < o->nchecks; i++) {
@@ -184,9 +210,9 @@ static int report(const struct once *o)
         .time_wall_ms = clock_wall_ms(),
         .rows = rows,
         .nrows = o->nchecks,
-        .publishing = o->publishing,
-        .publish_failed = o->publish_failed,
-        .left_to_agent = o->left_to_agent,
+        .publishing = o->publish.words,
+        .publish_failed = o->publish.failed,
+        .left_to_agent = o->publish.left_to_agent,
     };
     report_print(&r, o->options->format, stdout);
     int code = report_exit_code(&r);
@@ -194,16 +220,16 @@ static int report(const struct once *o)
         fprintf(stderr, "sentinel-agent: stdout: %s\n", strerror(errno));
         code = nagios_worse(code, ONCE_UNKNOWN);
     }
-    /* Under cron nobody sees stdout. */
-    if (o->publish_failed)
-        fprintf(stderr, "sentinel-agent: %s\n", o->publishing);
+    /* Under cron nobody reads stdout. */
+    if (o->publish.failed)
+        fprintf(stderr, "sentinel-agent: %s\n", o->publish.words);
     free(rows);
     return code;
 }
 
 /* -------------------------------------------------------------------- start */
 
-static bool chosen(const struct agent_once_options *o, const char *name)
+static bool chosen(const struct check_once_options *o, const char *name)
 {
     for (size_t i = 0; i < o->nnames; i++)
         if (strcmp(o->names[i], name) == 0)
@@ -211,7 +237,7 @@ static bool chosen(const struct agent_once_options *o, const char *name)
     return o->nnames == 0;
 }
 
-static int names_exist(const struct agent_once_options *o, struct err *e)
+static int names_exist(const struct check_once_options *o, struct err *e)
 {
     for (size_t i = 0; i < o->nnames; i++) {
         size_t n = 0;
@@ -266,7 +292,7 @@ static int start_pool(struct once *o, struct err *e)
 {
     const struct pool_options options = {
         .config = o->config,
-        .publish = o->publish,
+        .publish = o->publish.wanted,
         .persistent_heartbeat = true,
         .hooks = &HOOKS,
         .hooks_arg = o,
@@ -277,6 +303,7 @@ static int start_pool(struct once *o, struct err *e)
     thread_block_signals(&before);
     o->pool = pool_start(&options, e);
     thread_restore_signals(&before);
+    o->publish.pool = o->pool;
     return o->pool == NULL ? -1 : add_checks(o, e);
 }
 
@@ -304,17 +331,18 @@ static int start(struct once *o, struct err *e)
 {
     if (names_exist(o->options, e) != 0)
         return -1;
-    o->publish = o->options->publish && o->config->zookeeper.enabled;
+    o->publish.config = o->config;
+    o->publish.wanted = o->options->publish && o->config->zookeeper.enabled;
     if (!o->config->zookeeper.enabled)
-        once_say(o, "not configured");
-    else if (!o->publish)
-        once_say(o, "not asked for");
+        once_publish_say(&o->publish, "not configured");
+    else if (!o->publish.wanted)
+        once_publish_say(&o->publish, "not asked for");
     if (start_loop(o, e) != 0)
         return -1;
     return start_pool(o, e);
 }
 
-int agent_check_once(const struct agent_once_options *options, bool *must_exit)
+int check_once_run(const struct check_once_options *options, bool *must_exit)
 {
     /* Not on the stack: a thread that was left behind may still wake it. */
     static struct once o;

@@ -6,7 +6,8 @@
 #include <stdint.h>
 #include <unistd.h>
 
-#include "agent/run.h"
+#include "agent/check_once.h"
+#include "agent/config.h"
 
 #include "check_once_limits.h"
 
@@ -37,7 +38,7 @@ static void arm_alarm(unsigned seconds)
     alarm(seconds);
 }
 
-void agent_check_once_guard(void)
+void check_once_guard(void)
 {
     arm_alarm(BEFORE_S);
 }

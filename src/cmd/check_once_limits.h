@@ -1,16 +1,17 @@
-#ifndef SRC_CHECK_ONCE_LIMITS_H
-#define SRC_CHECK_ONCE_LIMITS_H
+#ifndef CMD_CHECK_ONCE_LIMITS_H
+#define CMD_CHECK_ONCE_LIMITS_H
 
-#include "agent/config.h"
+struct config;
 
 /* Nagios' "unknown". */
 #define ONCE_UNKNOWN 3
-/* A settled instance may need this often as many attempts as `fall`. */
+/* An instance is settled after at most this many times `fall` attempts. */
 #define ONCE_ATTEMPTS 2
-#define ONCE_STOP_MS  500
+/* What the workers and the session have to end in. */
+#define ONCE_STOP_MS 500
 
-/* The process ends with ONCE_UNKNOWN when it takes longer than every attempt
- * at its longest would. */
+/* Ends the process with ONCE_UNKNOWN when the run takes longer than all of
+ * C's attempts and deadlines together.  Thread: loop. */
 void once_alarm(const struct config *c);
 
 #endif

@@ -19,7 +19,7 @@
 
 #include "agent/config.h"
 
-#include "agent/run.h"
+#include "agent/check_once.h"
 
 /* A descriptor of a file that is ours alone; -1 where there can be none. */
 static int open_ours(const char *path)
@@ -62,7 +62,7 @@ static int open_somewhere(const struct config *c)
     return fd;
 }
 
-int agent_check_once_lock(const struct config *c, struct err *e)
+int check_once_lock(const struct config *c, struct err *e)
 {
     int fd = open_somewhere(c);
     if (fd < 0)

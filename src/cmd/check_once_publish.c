@@ -8,13 +8,14 @@
 
 #include "agent/clock.h"
 #include "agent/config.h"
+#include "agent/instance.h"
 #include "agent/pool.h"
 
-#include "check_once_impl.h"
+#include "check_once_publish.h"
 
-void once_say(struct once *o, const char *text)
+void once_publish_say(struct once_publish *p, const char *text)
 {
-    snprintf(o->publishing, sizeof o->publishing, "%s", text);
+    snprintf(p->words, sizeof p->words, "%s", text);
 }
 
 static const char *host_name(const char *host)
@@ -22,120 +23,122 @@ static const char *host_name(const char *host)
     return host[0] != '\0' ? host : "an unknown host";
 }
 
-static void leave_to_agent(struct once *o, const char *host)
+static void leave_to_agent(struct once_publish *p, const char *host)
 {
-    o->left_to_agent = true;
-    snprintf(o->publishing, sizeof o->publishing,
+    p->left_to_agent = true;
+    snprintf(p->words, sizeof p->words,
              "left to the running agent %.64s on %.120s",
-             pool_parts(o->pool).id, host_name(host));
+             pool_parts(p->pool).id, host_name(host));
 }
 
-void once_found(void *arg, struct instance *i, const struct publisher_event *e)
+void once_publish_found(struct once_publish *p, const struct instance *i,
+                        const struct publisher_event *e)
 {
-    struct once *o = arg;
     if (i != NULL) {
-        o->nfound++;
+        p->found++;
         return;
     }
-    o->heartbeat_found = true;
+    p->heartbeat_found = true;
     if (!e->exists || e->owner == 0)
         return;
     /* An ephemeral heartbeat: a daemon of this id has a session. */
-    o->publish = false;
-    leave_to_agent(o, e->seen.host);
+    p->wanted = false;
+    leave_to_agent(p, e->seen.host);
 }
 
 /*
- * Vouches for all documents of this id until three periods of cron from now;
- * so a run over a part of the instances leaves it alone.
+ * A heartbeat vouches for all documents of this id until three periods of
+ * cron from now; so a run over a part of the instances writes none.
  */
-static void post_heartbeat(struct once *o)
+static void post_heartbeat(struct once_publish *p)
 {
     int64_t now = clock_wall_ms();
     struct document_heartbeat d = {
-        .agent = pool_parts(o->pool).id,
-        .host = pool_parts(o->pool).host,
+        .agent = pool_parts(p->pool).id,
+        .host = pool_parts(p->pool).host,
         .pid = (long)getpid(),
         .started_wall_ms = now,
         .round = 1,
-        .interval_ms = o->config->agent.interval_ms,
+        .interval_ms = p->config->agent.interval_ms,
         .time_wall_ms = now,
-        .instances = o->nchecks,
+        .instances = pool_parts(p->pool).count,
     };
-    if (o->nchecks < o->config->ninstances)
+    if (d.instances < p->config->ninstances)
         return;
-    pool_tally(o->pool, d.by_status);
-    pool_heartbeat(o->pool, &d);
+    pool_tally(p->pool, d.by_status);
+    pool_heartbeat(p->pool, &d);
 }
 
-static void post_all(struct once *o)
+static void post_all(struct once_publish *p)
 {
-    for (size_t i = 0; i < o->nchecks; i++) {
-        instance_adopt_since(o->checks[i].instance);
-        pool_post(o->pool, o->checks[i].instance);
+    for (size_t n = 0; n < pool_size(p->pool); n++) {
+        struct instance *i = pool_instance(p->pool, n);
+        if (i == NULL)
+            continue;
+        instance_adopt_since(i);
+        pool_post(p->pool, i);
     }
-    post_heartbeat(o);
-    o->posted = true;
+    post_heartbeat(p);
+    p->posted = true;
 }
 
-static void give_up(struct once *o, const struct publisher_info *info)
+static void give_up(struct once_publish *p, const struct publisher_info *info)
 {
     const char *why =
         info->trouble[0] != '\0' ? info->trouble : info->store.why;
-    snprintf(o->publishing, sizeof o->publishing,
-             "not published within %u ms: %.200s",
-             o->config->zookeeper.publish_timeout_ms,
+    snprintf(p->words, sizeof p->words, "not published within %u ms: %.200s",
+             p->config->zookeeper.publish_timeout_ms,
              why[0] != '\0' ? why : store_state_name(info->store.state));
-    o->publish_failed = true;
-    o->over = true;
+    p->failed = true;
 }
 
-/* What another agent holds is none of our business, but worth a word. */
-static void say_published(struct once *o)
+/* Another agent's nodes are left alone; that is no failure, and is said. */
+static void say_published(struct once_publish *p)
 {
-    const struct pool_parts pool = pool_parts(o->pool);
+    const struct pool_parts pool = pool_parts(p->pool);
     struct publisher_holder holder = { "", "" };
     struct publisher_holder one;
     size_t n = 0;
-    for (size_t i = 0; i < o->nchecks; i++)
-        if (publisher_conflict(pool.publisher,
-                               o->checks[i].instance->nodes.status_slot,
-                               &one)) {
+    for (size_t at = 0; at < pool_size(p->pool); at++) {
+        const struct instance *i = pool_instance(p->pool, at);
+        if (i != NULL &&
+            publisher_conflict(pool.publisher, i->nodes.status_slot, &one)) {
             holder = one;
             n++;
         }
+    }
     if (n == 0) {
-        once_say(o, "published");
+        once_publish_say(p, "published");
         return;
     }
-    if (strcmp(holder.agent, pool_parts(o->pool).id) == 0) {
-        leave_to_agent(o, holder.host);
+    if (strcmp(holder.agent, pool_parts(p->pool).id) == 0) {
+        leave_to_agent(p, holder.host);
         return;
     }
-    snprintf(o->publishing, sizeof o->publishing,
+    snprintf(p->words, sizeof p->words,
              "published, but for %zu of %zu that agent %.64s on %.100s holds",
-             n, o->nchecks, holder.agent, host_name(holder.host));
+             n, pool.count, holder.agent, host_name(holder.host));
 }
 
-void once_publish_step(struct once *o, uint64_t now)
+bool once_publish_step(struct once_publish *p, uint64_t now_mono_ms)
 {
     struct publisher_info info;
-    if (!o->publish) {
-        o->over = true;
-        return;
-    }
-    if (o->publish_until_mono_ms == 0)
-        o->publish_until_mono_ms =
-            now + o->config->zookeeper.publish_timeout_ms;
-    if (!o->posted && o->heartbeat_found && o->nfound == o->nchecks)
-        post_all(o);
-    publisher_info(pool_parts(o->pool).publisher, &info);
+    if (!p->wanted)
+        return true;
+    if (p->until_mono_ms == 0)
+        p->until_mono_ms =
+            now_mono_ms + p->config->zookeeper.publish_timeout_ms;
+    bool late = now_mono_ms >= p->until_mono_ms;
+    if (!p->posted && p->heartbeat_found &&
+        p->found == pool_parts(p->pool).count)
+        post_all(p);
+    publisher_info(pool_parts(p->pool).publisher, &info);
     /* Of what left the config, later runs find what this one does not. */
-    if (o->posted && info.pending == 0 &&
-        (!info.seeking || now >= o->publish_until_mono_ms)) {
-        say_published(o);
-        o->over = true;
-    } else if (now >= o->publish_until_mono_ms) {
-        give_up(o, &info);
+    if (p->posted && info.pending == 0 && (!info.seeking || late)) {
+        say_published(p);
+        return true;
     }
+    if (late)
+        give_up(p, &info);
+    return late;
 }

@@ -1,9 +1,9 @@
 /*
  * --status: one look and what it shows, or a watch.
  *
- * Whatever hangs, it ends: a look has its deadline, and until there is
- * something to print an alarm stands behind it.  Printing may take as long as
- * whoever reads: it may be a pager.
+ * It ends whatever hangs: a look has its deadline, and until there is
+ * something to print an alarm ends the process.  Printing may take as long as
+ * the reader wants, which may be a pager.
  */
 #include <errno.h>
 #include <signal.h>
@@ -11,9 +11,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/config.h"
 #include "agent/log.h"
+#include "status_reader.h"
+#include "status_say.h"
+#include "status_screen.h"
+#include "status_view.h"
+#include "status_watch.h"
 
-#include "status_impl.h"
+#include "agent/status.h"
 
 #define SHOWN     0
 #define NOT_SHOWN 1
@@ -40,26 +46,6 @@ void status_guard(void)
     alarm(ALARM_SLACK_S);
 }
 
-void status_complain(const char *text)
-{
-    fprintf(stderr, "sentinel-agent: %s\n", text);
-}
-
-struct status_style status_style_of(const struct status_options *o,
-                                    const struct status_terminal *t)
-{
-    const struct config *c = o->config;
-
-    return (struct status_style){
-        .width = t->width,
-        .height = t->height,
-        .colours = t->colours,
-        .servers = c->zookeeper.servers_text,
-        .root = c->zookeeper.root,
-        .expected_id = c->agent.id,
-    };
-}
-
 static int print(const struct status_options *o, const struct status_view *v)
 {
     struct status_terminal t;
@@ -73,13 +59,13 @@ static int print(const struct status_options *o, const struct status_view *v)
     return 0;
 }
 
-static int look_once(struct status_eye *eye, const struct status_options *o)
+static int look_once(struct status_reader *r, const struct status_options *o)
 {
     struct status_view view;
     struct err e = { "" };
     int rc;
 
-    if (status_eye_look(eye, -1, &view, &e) != LOOK_SEEN) {
+    if (status_reader_look(r, -1, &view, &e) != LOOK_SEEN) {
         status_complain(e.text);
         return NOT_SHOWN;
     }
@@ -95,7 +81,7 @@ static int look_once(struct status_eye *eye, const struct status_options *o)
 
 int status_run(const struct status_options *o, bool *must_exit)
 {
-    struct status_eye *eye;
+    struct status_reader *r;
     struct err e = { "" };
     int code = NOT_SHOWN;
 
@@ -103,14 +89,14 @@ int status_run(const struct status_options *o, bool *must_exit)
     log_mute();
     if (o->watch)
         status_watch_prepare();
-    eye = status_eye_open(o, &e);
-    if (eye == NULL)
+    r = status_reader_open(o, &e);
+    if (r == NULL)
         status_complain(e.text);
     else if (o->watch)
-        code = status_watch(eye, o);
+        code = status_watch(r, o);
     else
-        code = look_once(eye, o);
-    *must_exit = !status_eye_close(eye);
+        code = look_once(r, o);
+    *must_exit = !status_reader_close(r);
     config_free(o->config);
     return code;
 }

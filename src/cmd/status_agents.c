@@ -1,15 +1,16 @@
 /*
  * The table of the agents that write to ZooKeeper: those that are not alive
- * come first, with what their silence makes doubtful.
+ * come first, with the number of documents that are in doubt for that.
  */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/clock.h"
+#include "status_cells.h"
 #include "table.h"
 
-#include "status_view_impl.h"
+#include "status_tables.h"
 
 enum agent_column {
     COL_ID,

@@ -6,7 +6,9 @@
 
 #include "agent/hash.h"
 
-#include "status_view_impl.h"
+#include "status_json.h"
+
+#include "status_view.h"
 
 static void mix(uint64_t *digest, const void *bytes, size_t len)
 {

@@ -1,12 +1,13 @@
 /*
- * The table of instances, and what both tables share.  Columns that say
- * nothing, such as those about heartbeats on a status page, are not shown.
+ * The table of instances.  Columns that say nothing, such as those about
+ * heartbeats on a status page, are not shown.
  */
 #include <string.h>
 
+#include "status_cells.h"
 #include "table.h"
 
-#include "status_view_impl.h"
+#include "status_tables.h"
 
 enum column {
     COL_INSTANCE,
@@ -39,47 +40,6 @@ static const struct table_column COLUMNS[] = {
     [COL_NOTE] = { .title = "NOTE", .if_any = true },
     [COL_DETAIL] = { .title = "DETAIL" },
 };
-
-const char *const status_paints[STATUS_COUNT] = {
-    [STATUS_UP] = PAINT_GOOD,
-    [STATUS_DEGRADED] = PAINT_WARNING,
-    [STATUS_DOWN] = PAINT_BAD,
-    [STATUS_UNKNOWN] = PAINT_DOUBT,
-};
-
-void status_put_text(const char *text, bool trusted, char out[TABLE_CELL])
-{
-    char plain[TABLE_CELL];
-
-    table_text(text[0] != '\0' ? text : "-", plain);
-    if (trusted || text[0] == '\0')
-        strcpy(out, plain);
-    else
-        snprintf(out, TABLE_CELL, "(%.*s)", TABLE_CELL - 3, plain);
-}
-
-void status_put_age(const struct status_view *v, const struct status_writer *w,
-                    char out[TABLE_CELL])
-{
-    int64_t age_ms;
-    char span[TABLE_CELL];
-
-    strcpy(out, "-");
-    if (w == NULL || w->time_wall_ms == 0)
-        return;
-    age_ms = v->time_wall_ms - w->time_wall_ms;
-    if (age_ms <= -1000)
-        snprintf(out, TABLE_CELL, "%s ahead", table_span(-age_ms, span));
-    else
-        snprintf(out, TABLE_CELL, "%s ago", table_span(age_ms, span));
-}
-
-void status_add_note(char out[TABLE_CELL], const char *note)
-{
-    size_t at = strlen(out);
-
-    snprintf(out + at, TABLE_CELL - at, "%s%s", at > 0 ? ", " : "", note);
-}
 
 static void put_status(const struct status_view *v, const struct status_row *r,
                        char out[TABLE_CELL])

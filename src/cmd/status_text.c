@@ -1,8 +1,8 @@
 /*
  * The view as text: what matters most first, in words that need no key.
  *
- * What a reader may not rely on stands in brackets, and its status reads
- * "unknown (was up)": whoever only glances at it is not deceived.  Colours
+ * Text that a reader may not rely on stands in brackets, and the status beside
+ * it reads "unknown (was up)", so that a glance does not deceive.  Colours
  * only repeat what the words say.
  */
 #include <inttypes.h>
@@ -11,8 +11,10 @@
 
 #include "agent/clock.h"
 #include "agent/reason.h"
+#include "status_cells.h"
+#include "status_json.h"
+#include "status_tables.h"
 #include "table.h"
-#include "status_view_impl.h"
 
 #include "status_view.h"
 

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "agent/config.h"
+#include "status_json.h"
 #include "table.h"
-#include "status_view_impl.h"
 
 #include "status_view.h"
 

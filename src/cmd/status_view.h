@@ -1,5 +1,5 @@
-#ifndef AGENT_STATUS_VIEW_H
-#define AGENT_STATUS_VIEW_H
+#ifndef CMD_STATUS_VIEW_H
+#define CMD_STATUS_VIEW_H
 
 #include "agent/err.h"
 #include "agent/reason.h"
@@ -142,7 +142,11 @@ int status_view_of_tree(struct status_view *v, struct status_tree *t,
                         const struct config *c, int64_t now_wall_ms,
                         struct err *e) MUST_USE;
 
+/* Frees what V holds, not V. */
 void status_view_free(struct status_view *v);
+
+/* Sorts the rows: the worst first, then by name. */
+void status_view_sort(struct status_view *v);
 
 /* A reader may rely on what the row says; always so on a status page. */
 bool status_row_trusted(const struct status_view *v,

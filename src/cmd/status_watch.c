@@ -5,8 +5,8 @@
  * which is left when we end or are suspended.  Elsewhere what is shown is
  * printed again only when there is something new in it.
  *
- * When nobody answers any more the last picture stays, below the word that
- * it is the last one, and without colours: green would be a lie.
+ * When nobody answers any more the last picture stays, below a line that says
+ * so, and without colours: green would be a lie.
  *
  * Signals are read from a descriptor between looks and in them: a handler
  * could not leave the page in order.
@@ -20,28 +20,35 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "agent/clock.h"
+#include "agent/config.h"
+#include "status_reader.h"
+#include "status_say.h"
+#include "status_screen.h"
+#include "status_view.h"
 #include "table.h"
-#include "status_impl.h"
+
+#include "status_watch.h"
 
 /*
- * What a person can follow.  A status may change with any probe, so the
- * agent's interval is no reason to look less often; a shorter one is one to
- * look more often.
+ * As often as a person can follow.  A status may change with any probe, so an
+ * agent with a longer interval is not looked at less often; one with a shorter
+ * interval is looked at more often.
  */
 #define PACE_MS     2000
 #define PACE_MIN_MS 500
-/* Of ZooKeeper all nodes are read: 200 a second at most, as it serves others
- * too. */
+/* Each look reads all nodes of ZooKeeper: at most 200 a second, as it serves
+ * others too. */
 #define NODE_PACE_MS 5
 
 static const int CAUGHT[] = { SIGINT,  SIGTERM, SIGHUP,
                               SIGQUIT, SIGTSTP, SIGWINCH };
 
-/* What stands last where nothing is drawn. */
+/* The last thing that was printed, where nothing is drawn. */
 enum printed { PRINTED_NOTHING, PRINTED_VIEW, PRINTED_LOST };
 
 struct watch {
-    struct status_eye *eye;
+    struct status_reader *reader;
     const struct status_options *options;
     struct status_terminal terminal;
     int signals; /* a signalfd */
@@ -201,7 +208,7 @@ static bool look(struct watch *w)
 {
     struct status_view view;
 
-    switch (status_eye_look(w->eye, w->signals, &view, &w->why)) {
+    switch (status_reader_look(w->reader, w->signals, &view, &w->why)) {
     case LOOK_SEEN:
         status_view_free(&w->view);
         w->view = view;
@@ -255,10 +262,10 @@ static void rest(struct watch *w)
     }
 }
 
-int status_watch(struct status_eye *eye, const struct status_options *o)
+int status_watch(struct status_reader *reader, const struct status_options *o)
 {
     sigset_t set = caught();
-    struct watch w = { .eye = eye, .options = o };
+    struct watch w = { .reader = reader, .options = o };
 
     alarm(0);
     status_terminal_look(&w.terminal);

@@ -1,5 +1,5 @@
-#ifndef AGENT_TABLE_H
-#define AGENT_TABLE_H
+#ifndef CMD_TABLE_H
+#define CMD_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>

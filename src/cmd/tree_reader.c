@@ -84,7 +84,7 @@ static int submit(struct tree_reader *t, enum store_verb verb, size_t index)
                       list ? "" : b->nodes[index].name);
 
     if (rc < 0) {
-        fail(t, "", "out of memory");
+        fail(t, "", "out of memory for the reader of the tree");
         return -1;
     }
     r.path = path;
@@ -139,7 +139,7 @@ static void take_list(struct tree_reader *t, const struct store_reply *r)
     switch (r->code) {
     case STORE_OK:
         if (!take_names(b, r))
-            fail(t, "", "out of memory");
+            fail(t, "", "out of memory for the reader of the tree");
         break;
     case STORE_NO_NODE: /* no agent has written yet */
         break;
@@ -183,7 +183,7 @@ static void take_node(struct tree_reader *t, size_t index,
     switch (r->code) {
     case STORE_OK:
         if (!take_data(n, r))
-            fail(t, "", "out of memory");
+            fail(t, "", "out of memory for the reader of the tree");
         break;
     case STORE_NO_NODE:
         free(n->name);
@@ -365,7 +365,7 @@ struct tree_reader *tree_reader_new(struct store *store, const char *root,
     return t;
 
 no_memory:
-    err_set(e, "out of memory");
+    err_set(e, "out of memory for the reader of the tree");
 failed:
     if (t != NULL)
         free(t->root);

@@ -1,5 +1,5 @@
-#ifndef AGENT_TREE_READER_H
-#define AGENT_TREE_READER_H
+#ifndef CMD_TREE_READER_H
+#define CMD_TREE_READER_H
 
 #include "agent/err.h"
 #include "status_view.h"

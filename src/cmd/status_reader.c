@@ -5,34 +5,36 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/clock.h"
+#include "agent/config.h"
 #include "agent/http_get.h"
 #include "agent/resolver.h"
 #include "agent/zk.h"
 #include "tree_reader.h"
 
-#include "status_impl.h"
+#include "status_reader.h"
 
 /* An agent answers within milliseconds; one that does not is stuck. */
 #define HTTP_TIMEOUT_MS 5000
-/* A hundred times what an agent of a thousand instances says. */
+/* A hundred times the page of an agent with a thousand instances. */
 #define BODY_MAX ((size_t)128 << 20)
-/* The session's end is a courtesy: it has no node. */
+/* The session has no node: nothing is lost if it is not ended in time. */
 #define CLOSE_MS 500
 
-struct status_eye {
+struct status_reader {
     const struct config *config;
     /* For ZooKeeper; else NULL. */
     struct resolver *resolver;
-    struct tree_reader *reader;
+    struct tree_reader *tree;
 };
 
 /* ------------------------------------------------------------ status page */
 
-static enum status_look look_at_page(const struct status_eye *eye,
+static enum status_look look_at_page(const struct status_reader *r,
                                      int cancel_fd, struct status_view *out,
                                      struct err *e)
 {
-    const struct config *c = eye->config;
+    const struct config *c = r->config;
     const struct http_get get = {
         .address = c->http.listen,
         .host = c->http.host,
@@ -71,14 +73,14 @@ static enum status_look look_at_page(const struct status_eye *eye,
 
 /* -------------------------------------------------------------- ZooKeeper */
 
-static enum status_look look_at_tree(const struct status_eye *eye,
+static enum status_look look_at_tree(const struct status_reader *r,
                                      int cancel_fd, struct status_view *out,
                                      struct err *e)
 {
-    const struct config *c = eye->config;
+    const struct config *c = r->config;
     struct status_tree tree;
 
-    switch (tree_reader_read(eye->reader, c->zookeeper.publish_timeout_ms,
+    switch (tree_reader_read(r->tree, c->zookeeper.publish_timeout_ms,
                              cancel_fd, &tree, e)) {
     case TREE_READ:
         break;
@@ -92,9 +94,9 @@ static enum status_look look_at_tree(const struct status_eye *eye,
     return LOOK_SEEN;
 }
 
-static int open_reader(struct status_eye *eye, struct err *e)
+static int open_tree(struct status_reader *r, struct err *e)
 {
-    const struct config *c = eye->config;
+    const struct config *c = r->config;
     struct store_zk_options zk = {
         .servers = c->zookeeper.servers,
         .nservers = c->zookeeper.nservers,
@@ -104,14 +106,14 @@ static int open_reader(struct status_eye *eye, struct err *e)
     };
     struct store *store;
 
-    eye->resolver = zk.resolver = resolver_start(e);
-    if (eye->resolver == NULL)
+    r->resolver = zk.resolver = resolver_start(e);
+    if (r->resolver == NULL)
         return -1;
     store = store_zk_new(&zk, e);
     if (store == NULL)
         return -1;
-    eye->reader = tree_reader_new(store, c->zookeeper.root, e);
-    return eye->reader != NULL ? 0 : -1;
+    r->tree = tree_reader_new(store, c->zookeeper.root, e);
+    return r->tree != NULL ? 0 : -1;
 }
 
 /* ----------------------------------------------------------------- public */
@@ -137,44 +139,44 @@ static int check(const struct status_options *o, struct err *e)
     return 0;
 }
 
-struct status_eye *status_eye_open(const struct status_options *o,
-                                   struct err *e)
+struct status_reader *status_reader_open(const struct status_options *o,
+                                         struct err *e)
 {
-    struct status_eye *eye;
+    struct status_reader *r;
 
     if (check(o, e) != 0)
         return NULL;
-    eye = calloc(1, sizeof *eye);
-    if (eye == NULL) {
-        err_set(e, "out of memory");
+    r = calloc(1, sizeof *r);
+    if (r == NULL) {
+        err_set(e, "out of memory for the reader");
         return NULL;
     }
-    eye->config = o->config;
-    if (!o->from_zookeeper || open_reader(eye, e) == 0)
-        return eye;
+    r->config = o->config;
+    if (!o->from_zookeeper || open_tree(r, e) == 0)
+        return r;
     /* Nothing was looked up yet: no thread can be left. */
-    (void)!status_eye_close(eye);
+    (void)!status_reader_close(r);
     return NULL;
 }
 
-bool status_eye_close(struct status_eye *eye)
+bool status_reader_close(struct status_reader *r)
 {
     bool clean = true;
 
-    if (eye == NULL)
+    if (r == NULL)
         return true;
-    clean = tree_reader_close(eye->reader, CLOSE_MS) == STORE_CLOSED;
-    /* Who was left behind may still use it. */
+    clean = tree_reader_close(r->tree, CLOSE_MS) == STORE_CLOSED;
+    /* A thread that was left behind may still use it. */
     if (clean)
-        clean = resolver_stop(eye->resolver);
-    free(eye);
+        clean = resolver_stop(r->resolver);
+    free(r);
     return clean;
 }
 
-enum status_look status_eye_look(struct status_eye *eye, int cancel_fd,
-                                 struct status_view *out, struct err *e)
+enum status_look status_reader_look(struct status_reader *r, int cancel_fd,
+                                    struct status_view *out, struct err *e)
 {
     *out = (struct status_view){ 0 };
-    return eye->reader != NULL ? look_at_tree(eye, cancel_fd, out, e)
-                               : look_at_page(eye, cancel_fd, out, e);
+    return r->tree != NULL ? look_at_tree(r, cancel_fd, out, e)
+                           : look_at_page(r, cancel_fd, out, e);
 }
