@@ -82,7 +82,7 @@ struct bench *bench_open(const char *address, const char *keys)
     b->env.ended = on_ended;
     b->env.arg = b;
     MUST(probe_env_init(&b->env, &e) == 0);
-    b->probe = probe_new(b->config->instances[0], b->resolver, &e);
+    b->probe = probe_new(7, b->config->instances[0], b->resolver, &e);
     MUST(b->probe != NULL);
     probe_attach(b->probe, &b->env);
     return b;

@@ -140,37 +140,37 @@ struct worker *worker_start(const struct worker_options *o, struct err *e)
 
 bool worker_stop(struct worker *w, unsigned budget_ms)
 {
-    while (w->targets != NULL)
-        worker_remove(w, w->targets);
+    while (w->probes != NULL)
+        worker_remove(w, w->probes);
     w->stopped = true;
     w->stop_budget_ms = budget_ms;
     return !w->stays;
 }
 
-struct worker_target *worker_add(struct worker *w, uint64_t id,
-                                 struct config_instance *config, struct err *e)
+struct probe *worker_add(struct worker *w, uint64_t id,
+                         struct config_instance *config, struct err *e)
 {
-    if (fakes.no_target) {
-        err_set(e, "no target");
+    if (fakes.no_probe) {
+        err_set(e, "no probe");
         return NULL;
     }
-    struct worker_target *t = calloc(1, sizeof *t);
+    struct probe *t = calloc(1, sizeof *t);
     MUST(t != NULL);
-    *t = (struct worker_target){
+    *t = (struct probe){
         .worker = w,
         .id = id,
         .config = config_instance_ref(config),
         .phase = "idle",
-        .next = w->targets,
+        .next = w->probes,
     };
-    w->targets = t;
-    fakes.ntargets++;
+    w->probes = t;
+    fakes.nprobes++;
     return t;
 }
 
-void worker_remove(struct worker *w, struct worker_target *t)
+void worker_remove(struct worker *w, struct probe *t)
 {
-    struct worker_target **at = &w->targets;
+    struct probe **at = &w->probes;
     while (*at != t) {
         MUST(*at != NULL);
         at = &(*at)->next;
@@ -178,11 +178,10 @@ void worker_remove(struct worker *w, struct worker_target *t)
     *at = t->next;
     config_instance_unref(t->config);
     free(t);
-    fakes.ntargets--;
+    fakes.nprobes--;
 }
 
-void worker_post(struct worker *w, struct worker_target *t,
-                 const struct job *job)
+void worker_post(struct worker *w, struct probe *t, const struct job *job)
 {
     MUST(t->worker == w);
     t->job = *job;
@@ -215,7 +214,7 @@ size_t worker_take(struct worker *w, struct result *out, size_t max)
     return n;
 }
 
-const char *worker_target_phase(const struct worker_target *t)
+const char *worker_phase(const struct probe *t)
 {
     return t->phase;
 }

@@ -25,7 +25,7 @@
 #define FAKE_EVENTS  64
 
 struct worker {
-    struct worker_target *targets;
+    struct probe *probes;
     struct worker_options options;
     unsigned wakes;
     size_t queued;
@@ -38,8 +38,8 @@ struct worker {
     size_t nresults;
 };
 
-struct worker_target {
-    struct worker_target *next;
+struct probe {
+    struct probe *next;
     struct worker *worker;
     uint64_t id;
     struct config_instance *config;
@@ -70,9 +70,9 @@ struct fakes {
 
     struct worker workers[FAKE_WORKERS];
     size_t nworkers;
-    size_t ntargets;  /* added and not yet removed */
+    size_t nprobes;   /* added and not yet removed */
     size_t may_start; /* so many workers; then worker_start fails */
-    bool no_target;   /* worker_add fails */
+    bool no_probe;    /* worker_add fails */
 
     bool resolver_started;
     bool resolver_stopped;

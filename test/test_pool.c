@@ -114,14 +114,14 @@ static void start(const char *text)
 static void stop(void)
 {
     assert_int_equal(pool_stop(pool, 3000), STORE_CLOSED);
-    assert_int_equal(fakes.ntargets, 0);
+    assert_int_equal(fakes.nprobes, 0);
     config_free(config);
 }
 
 static struct result result_of(const struct instance *i, enum reason reason)
 {
     return (struct result){
-        .id = i->job.target->id,
+        .id = i->job.probe->id,
         .reason = reason,
         .started_mono_us = fakes.mono_us,
         .ended_wall_ms = fakes.wall_ms,
@@ -132,7 +132,7 @@ static struct result result_of(const struct instance *i, enum reason reason)
 
 static void deliver(const struct instance *i, const struct result *r)
 {
-    struct worker *w = i->job.target->worker;
+    struct worker *w = i->job.probe->worker;
     w->outbox[w->nresults++] = *r;
     pool_collect(pool, fakes_now());
 }
@@ -342,11 +342,11 @@ static void instances_are_spread_over_the_workers(void **state)
     assert_int_equal(a->job.worker, 0);
     assert_int_equal(b->job.worker, 1);
     assert_int_equal(c->job.worker, 0);
-    assert_ptr_equal(b->job.target->worker, &fakes.workers[1]);
-    assert_ptr_equal(b->job.target->config, config->instances[1]);
+    assert_ptr_equal(b->job.probe->worker, &fakes.workers[1]);
+    assert_ptr_equal(b->job.probe->config, config->instances[1]);
     assert_int_equal(a->job.result_mono_ms, fakes_now());
     assert_int_equal(a->since_wall_ms, fakes.wall_ms);
-    assert_true(a->job.target->id != b->job.target->id);
+    assert_true(a->job.probe->id != b->job.probe->id);
     assert_int_equal(pool_size(pool), 3);
     assert_ptr_equal(pool_instance(pool, 2), c);
     assert_null(pool_instance(pool, 3));
@@ -358,7 +358,7 @@ static void the_lowest_hole_is_taken_first(void **state)
     struct err e;
     (void)state;
     start(AGENT REDISES);
-    uint64_t before = b->job.target->id;
+    uint64_t before = b->job.probe->id;
     pool_remove(pool, c);
     pool_remove(pool, b);
     pool_remove(pool, a);
@@ -369,7 +369,7 @@ static void the_lowest_hole_is_taken_first(void **state)
     b = pool_add(pool, config->instances[1], &e);
     assert_int_equal(a->job.index, 0);
     assert_int_equal(b->job.index, 1);
-    assert_true(b->job.target->id != before);
+    assert_true(b->job.probe->id != before);
     assert_int_equal(pool_size(pool), 3);
     assert_int_equal(pool_parts(pool).count, 2);
     stop();
@@ -400,13 +400,13 @@ static void what_cannot_be_added_leaves_nothing(void **state)
     (void)state;
     start(AGENT ZK "presence = yes\n" REDISES);
     size_t before = fakes.nslots;
-    fakes.no_target = true;
+    fakes.no_probe = true;
     assert_null(pool_add(pool, config->instances[0], &e));
-    assert_string_equal(e.text, "no target");
+    assert_string_equal(e.text, "no probe");
     assert_int_equal(fakes.nslots, before + 2);
     assert_true(fakes.slots[before].removed);
     assert_true(fakes.slots[before + 1].removed);
-    fakes.no_target = false;
+    fakes.no_probe = false;
     /* Of its two slots one is there, or none. */
     for (size_t more = 0; more < 2; more++) {
         fakes.max_slots = fakes.nslots + more;
@@ -417,7 +417,7 @@ static void what_cannot_be_added_leaves_nothing(void **state)
     }
     assert_int_equal(pool_parts(pool).count, 3);
     assert_int_equal(pool_size(pool), 3);
-    assert_int_equal(fakes.ntargets, 3);
+    assert_int_equal(fakes.nprobes, 3);
     stop();
 }
 
@@ -430,19 +430,19 @@ static void other_settings_keep_the_verdict(void **state)
         fakes_config(AGENT "[redis:a]\naddress = 127.0.0.1:1\nfall = 7\n");
     judge(a, REASON_OK);
     pool_probe(pool, a, 1, false, fakes_now());
-    uint64_t before = a->job.target->id;
+    uint64_t before = a->job.probe->id;
     fakes_pass(500);
     assert_int_equal(pool_change(pool, a, other->instances[0], &e), 0);
     assert_int_equal(a->config->fall, 7);
     assert_int_equal(a->health.status, STATUS_UP);
-    assert_ptr_equal(a->job.target->config, other->instances[0]);
-    assert_true(a->job.target->id != before);
+    assert_ptr_equal(a->job.probe->config, other->instances[0]);
+    assert_true(a->job.probe->id != before);
     /* The job went with the old settings. */
     assert_false(a->job.busy);
     assert_int_equal(pool_parts(pool).jobs, 0);
     assert_int_equal(a->job.result_mono_ms, fakes_now());
     assert_int_equal(fakes_slot(SLOT_PRESENCE, "a")->withdrawals, 0);
-    assert_int_equal(fakes.ntargets, 3);
+    assert_int_equal(fakes.nprobes, 3);
     stop();
     config_free(other);
 }
@@ -484,10 +484,10 @@ static void a_change_that_fails_changes_nothing(void **state)
     struct err e;
     (void)state;
     start(AGENT REDISES);
-    const struct worker_target *before = a->job.target;
-    fakes.no_target = true;
+    const struct probe *before = a->job.probe;
+    fakes.no_probe = true;
     assert_int_equal(pool_change(pool, a, config->instances[1], &e), -1);
-    assert_ptr_equal(a->job.target, before);
+    assert_ptr_equal(a->job.probe, before);
     assert_ptr_equal(a->config, config->instances[0]);
     struct result r = result_of(a, REASON_OK);
     deliver(a, &r);
@@ -505,10 +505,10 @@ static void a_probe_is_a_job_of_its_worker(void **state)
     pool_probe(pool, b, 7, false, 4712);
     assert_true(a->job.busy);
     assert_int_equal(a->job.posted_mono_ms, 4711);
-    assert_int_equal(a->job.target->job.id, a->job.target->id);
-    assert_int_equal(a->job.target->job.round, 7);
-    assert_true(a->job.target->job.want_info);
-    assert_false(b->job.target->job.want_info);
+    assert_int_equal(a->job.probe->job.id, a->job.probe->id);
+    assert_int_equal(a->job.probe->job.round, 7);
+    assert_true(a->job.probe->job.want_info);
+    assert_false(b->job.probe->job.want_info);
     assert_int_equal(pool_parts(pool).jobs, 2);
     assert_int_equal(pool_queued(pool), 2);
     assert_int_equal(fakes.workers[0].wakes, 0);
@@ -516,7 +516,7 @@ static void a_probe_is_a_job_of_its_worker(void **state)
     assert_int_equal(fakes.workers[0].wakes, 1);
     assert_int_equal(fakes.workers[1].wakes, 1);
     assert_int_equal(pool_queued(pool), 0);
-    a->job.target->phase = "connect";
+    a->job.probe->phase = "connect";
     assert_string_equal(pool_phase(a), "connect");
     assert_false(pool_wedged(pool, b));
     fakes.workers[1].wedged = true;
@@ -565,7 +565,7 @@ static void a_late_result_of_what_was_removed_is_dropped(void **state)
     (void)state;
     start(AGENT REDISES);
     struct result r = result_of(a, REASON_OK);
-    struct worker *w = a->job.target->worker;
+    struct worker *w = a->job.probe->worker;
     pool_probe(pool, a, 1, false, fakes_now());
     pool_remove(pool, a);
     assert_int_equal(pool_parts(pool).jobs, 0);
@@ -594,7 +594,7 @@ static void a_lost_connection_is_no_result(void **state)
     (void)state;
     start(AGENT REDISES);
     pool_probe(pool, a, 1, false, fakes_now());
-    struct result r = { .id = a->job.target->id, .lost = true };
+    struct result r = { .id = a->job.probe->id, .lost = true };
     deliver(a, &r);
     assert_int_equal(told.lost, 1);
     assert_ptr_equal(told.instance, a);

@@ -49,7 +49,7 @@ static void start(const char *text)
 static void stop(void)
 {
     assert_int_equal(rounds_stop(rounds, 3000), STORE_CLOSED);
-    assert_int_equal(fakes.ntargets, 0);
+    assert_int_equal(fakes.nprobes, 0);
     config_free(config);
 }
 
@@ -75,12 +75,12 @@ static void go_on(void)
 
 static unsigned jobs(size_t index)
 {
-    return at(index)->job.target->jobs;
+    return at(index)->job.probe->jobs;
 }
 
 static struct result result_of(size_t index, enum reason reason)
 {
-    const struct worker_target *t = at(index)->job.target;
+    const struct probe *t = at(index)->job.probe;
     return (struct result){
         .id = t->id,
         .round = t->job.round,
@@ -95,7 +95,7 @@ static struct result result_of(size_t index, enum reason reason)
 
 static void deliver(size_t index, const struct result *r)
 {
-    struct worker *w = at(index)->job.target->worker;
+    struct worker *w = at(index)->job.probe->worker;
     w->outbox[w->nresults++] = *r;
     rounds_collect(rounds, fakes_now());
     fire();
@@ -109,7 +109,7 @@ static void answer(size_t index, enum reason reason)
 
 static void lose(size_t index)
 {
-    struct result r = { .id = at(index)->job.target->id, .lost = true };
+    struct result r = { .id = at(index)->job.probe->id, .lost = true };
     deliver(index, &r);
 }
 
@@ -187,7 +187,7 @@ static void a_start_that_fails_leaves_nothing(void **state)
     for (int part = 0; part < 2; part++) {
         fakes_reset();
         config = fakes_config(AGENT("") ZK A B);
-        fakes.no_target = part == 0;
+        fakes.no_probe = part == 0;
         fakes.no_publisher = part == 1;
         assert_null(rounds_start(config, wake, NULL, &e));
         assert_true(e.text[0] != '\0');
@@ -197,7 +197,7 @@ static void a_start_that_fails_leaves_nothing(void **state)
     }
     fakes_reset();
     config = fakes_config(AGENT("") ZK A B);
-    fakes.no_target = true;
+    fakes.no_probe = true;
     fakes.end = STORE_LEFT;
     assert_null(rounds_start(config, wake, NULL, &e));
     assert_int_equal(fakes_logged("stopped"), 1);
@@ -227,7 +227,7 @@ static void everything_is_asked_at_once_at_the_start(void **state)
     fire();
     assert_int_equal(jobs(0), 1);
     assert_int_equal(jobs(1), 1);
-    assert_int_equal(at(0)->job.target->job.round, 1);
+    assert_int_equal(at(0)->job.probe->job.round, 1);
     assert_int_equal(fakes.workers[0].wakes, 1);
     assert_int_equal(fakes.workers[1].wakes, 1);
     assert_int_equal(info().round, 1);
@@ -240,19 +240,19 @@ static void until_it_is_settled_it_is_asked_at_the_retry_pace(void **state)
     (void)state;
     start(AGENT("") A);
     fire();
-    assert_false(at(0)->job.target->job.want_info);
+    assert_false(at(0)->job.probe->job.want_info);
     answer(0, REASON_OK);
     assert_int_equal(at(0)->health.reason, REASON_PENDING);
     assert_int_equal(wanted_ms, fakes_now() + RETRY_MS);
     go_on();
     assert_int_equal(jobs(0), 2);
-    assert_true(at(0)->job.target->job.want_info);
+    assert_true(at(0)->job.probe->job.want_info);
     answer(0, REASON_OK);
     assert_int_equal(at(0)->health.status, STATUS_UP);
     assert_int_equal(wanted_ms, fakes_now() + INTERVAL_MS - RETRY_MS);
     go_on();
     assert_int_equal(jobs(0), 3);
-    assert_false(at(0)->job.target->job.want_info);
+    assert_false(at(0)->job.probe->job.want_info);
     stop();
 }
 
@@ -267,7 +267,7 @@ static void a_result_that_contradicts_is_asked_again_soon(void **state)
     /* From when the probe began. */
     assert_int_equal(wanted_ms, fakes_now() - 300 + RETRY_MS);
     go_on();
-    assert_true(at(0)->job.target->job.want_info);
+    assert_true(at(0)->job.probe->job.want_info);
     answer(0, REASON_LOADING);
     assert_int_equal(at(0)->health.status, STATUS_DEGRADED);
     assert_int_equal(wanted_ms, fakes_now() - RETRY_MS + INTERVAL_MS);
@@ -298,7 +298,7 @@ static void what_refuses_is_asked_at_the_retry_pace(void **state)
     assert_int_equal(at(0)->health.status, STATUS_DOWN);
     assert_int_equal(jobs(0), 4);
     /* As the status is settled, INFO can wait. */
-    assert_false(at(0)->job.target->job.want_info);
+    assert_false(at(0)->job.probe->job.want_info);
     stop();
 
     start(AGENT("") A);
@@ -685,7 +685,7 @@ static void a_job_past_its_deadline_keeps_the_heartbeat_back(void **state)
     answer(1, REASON_OK);
     assert_int_equal(at(0)->health.status, STATUS_UP);
     /* After three intervals it is stuck, and that is said. */
-    at(0)->job.target->phase = "connect";
+    at(0)->job.probe->phase = "connect";
     fakes_pass(INTERVAL_MS + 1);
     fire();
     answer(1, REASON_OK);
@@ -745,7 +745,7 @@ static void a_wedged_worker_is_not_waited_for(void **state)
     rounds_collect(rounds, fakes_now());
     assert_int_equal(at(1)->health.status, STATUS_UP);
     fakes.ill = true;
-    at(1)->job.target->phase = "lookup";
+    at(1)->job.probe->phase = "lookup";
     rounds_collect(rounds, fakes_now());
     assert_int_equal(at(0)->health.status, STATUS_UP);
     assert_int_equal(at(1)->health.reason, REASON_STUCK);
@@ -1243,9 +1243,9 @@ static void a_reload_for_which_memory_lacks_is_told(void **state)
     (void)state;
     start(AGENT("") A);
     struct config *fresh = fakes_config(AGENT("") A B);
-    fakes.no_target = true;
+    fakes.no_probe = true;
     assert_int_equal(rounds_reload(rounds, fresh, &change, &e), -1);
-    assert_string_equal(e.text, "no target");
+    assert_string_equal(e.text, "no probe");
     config_free(fresh);
     fresh = fakes_config(AGENT("") A "fall = 9\n");
     assert_int_equal(rounds_reload(rounds, fresh, &change, &e), -1);
@@ -1321,7 +1321,7 @@ static void a_dump_shows_figures_and_jobs(void **state)
     fakes.info.pending = 42;
     fire();
     answer(0, REASON_OK);
-    at(1)->job.target->phase = "connect";
+    at(1)->job.probe->phase = "connect";
     fakes_pass(123);
     fakes.nevents = 0;
     rounds_dump(rounds, fakes_now());

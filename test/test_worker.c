@@ -87,10 +87,10 @@ static struct config_instance *instance_at(const char *address,
     return config->instances[0];
 }
 
-static struct probe *add(struct config_instance *c)
+static struct probe *add(uint64_t id, struct config_instance *c)
 {
     struct err e;
-    struct probe *t = worker_add(worker, c, &e);
+    struct probe *t = worker_add(worker, id, c, &e);
 
     assert_non_null(t);
     return t;
@@ -120,7 +120,7 @@ static struct result take_one(void)
 static void a_job_comes_back_as_a_result(void **state)
 {
     struct fake_redis *fake = fake_redis_start("127.0.0.1");
-    struct probe *t = add(instance_at(fake_redis_address(fake), ""));
+    struct probe *t = add(42, instance_at(fake_redis_address(fake), ""));
 
     (void)state;
     for (uint64_t round = 1; round <= 3; round++) {
@@ -150,7 +150,7 @@ static void a_hung_job_tells_its_phase(void **state)
 {
     struct fake_redis *fake = fake_redis_start("127.0.0.1");
     struct probe *t =
-        add(instance_at(fake_redis_address(fake), "timeout = 5s\n"));
+        add(1, instance_at(fake_redis_address(fake), "timeout = 5s\n"));
 
     (void)state;
     fake_redis_answer(fake, "PING", FAKE_HANG, NULL);
@@ -172,10 +172,10 @@ static void a_hundred_hung_instances_hold_up_nobody(void **state)
     (void)state;
     fake_redis_answer(hung, "PING", FAKE_HANG, NULL);
     for (uint64_t i = 0; i < HUNG; i++)
-        t[i] = add(c);
+        t[i] = add(i, c);
     c = instance_at(fake_redis_address(well), "timeout = 3s\n");
     for (uint64_t i = HUNG; i < HUNG + HEALTHY; i++)
-        t[i] = add(c);
+        t[i] = add(i, c);
     for (uint64_t i = 0; i < HUNG + HEALTHY; i++)
         post(t[i], i, 1);
     /* Twenty rounds of the healthy are over before the first timeout. */
@@ -204,7 +204,7 @@ static void a_worker_stops_while_everything_hangs(void **state)
     (void)state;
     fake_redis_answer(hung, "PING", FAKE_HANG, "+PO");
     for (uint64_t i = 0; i < HUNG; i++) {
-        last = add(c);
+        last = add(i, c);
         post(last, i, 1);
     }
     assert_true(bench_until(is_in_reply, last));
@@ -240,7 +240,7 @@ static void the_wait_for_a_wedged_worker_is_bounded(void **state)
     wedged = worker_start(&o, &e);
     assert_non_null(wedged);
     snprintf(address, sizeof address, "127.0.0.1:%u", scratch_port(&fd));
-    t = worker_add(wedged, instance_at(address, ""), &e);
+    t = worker_add(wedged, 1, instance_at(address, ""), &e);
     assert_non_null(t);
     worker_post(wedged, t, &(struct job){ .id = 1 });
     worker_wake(wedged);
@@ -258,12 +258,12 @@ static void instances_come_and_go_while_jobs_run(void **state)
     struct fake_redis *fake = fake_redis_start("127.0.0.1");
     struct config_instance *c =
         instance_at(fake_redis_address(fake), "timeout = 5s\n");
-    struct probe *stays = add(c);
+    struct probe *stays = add(0, c);
     struct result r;
 
     (void)state;
     for (uint64_t i = 1; i <= 200; i++) {
-        struct probe *t = add(c);
+        struct probe *t = add(i, c);
 
         post(t, i, i);
         if (i % 2 == 0)
@@ -296,7 +296,7 @@ static void a_burst_is_neither_lost_nor_a_storm_of_wakes(void **state)
     snprintf(address, sizeof address, "127.0.0.1:%u", scratch_port(&fd));
     c = instance_at(address, "");
     for (uint64_t i = 0; i < MANY; i++)
-        t[i] = add(c);
+        t[i] = add(i, c);
     for (uint64_t i = 0; i < MANY; i++)
         post(t[i], i, 1);
     for (; n < MANY; n++) {
@@ -341,7 +341,7 @@ static void what_is_lost_finds_room_beside_the_results(void **state)
     objects_read(OBJECT_CONNECTION, &count);
     connections = count.allocated + CLOSED;
     for (uint64_t i = 0; i < CLOSED; i++)
-        t[i] = add(c);
+        t[i] = add(i, c);
     post_all(t, 1);
     for (unsigned i = 0; i < CLOSED; i++)
         take_one();
@@ -369,10 +369,10 @@ static void names_are_looked_up_and_missing_ones_are_dns(void **state)
 
     (void)state;
     snprintf(address, sizeof address, "localhost:%u", fake_redis_port(fake));
-    post(add(instance_at(address, "timeout = 5s\n")), 1, 1);
+    post(add(1, instance_at(address, "timeout = 5s\n")), 1, 1);
     r = take_one();
     assert_saw(&r, REASON_OK, "");
-    post(add(instance_at("no-such-name.invalid:1", "timeout = 1s\n")), 2, 1);
+    post(add(2, instance_at("no-such-name.invalid:1", "timeout = 1s\n")), 2, 1);
     r = take_one();
     assert_saw(&r, REASON_DNS, "");
     fake_redis_stop(fake);
@@ -389,8 +389,8 @@ static void a_stall_of_the_worker_comes_with_what_it_may_have_missed(
 
     (void)state;
     fake_redis_answer(hung, "PING", FAKE_HANG, NULL);
-    t[0] = add(instance_at(fake_redis_address(hung), "timeout = 1s\n"));
-    t[1] = add(instance_at(fake_redis_address(well), "timeout = 20s\n"));
+    t[0] = add(0, instance_at(fake_redis_address(hung), "timeout = 1s\n"));
+    t[1] = add(1, instance_at(fake_redis_address(well), "timeout = 20s\n"));
     atomic_store(&stall_ms, 1500);
     post(t[0], 0, 1);
     post(t[1], 1, 1);

@@ -31,10 +31,11 @@ const char *probe_phase_name(enum probe_phase p);
 struct probe_env;
 
 /*
- * Takes a reference to CONFIG.  Nothing is opened before the first start.
- * NULL and E on lack of memory.  Thread: loop, before the worker has it.
+ * ID is the instance's number.  Takes a reference to CONFIG.  Nothing is opened
+ * before the first start. NULL and E on lack of memory.  Thread: loop, before
+ * the worker has it.
  */
-struct probe *probe_new(struct config_instance *config,
+struct probe *probe_new(uint64_t id, struct config_instance *config,
                         struct resolver *resolver, struct err *e) MUST_USE;
 
 /*

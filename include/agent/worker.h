@@ -38,9 +38,11 @@ struct worker *worker_start(const struct worker_options *o,
  */
 bool worker_stop(struct worker *w, unsigned budget_ms) MUST_USE;
 
-/* The probe of one more instance.  Takes a reference to CONFIG.  The worker
+/* The probe of one more instance, under the number ID.  Takes a reference to
+ * CONFIG.  The worker
  * keeps it, for worker_remove.  Thread: loop. */
-struct probe *worker_add(struct worker *w, struct config_instance *config,
+struct probe *worker_add(struct worker *w, uint64_t id,
+                         struct config_instance *config,
                          struct err *e) MUST_USE;
 
 /*

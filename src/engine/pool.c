@@ -236,7 +236,7 @@ struct instance *pool_add(struct pool *p, struct config_instance *config,
     i->job.result_mono_ms = clock_mono_ms();
     if (nodes_take(&p->nodes, i, e) != 0)
         goto give_back;
-    i->job.probe = worker_add(worker_of(p, i), config, e);
+    i->job.probe = worker_add(worker_of(p, i), job_id(i), config, e);
     if (i->job.probe == NULL)
         goto give_back;
     p->instances[i->job.index] = i;
@@ -281,7 +281,7 @@ int pool_change(struct pool *p, struct instance *i,
 {
     uint32_t before = i->job.generation;
     i->job.generation = ++p->generation;
-    struct probe *probe = worker_add(worker_of(p, i), config, e);
+    struct probe *probe = worker_add(worker_of(p, i), job_id(i), config, e);
     if (probe == NULL) {
         i->job.generation = before;
         return -1;

@@ -215,7 +215,7 @@ static void on_expired(struct deadline *d)
     connection_drop(c);
 }
 
-struct probe *probe_new(struct config_instance *config,
+struct probe *probe_new(uint64_t id, struct config_instance *config,
                         struct resolver *resolver, struct err *e)
 {
     struct probe *p = calloc(1, sizeof *p);
@@ -225,6 +225,7 @@ struct probe *probe_new(struct config_instance *config,
         return NULL;
     }
     object_made(OBJECT_PROBE);
+    p->job.id = id;
     p->deadline.expired = on_expired;
     if (remote_init(&p->remote, config, resolver, e) == 0)
         return p;

@@ -266,10 +266,10 @@ bool worker_stop(struct worker *w, unsigned budget_ms)
     return true;
 }
 
-struct probe *worker_add(struct worker *w, struct config_instance *config,
-                         struct err *e)
+struct probe *worker_add(struct worker *w, uint64_t id,
+                         struct config_instance *config, struct err *e)
 {
-    struct probe *p = probe_new(config, w->options.resolver, e);
+    struct probe *p = probe_new(id, config, w->options.resolver, e);
 
     if (p == NULL)
         return NULL;
