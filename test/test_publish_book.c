@@ -1,0 +1,683 @@
+/*
+ * The way of each node through the publisher's book, request by request, with
+ * no thread and no clock: what is asked next, why a node is not written, and
+ * when it is tried again.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../src/publish/sources.h"
+
+#include "book_bench.h"
+
+static size_t pending(const struct bench_book *w)
+{
+    return tally_pending(&w->book.tally);
+}
+
+/* ------------------------------------------------------- a document's way */
+
+static void a_document_is_read_for_written_and_let_be(void **state)
+{
+    struct bench_book *w = open_book();
+    struct slot *s = add_slot(w, SLOT_STATUS, "a");
+
+    (void)state;
+    assert_int_equal(why_of(w, s), WHY_NOT_POSTED);
+    assert_true(w->book.nudged);
+    run(w);
+    assert_asked(w, "get instances/a");
+    assert_true(w->book.tell);
+    assert_false(take_of(w, s).exists);
+    post_to(w, s, UP);
+    assert_int_equal(why_of(w, s), WHY_QUEUED);
+    assert_int_equal(pending(w), 1);
+    run(w);
+    assert_asked(w, "create instances/a");
+    assert_string_equal(at(w, "instances/a")->node.data, UP ",\"seq\":1}");
+    assert_int_equal(why_of(w, s), WHY_WRITTEN);
+    assert_int_equal(pending(w), 0);
+    assert_int_equal(w->book.tally.publish.count, 1);
+    assert_int_equal(w->book.writes_ok, 1);
+    post_to(w, s, DOWN);
+    run(w);
+    assert_asked(w, "set instances/a:0");
+    assert_string_equal(at(w, "instances/a")->node.data, DOWN ",\"seq\":2}");
+    run(w);
+    assert_asked(w, "");
+    assert_int_equal(w->book.drifts, 0);
+    close_book(w);
+}
+
+static void a_post_before_the_reading_waits_for_an_answer_to_it(void **state)
+{
+    struct bench_book *w = open_book();
+    struct slot *s = add_slot(w, SLOT_STATUS, "a");
+    struct publisher_event e;
+
+    (void)state;
+    put(w, "instances/a", UP ",\"seq\":41}", 0);
+    post_to(w, s, UP);
+    assert_int_equal(why_of(w, s), WHY_NOT_READ);
+    run(w);
+    assert_asked(w, "get instances/a");
+    assert_int_equal(why_of(w, s), WHY_NOT_ANSWERED);
+    e = take_of(w, s);
+    assert_true(e.exists);
+    assert_int_equal(e.seen.seq, 41);
+    run(w);
+    assert_asked(w, "");
+    post_to(w, s, DOWN);
+    run(w);
+    assert_asked(w, "set instances/a:0");
+    assert_string_equal(at(w, "instances/a")->node.data, DOWN ",\"seq\":42}");
+    assert_false(wanted_take(&w->book.findings, &e));
+    close_book(w);
+}
+
+static void posts_while_a_request_is_under_way_become_one(void **state)
+{
+    struct bench_book *w = open_book();
+    struct slot *s = add_read(w, SLOT_STATUS, "a");
+    struct store_request r;
+    struct store_request none;
+
+    (void)state;
+    post_to(w, s, UP);
+    assert_true(let_out(w, &r));
+    assert_int_equal(w->book.places.in_flight, 1);
+    assert_int_equal(w->book.places.rereading, 0);
+    post_to(w, s, DOWN);
+    post_to(w, s, UP);
+    post_to(w, s, DOWN);
+    assert_false(let_out(w, &none));
+    assert_int_equal(why_of(w, s), WHY_UNDER_WAY);
+    answer(w, &r);
+    assert_int_equal(w->book.places.in_flight, 0);
+    assert_int_equal(pending(w), 1);
+    run(w);
+    assert_asked(w, "create instances/a, set instances/a:0");
+    assert_string_equal(at(w, "instances/a")->node.data, DOWN ",\"seq\":2}");
+    assert_int_equal(w->book.tally.publish.count, 1);
+    close_book(w);
+}
+
+static void parents_are_made_when_one_is_missing(void **state)
+{
+    struct bench_book *w = open_book();
+    struct slot *a;
+    struct slot *b;
+    struct store_request r;
+
+    (void)state;
+    fake_tree_at(&w->tree, "/r")->exists = false;
+    fake_tree_at(&w->tree, "/r/instances")->exists = false;
+    a = add_read(w, SLOT_STATUS, "a");
+    b = add_read(w, SLOT_STATUS, "b");
+    post_to(w, a, UP);
+    post_to(w, b, UP);
+    assert_true(let_out(w, &r));
+    answer(w, &r);
+    assert_int_equal(why_of(w, a), WHY_PARENTS);
+    assert_int_equal(sources_due(&w->book, w->now - 1), w->now);
+    run(w);
+    assert_asked(w, "create instances/a, create /r, create instances, "
+                    "create agents, create alive, create instances/b, "
+                    "create instances/a");
+    assert_int_equal(why_of(w, a), WHY_WRITTEN);
+    assert_int_equal(why_of(w, b), WHY_WRITTEN);
+    /* It is not remembered that they were made. */
+    drop(w, "instances/a");
+    fake_tree_at(&w->tree, "/r/instances")->exists = false;
+    post_to(w, a, DOWN);
+    run(w);
+    assert_asked(w, "set instances/a:0, create instances/a, create /r, "
+                    "create instances, create agents, create alive, "
+                    "create instances/a");
+    close_book(w);
+}
+
+static void parents_that_cannot_be_made_are_a_refusal(void **state)
+{
+    static const struct {
+        enum store_code code;
+        enum publisher_why why;
+        const char *trouble;
+    } CASES[] = {
+        { STORE_NO_AUTH, WHY_NO_AUTH,
+          "/r/instances/a: create: no parent; create /r: no_auth" },
+        { STORE_FAILED, WHY_NO_PARENT,
+          "/r/instances/a: create: no parent; create /r: failed" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct bench_book *w = open_book();
+        struct slot *s = add_read(w, SLOT_STATUS, "a");
+
+        fake_tree_at(&w->tree, "/r")->exists = false;
+        fake_tree_at(&w->tree, "/r/instances")->exists = false;
+        strcpy(w->denied, "/r");
+        w->code = CASES[i].code;
+        post_to(w, s, UP);
+        run(w);
+        assert_int_equal(why_of(w, s), CASES[i].why);
+        assert_string_equal(w->book.trouble, CASES[i].trouble);
+        assert_int_equal(sources_due(&w->book, w->now), w->now + 30000);
+        w->denied[0] = w->asked[0] = '\0';
+        run_at(w, w->now + 29999);
+        assert_asked(w, "");
+        run_at(w, w->now + 1);
+        assert_asked(w, "create instances/a, create /r, create instances, "
+                        "create agents, create alive, create instances/a");
+        assert_int_equal(why_of(w, s), WHY_WRITTEN);
+        assert_string_equal(w->book.trouble, "");
+        close_book(w);
+    }
+}
+
+static void a_parent_that_is_slow_or_lost_is_asked_for_again(void **state)
+{
+    struct bench_book *w = open_book();
+    struct slot *s = add_read(w, SLOT_STATUS, "a");
+    struct store_request r;
+
+    (void)state;
+    fake_tree_at(&w->tree, "/r/instances")->exists = false;
+    post_to(w, s, UP);
+    assert_true(let_out(w, &r));
+    answer(w, &r);
+    assert_true(let_out(w, &r));
+    answer_code(w, &r, STORE_BUSY);
+    run(w);
+    assert_asked(w, "create instances/a, create /r");
+    assert_int_equal(sources_due(&w->book, w->now), w->now + 1000);
+    w->now += 1000;
+    assert_true(let_out(w, &r));
+    answer_code(w, &r, STORE_UNCERTAIN);
+    assert_true(let_out(w, &r));
+    sources_unsent(&w->book, &r);
+    run(w);
+    assert_asked(w, "create /r, create /r, create /r, create instances, "
+                    "create agents, create alive, create instances/a");
+    close_book(w);
+}
+
+/* --------------------------------------------------------------- refusals */
+
+static void a_failure_is_tried_again_ever_later(void **state)
+{
+    static const unsigned WAITS_MS[] = { 1000,  2000,  4000, 8000,
+                                         16000, 30000, 30000 };
+    struct bench_book *w = open_book();
+    struct slot *s = add_read(w, SLOT_STATUS, "a");
+
+    (void)state;
+    strcpy(w->denied, "/r/instances/a");
+    w->code = STORE_FAILED;
+    post_to(w, s, UP);
+    for (size_t i = 0; i < sizeof WAITS_MS / sizeof *WAITS_MS; i++) {
+        run(w);
+        assert_asked(w, "create instances/a");
+        assert_int_equal(why_of(w, s), WHY_FAILED);
+        assert_int_equal(sources_due(&w->book, w->now), w->now + WAITS_MS[i]);
+        run_at(w, w->now + WAITS_MS[i] - 1);
+        assert_asked(w, "");
+        w->now++;
+    }
+    assert_string_equal(w->book.trouble, "/r/instances/a: create: failed (-1)");
+    assert_int_equal(w->book.writes_failed, 7);
+    assert_int_equal(pending(w), 1);
+    w->denied[0] = '\0';
+    run(w);
+    assert_int_equal(why_of(w, s), WHY_WRITTEN);
+    /* The next failure waits as little as the first. */
+    strcpy(w->denied, "/r/instances/a");
+    post_to(w, s, DOWN);
+    run(w);
+    assert_int_equal(sources_due(&w->book, w->now), w->now + 1000);
+    close_book(w);
+}
+
+static void no_right_is_tried_again_slowly(void **state)
+{
+    struct bench_book *w = open_book();
+    struct slot *s = add_read(w, SLOT_STATUS, "a");
+
+    (void)state;
+    strcpy(w->denied, "/r/instances/a");
+    w->code = STORE_NO_AUTH;
+    post_to(w, s, UP);
+    run(w);
+    assert_int_equal(why_of(w, s), WHY_NO_AUTH);
+    assert_int_equal(w->book.tally.count[PUBLISHER_REFUSED], 1);
+    assert_int_equal(sources_due(&w->book, w->now), w->now + 30000);
+    /* Another post is no reason to ask. */
+    post_to(w, s, DOWN);
+    run(w);
+    assert_asked(w, "create instances/a");
+    w->denied[0] = '\0';
+    run_at(w, w->now + 30000);
+    assert_asked(w, "create instances/a");
+    assert_string_equal(at(w, "instances/a")->node.data, DOWN ",\"seq\":1}");
+    assert_int_equal(w->book.tally.count[PUBLISHER_REFUSED], 0);
+    close_book(w);
+}
+
+static void to_be_slow_is_no_refusal(void **state)
+{
+    struct bench_book *w = open_book();
+    struct slot *s = add_read(w, SLOT_STATUS, "a");
+
+    (void)state;
+    strcpy(w->denied, "/r/instances/a");
+    w->code = STORE_BUSY;
+    post_to(w, s, UP);
+    run(w);
+    assert_int_equal(why_of(w, s), WHY_SLOWED);
+    assert_string_equal(w->book.trouble, "");
+    assert_int_equal(sources_due(&w->book, w->now), w->now + 1000);
+    lease_connection(&w->book.owners.lease, SESSION, false);
+    assert_int_equal(why_of(w, s), WHY_OFFLINE);
+    close_book(w);
+}
+
+static void a_node_that_may_not_be_read_is_read_anew_later(void **state)
+{
+    struct bench_book *w = open_book();
+    struct slot *s = add_written(w, SLOT_STATUS, "a", UP);
+
+    (void)state;
+    refresh_init(&w->refresh, 60000, w->now);
+    strcpy(w->denied, "/r/instances/a");
+    w->code = STORE_NO_AUTH;
+    run_at(w, w->now + 60000);
+    assert_asked(w, "get instances/a");
+    assert_int_equal(why_of(w, s), WHY_NO_AUTH);
+    w->denied[0] = '\0';
+    run_at(w, w->now + 30000);
+    assert_asked(w, "get instances/a");
+    assert_int_equal(why_of(w, s), WHY_WRITTEN);
+    close_book(w);
+}
+
+static void the_earliest_of_several_waits_is_due_first(void **state)
+{
+    struct bench_book *w = open_book();
+    struct slot *a = add_read(w, SLOT_STATUS, "a");
+    struct slot *b = add_read(w, SLOT_STATUS, "b");
+    struct store_request r;
+
+    (void)state;
+    post_to(w, a, UP);
+    post_to(w, b, UP);
+    assert_true(let_out(w, &r));
+    answer_code(w, &r, STORE_NO_AUTH);
+    assert_true(let_out(w, &r));
+    answer_code(w, &r, STORE_FAILED);
+    assert_int_equal(sources_due(&w->book, w->now), w->now + 1000);
+    w->asked[0] = '\0';
+    run_at(w, w->now + 1000);
+    assert_asked(w, "create instances/b");
+    assert_int_equal(sources_due(&w->book, w->now), w->now + 29000);
+    run_at(w, w->now + 29000);
+    assert_asked(w, "create instances/a");
+    assert_int_equal(sources_due(&w->book, w->now), UINT64_MAX);
+    close_book(w);
+}
+
+/* ----------------------------------------------------- what is uncertain */
+
+static void a_write_whose_reply_is_lost_is_looked_for(void **state)
+{
+    struct bench_book *w = open_book();
+    struct slot *s = add_read(w, SLOT_STATUS, "a");
+    struct store_request r;
+
+    (void)state;
+    strcpy(w->denied, "/r/instances/a");
+    w->code = STORE_UNCERTAIN;
+    w->lost = true;
+    post_to(w, s, UP);
+    assert_true(let_out(w, &r));
+    answer(w, &r);
+    w->denied[0] = '\0';
+    run(w);
+    assert_asked(w, "create instances/a, get instances/a");
+    assert_int_equal(why_of(w, s), WHY_WRITTEN);
+    assert_int_equal(w->book.writes_failed, 1);
+    assert_int_equal(w->book.drifts, 0);
+    /* It never arrived: it is made again, under the same number. */
+    post_to(w, s, DOWN);
+    assert_true(let_out(w, &r));
+    answer_code(w, &r, STORE_SESSION_GONE);
+    run(w);
+    assert_asked(w, "set instances/a:0, get instances/a, set instances/a:0");
+    assert_string_equal(at(w, "instances/a")->node.data, DOWN ",\"seq\":2}");
+    close_book(w);
+}
+
+static void a_number_that_may_be_written_is_not_used_again(void **state)
+{
+    struct bench_book *w = open_book();
+    struct slot *s = add_written(w, SLOT_STATUS, "a", UP);
+    struct store_request r;
+
+    (void)state;
+    post_to(w, s, DOWN);
+    assert_true(let_out(w, &r));
+    answer_code(w, &r, STORE_UNCERTAIN);
+    put(w, "instances/a", "what is no document", 0);
+    run(w);
+    assert_asked(w, "set instances/a:0, get instances/a, set instances/a:1");
+    assert_string_equal(at(w, "instances/a")->node.data, DOWN ",\"seq\":3}");
+    close_book(w);
+}
+
+static void a_reading_that_is_lost_leaves_what_is_known(void **state)
+{
+    struct bench_book *w = open_book();
+    struct slot *s = add_written(w, SLOT_STATUS, "a", UP);
+    struct store_request r;
+
+    (void)state;
+    refresh_init(&w->refresh, 60000, w->now);
+    w->now += 60000;
+    assert_true(let_out(w, &r));
+    assert_int_equal(w->book.places.rereading, 1);
+    answer_code(w, &r, STORE_UNCERTAIN);
+    assert_int_equal(w->book.places.rereading, 0);
+    run(w);
+    assert_asked(w, "get instances/a");
+    assert_int_equal(why_of(w, s), WHY_WRITTEN);
+    close_book(w);
+}
+
+static void what_came_between_is_read_before_it_is_overwritten(void **state)
+{
+    struct bench_book *w = open_book();
+    struct slot *s = add_written(w, SLOT_STATUS, "a", UP);
+
+    (void)state;
+    put(w, "instances/a", UP ",\"seq\":9}", 0);
+    post_to(w, s, DOWN);
+    run(w);
+    assert_asked(w, "set instances/a:0, get instances/a, set instances/a:1");
+    assert_string_equal(at(w, "instances/a")->node.data, DOWN ",\"seq\":10}");
+    assert_int_equal(w->book.drifts, 1);
+    close_book(w);
+}
+
+static void what_the_store_does_not_take_is_next_again(void **state)
+{
+    struct bench_book *w = open_book();
+    struct slot *a = add_read(w, SLOT_STATUS, "a");
+    struct slot *b = add_read(w, SLOT_STATUS, "b");
+    struct store_request r;
+
+    (void)state;
+    post_to(w, a, UP);
+    post_to(w, b, UP);
+    assert_true(let_out(w, &r));
+    sources_unsent(&w->book, &r);
+    assert_int_equal(w->book.places.in_flight, 0);
+    run(w);
+    assert_asked(w, "create instances/a, create instances/a, "
+                    "create instances/b");
+    refresh_init(&w->refresh, 60000, w->now);
+    w->now += 60000;
+    assert_true(let_out(w, &r));
+    sources_unsent(&w->book, &r);
+    assert_int_equal(a->wait.place, PLACE_REFRESH);
+    /* A write goes before all reading. */
+    post_to(w, b, DOWN);
+    run(w);
+    assert_asked(w, "get instances/a, set instances/b:0, get instances/a");
+    close_book(w);
+}
+
+/* ------------------------------------------------------------- sessions */
+
+static void a_new_session_reads_everything_and_writes_what_is_gone(void **state)
+{
+    struct bench_book *w = open_book();
+    struct slot *beat = add_written(w, SLOT_HEARTBEAT, AGENT, BEAT);
+    struct slot *s = add_written(w, SLOT_STATUS, "a", UP);
+
+    (void)state;
+    new_session(w, SESSION + 1, true);
+    assert_int_equal(w->book.owners.lease.state, LEASE_UNREAD);
+    run(w);
+    assert_asked(w, "get agents/web-1, get instances/a, "
+                    "create agents/web-1*");
+    assert_int_equal(at(w, "agents/web-1")->node.owner, SESSION + 1);
+    assert_int_equal(why_of(w, beat), WHY_WRITTEN);
+    assert_int_equal(why_of(w, s), WHY_WRITTEN);
+    assert_int_equal(w->book.drifts, 0);
+    close_book(w);
+}
+
+static void an_answer_of_the_session_before_says_nothing(void **state)
+{
+    struct bench_book *w = open_book();
+    struct slot *s = add_written(w, SLOT_STATUS, "a", UP);
+    struct store_request r;
+
+    (void)state;
+    post_to(w, s, DOWN);
+    assert_true(let_out(w, &r));
+    new_session(w, SESSION + 1, true);
+    answer(w, &r);
+    run(w);
+    assert_asked(w, "set instances/a:0, get instances/a");
+    assert_int_equal(why_of(w, s), WHY_WRITTEN);
+    assert_int_equal(w->book.drifts, 0);
+    /* One that the store did not take is thought over, too. */
+    post_to(w, s, UP);
+    assert_true(let_out(w, &r));
+    new_session(w, SESSION + 2, true);
+    sources_unsent(&w->book, &r);
+    run(w);
+    assert_asked(w, "set instances/a:1, get instances/a, set instances/a:1");
+    close_book(w);
+}
+
+/* --------------------------------------------------- slots come and go */
+
+static void a_removed_slot_is_written_first(void **state)
+{
+    struct bench_book *w = open_book();
+    struct slot *s = add_read(w, SLOT_STATUS, "a");
+
+    (void)state;
+    post_to(w, s, UP);
+    book_remove(&w->book, s);
+    assert_int_equal(table_count(&w->book.table), 1);
+    assert_int_equal(w->book.nremoved, 1);
+    run(w);
+    assert_asked(w, "create instances/a");
+    assert_int_equal(table_count(&w->book.table), 0);
+    assert_int_equal(w->book.nremoved, 0);
+    for (size_t i = 0; i < PUBLISHER_STANDINGS; i++)
+        assert_int_equal(w->book.tally.count[i], 0);
+    close_book(w);
+}
+
+static void a_slot_that_is_removed_unread_is_written_without_an_answer(
+    void **state)
+{
+    struct bench_book *w = open_book();
+    struct slot *s = add_slot(w, SLOT_STATUS, "a");
+    struct publisher_event e;
+
+    (void)state;
+    post_to(w, s, UP);
+    book_remove(&w->book, s);
+    run(w);
+    assert_asked(w, "get instances/a, create instances/a");
+    /* Or between the reading and the answer. */
+    s = add_slot(w, SLOT_STATUS, "b");
+    post_to(w, s, UP);
+    run(w);
+    book_remove(&w->book, s);
+    assert_false(wanted_take(&w->book.findings, &e));
+    run(w);
+    assert_asked(w, "get instances/b, create instances/b");
+    assert_int_equal(table_count(&w->book.table), 0);
+    close_book(w);
+}
+
+static void a_name_that_comes_back_has_one_writer(void **state)
+{
+    struct bench_book *w = open_book();
+    struct slot *s = add_read(w, SLOT_STATUS, "a");
+    struct slot *again;
+    struct store_request r;
+
+    (void)state;
+    post_to(w, s, UP);
+    book_remove(&w->book, s);
+    again = add_slot(w, SLOT_STATUS, "a");
+    assert_int_equal(table_count(&w->book.table), 1);
+    assert_int_equal(again->index, 0);
+    run(w);
+    assert_asked(w, "get instances/a");
+    (void)take_of(w, again);
+    /* A request that is under way is waited for. */
+    post_to(w, again, UP);
+    assert_true(let_out(w, &r));
+    book_remove(&w->book, again);
+    s = add_slot(w, SLOT_STATUS, "a");
+    assert_int_equal(table_count(&w->book.table), 2);
+    answer(w, &r);
+    assert_int_equal(table_count(&w->book.table), 1);
+    assert_int_equal(s->index, 1);
+    close_book(w);
+}
+
+static void the_table_takes_more_than_it_began_with(void **state)
+{
+    struct bench_book *w = open_book();
+    char name[8] = "a0";
+
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        name[0] = (char)('a' + i % 26);
+        name[1] = (char)('0' + i / 26);
+        assert_int_equal(add_slot(w, SLOT_STATUS, name)->index, i);
+    }
+    book_remove(&w->book, book_at(&w->book, 7));
+    book_remove(&w->book, book_at(&w->book, 30));
+    run(w);
+    assert_int_equal(table_count(&w->book.table), 38);
+    assert_int_equal(add_slot(w, SLOT_STATUS, "y")->index, 7);
+    assert_int_equal(add_slot(w, SLOT_STATUS, "z")->index, 30);
+    assert_int_equal(add_slot(w, SLOT_STATUS, "zz")->index, 40);
+    assert_ptr_equal(
+        table_find(&w->book.table, SLOT_STATUS, strlen("/r/instances/"), "y"),
+        book_at(&w->book, 7));
+    assert_null(table_find(&w->book.table, SLOT_PRESENCE,
+                           strlen("/r/instances/"), "y"));
+    close_book(w);
+}
+
+/* --------------------------------------------------------------- refresh */
+
+static void a_refresh_reads_each_node_once_in_its_period(void **state)
+{
+    struct bench_book *w = open_book();
+
+    (void)state;
+    add_written(w, SLOT_STATUS, "a", UP);
+    add_written(w, SLOT_STATUS, "b", UP);
+    refresh_init(&w->refresh, 60000, w->now);
+    run(w);
+    assert_asked(w, "");
+    assert_int_equal(refresh_due(&w->refresh), w->now + 30000);
+    run_at(w, w->now + 29999);
+    assert_asked(w, "");
+    run_at(w, w->now + 1);
+    assert_asked(w, "get instances/a");
+    run_at(w, w->now + 30000);
+    assert_asked(w, "get instances/b");
+    run_at(w, w->now + 30000);
+    assert_asked(w, "get instances/a");
+    /* Without a connection no time passes. */
+    lease_connection(&w->book.owners.lease, SESSION, false);
+    refresh_mark(&w->refresh, &w->book, w->now + 30000);
+    lease_connection(&w->book.owners.lease, SESSION, true);
+    run_at(w, w->now + 30000);
+    assert_asked(w, "");
+    /* However late it is, each is read once. */
+    run_at(w, w->now + 600000);
+    assert_asked(w, "get instances/b, get instances/a");
+    w->book.stopping = true;
+    run_at(w, w->now + 60000);
+    assert_asked(w, "");
+    close_book(w);
+}
+
+static void many_nodes_are_refreshed_in_few_steps(void **state)
+{
+    struct bench_book *w = open_book();
+    char name[3] = "a";
+
+    (void)state;
+    for (int i = 0; i < 26; i++) {
+        name[0] = (char)('a' + i);
+        add_written(w, SLOT_STATUS, name, UP);
+    }
+    refresh_init(&w->refresh, 26000, w->now);
+    run(w);
+    assert_int_equal(refresh_due(&w->refresh), w->now + 2000);
+    run_at(w, w->now + 2000);
+    assert_asked(w, "get instances/a, get instances/b");
+    /* A short period has four parts. */
+    refresh_init(&w->refresh, 2600, w->now);
+    w->refresh.due_mono_ms = 0;
+    run(w);
+    assert_int_equal(refresh_due(&w->refresh), w->now + 650);
+    /* Never is never. */
+    refresh_init(&w->refresh, 0, w->now);
+    assert_int_equal(refresh_due(&w->refresh), UINT64_MAX);
+    close_book(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_document_is_read_for_written_and_let_be),
+        cmocka_unit_test(a_post_before_the_reading_waits_for_an_answer_to_it),
+        cmocka_unit_test(posts_while_a_request_is_under_way_become_one),
+        cmocka_unit_test(parents_are_made_when_one_is_missing),
+        cmocka_unit_test(parents_that_cannot_be_made_are_a_refusal),
+        cmocka_unit_test(a_parent_that_is_slow_or_lost_is_asked_for_again),
+        cmocka_unit_test(a_failure_is_tried_again_ever_later),
+        cmocka_unit_test(no_right_is_tried_again_slowly),
+        cmocka_unit_test(to_be_slow_is_no_refusal),
+        cmocka_unit_test(a_node_that_may_not_be_read_is_read_anew_later),
+        cmocka_unit_test(the_earliest_of_several_waits_is_due_first),
+        cmocka_unit_test(a_write_whose_reply_is_lost_is_looked_for),
+        cmocka_unit_test(a_number_that_may_be_written_is_not_used_again),
+        cmocka_unit_test(a_reading_that_is_lost_leaves_what_is_known),
+        cmocka_unit_test(what_came_between_is_read_before_it_is_overwritten),
+        cmocka_unit_test(what_the_store_does_not_take_is_next_again),
+        cmocka_unit_test(
+            a_new_session_reads_everything_and_writes_what_is_gone),
+        cmocka_unit_test(an_answer_of_the_session_before_says_nothing),
+        cmocka_unit_test(a_removed_slot_is_written_first),
+        cmocka_unit_test(
+            a_slot_that_is_removed_unread_is_written_without_an_answer),
+        cmocka_unit_test(a_name_that_comes_back_has_one_writer),
+        cmocka_unit_test(the_table_takes_more_than_it_began_with),
+        cmocka_unit_test(a_refresh_reads_each_node_once_in_its_period),
+        cmocka_unit_test(many_nodes_are_refreshed_in_few_steps),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
