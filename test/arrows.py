@@ -31,38 +31,36 @@ ROOT = "composition"  # src/*.c, which may use all
 
 
 def objects(folders):
-    """(folder, file) of each object, as "zk", "zk/store.c"."""
+    """Path and file of each object, the file as "zk/store.c"."""
     for library in folders:
-        name = re.fullmatch(r"lib(\w+)\.a\.p", library.name)
+        folder = re.fullmatch(r"lib(\w+)\.a\.p", library.name)[1]
         for o in sorted(library.glob("*.o")):
             source = re.sub(r"^(meson-generated_\.\._)", "", o.stem)
-            folder = name[1]
-            file = source.removeprefix(folder + "_")
-            yield o, folder, f"{folder}/{file}"
+            yield o, f"{folder}/{source.removeprefix(folder + '_')}"
 
 
-def symbols(o):
-    """The symbols that O defines for others, and those that it lacks."""
-    defined, undefined = set(), set()
-    out = subprocess.run(["nm", "-P", str(o)], check=True, text=True,
+def symbols(paths):
+    """path: the symbols that it defines for others, those that it lacks."""
+    found = {str(p): (set(), set()) for p in paths}
+    out = subprocess.run(["nm", "-A", "-P", *found], check=True, text=True,
                          capture_output=True).stdout
     for line in out.splitlines():
-        name, kind = line.split()[:2]
+        path, name, kind = re.match(r"(.*): (\S+) (\S)", line).groups()
         if kind == "U":
-            undefined.add(name)
+            found[path][1].add(name)
         elif kind.isupper() and kind not in "NW":
-            defined.add(name)
-    return defined, undefined
+            found[path][0].add(name)
+    return found
 
 
 def graph(folders):
     """Which file uses which other, and what of it."""
     owner, wants = {}, {}
-    for o, folder, file in objects(folders):
-        defined, undefined = symbols(o)
-        wants[file] = undefined
+    files = {str(o): file for o, file in objects(folders)}
+    for o, (defined, undefined) in symbols(files).items():
+        wants[files[o]] = undefined
         for name in defined:
-            owner[name] = file
+            owner[name] = files[o]
     uses = collections.defaultdict(lambda: collections.defaultdict(set))
     for file, names in wants.items():
         for name in names:
