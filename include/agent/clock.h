@@ -22,7 +22,7 @@ int64_t clock_wall_ms(void);
 /*
  * Writes WALL_MS as RFC 3339 UTC with milliseconds (the form of RFC 3339,
  * section 5.6) into OUT of at least CLOCK_RFC3339_SIZE bytes; returns OUT.
- * What lies outside of the years 0 to 9999 becomes their first or last
+ * A time outside of the years 0 to 9999 becomes their first or last
  * millisecond.
  */
 char *clock_rfc3339(int64_t wall_ms, char *out);

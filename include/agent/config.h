@@ -144,7 +144,8 @@ void config_faults_free(struct config_faults *faults);
 /* Secrets are wiped.  NULL is a no-op. */
 void config_free(struct config *c);
 
-/* For who goes on with the other settings only: passwords are wiped. */
+/* For a process that goes on with the other settings only: passwords are wiped.
+ */
 void config_drop_instances(struct config *c);
 
 /* Whether there is any password or digest in it. */

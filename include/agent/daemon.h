@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 /*
- * What a long-running UNIX process does once at its start: fork into the
+ * The steps of a long-running UNIX process at its start: fork into the
  * background and tell the caller how it went, hold a pid file, drop
  * privileges, keep secrets.  Everything here comes before the first thread,
  * but for words of failure.
@@ -49,8 +49,8 @@ void daemon_ready(void);
  * process is left that has.  No-op without daemon_fork. */
 void daemon_let_go(void);
 
-/* A line for whoever started us: on stderr, or through the parent; once that
- * was let go, daemon_last_words. */
+/* A line for the person or program that started us: on stderr, or through the
+ * parent; once that was let go, daemon_last_words. */
 void daemon_complain(const char *text);
 
 /*

@@ -47,8 +47,8 @@ int log_open(const struct log_options *o, struct err *e) MUST_USE;
 int log_reopen(const struct log_options *o, struct err *e) MUST_USE;
 
 /* Writes what is queued, for at most BUDGET_MS, and ends the writer; a
- * writer that hangs in the kernel is left behind.  What was not written
- * counts as dropped.  Thread: loop. */
+ * writer that hangs in the kernel is left behind.  Lines that were not
+ * written count as dropped.  Thread: loop. */
 void log_close(unsigned budget_ms);
 
 /* Lines dropped since the start.  Thread: any. */

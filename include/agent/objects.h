@@ -5,8 +5,8 @@
 
 /*
  * How many objects of each kind were made and are gone again, in the whole
- * process and since its start: what never comes back is a line that rises,
- * and it has a name.  Pure but for the counters.  Thread: any, all of it;
+ * process and since its start: a leak is a line that rises, and it has a
+ * name.  Pure but for the counters.  Thread: any, all of it;
  * nothing here waits.
  */
 enum object_kind {
@@ -43,7 +43,7 @@ void objects_read(enum object_kind k, struct object_count *out);
 /* The word as published: "zk_slot". */
 const char *object_kind_name(enum object_kind k);
 
-/* What is counted under that word, for people. */
+/* A sentence for people on what is counted under that word. */
 const char *object_kind_help(enum object_kind k);
 
 #endif

@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 /*
- * What the kernel says of this process and of others.  Reads /proc; thread:
- * any.
+ * Figures that the kernel has of this process and of others.  Reads /proc;
+ * thread: any.
  */
 
 /* The number of threads; -1 if it cannot be told. */
@@ -15,7 +15,7 @@ long process_threads(void);
 /* The resident set in KiB; -1 if it cannot be told. */
 long process_rss_kb(void);
 
-/* What cannot be told is 0. */
+/* A figure that cannot be told is 0. */
 struct process_memory {
     /* Of malloc, in bytes (mallinfo2(3)), all arenas together. */
     uint64_t heap_in_use; /* handed out, mapped blocks with it */
@@ -29,7 +29,7 @@ struct process_memory {
 };
 void process_memory(struct process_memory *out);
 
-/* What the usual process_* metrics tell.  What cannot be told is 0. */
+/* The figures of the usual process_* metrics; one that cannot be told is 0. */
 struct process_figures {
     struct process_memory memory;
     uint64_t cpu_us; /* user and system, of all threads, ended ones too */

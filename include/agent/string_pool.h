@@ -2,8 +2,8 @@
 #define AGENT_STRING_POOL_H
 
 /*
- * Words that repeat.  What servers answer and what fails says the same few
- * sentences over and over, so each is kept once and counted, and whoever
+ * Texts that repeat.  Servers and failures say the same few sentences over and
+ * over, so each is kept once, with a count of its references, and whatever
  * remembers it holds a pointer.  Thread: loop, all of it.
  */
 

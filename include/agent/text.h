@@ -9,7 +9,7 @@
 /*
  * A text that grows as it is appended to.  Nothing here returns an error:
  * when memory runs out `failed` is set and what follows is dropped, so that
- * whoever renders looks once, at the end.  All zero is an empty text.  Pure;
+ * a renderer looks once, at the end.  All zero is an empty text.  Pure;
  * one thread at a time.
  */
 struct text {
@@ -51,10 +51,10 @@ void text_add_decimal(struct text *t, uint64_t n, unsigned places);
 void text_add_rfc3339(struct text *t, int64_t wall_ms);
 
 /*
- * S as a JSON string with its quotes.  What is not valid UTF-8 (RFC 3629), or
- * holds control characters or DEL, is escaped whole to printable ASCII, byte
- * by byte (\xNN, and \\ for a backslash), as in the documents in ZooKeeper;
- * but nothing is cut.  NULL becomes null.
+ * S as a JSON string with its quotes.  A text that is not valid UTF-8 (RFC
+ * 3629), or holds control characters or DEL, is escaped whole to printable
+ * ASCII, byte by byte (\xNN, and \\ for a backslash), as in the documents in
+ * ZooKeeper; but nothing is cut.  NULL becomes null.
  */
 void text_add_json_string(struct text *t, const char *s);
 

@@ -44,7 +44,7 @@ void object_made(enum object_kind k)
     atomic_fetch_add_explicit(&counters[k].allocated, 1, memory_order_relaxed);
 }
 
-/* Who sees that an object is gone sees also that it had been made. */
+/* A thread that sees that an object is gone sees also that it was made. */
 void object_gone(enum object_kind k)
 {
     atomic_fetch_add_explicit(&counters[k].freed, 1, memory_order_release);

@@ -23,7 +23,7 @@ struct word {
     char text[];
 };
 
-/* What needs no memory and no count. */
+/* These two need no memory and no count. */
 static const char NOTHING[] = "";
 static const char NO_MEMORY[] = "(no memory for what was said)";
 

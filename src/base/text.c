@@ -6,7 +6,7 @@
  * numbers and times are written digit by digit, and strings are copied whole
  * where nothing in them needs an escape.
  *
- * What it does not do: watch over the form of the JSON.  That is for the tests
+ * It does not watch over the form of the JSON.  That is for the tests
  * of the pages.
  */
 #include <stdarg.h>
@@ -201,7 +201,7 @@ static void add_escaped(struct text *t, const char *s, size_t max)
     }
 }
 
-/* What is left of LEN bytes of UTF-8 when no character may be torn. */
+/* How many of LEN bytes of UTF-8 fit into MAX when no character may be torn. */
 static size_t cut_length(const char *s, size_t len, size_t max)
 {
     if (len <= max)

@@ -1,5 +1,5 @@
 /*
- * What the strings of a configuration may be.  A check runs once, at the
+ * Checks of the strings of a configuration.  A check runs once, at the
  * line where the value stands; the functions that take an accepted value
  * apart rely on it.  Its message continues the key's name.
  */
@@ -144,7 +144,7 @@ int config_check_log(const char *text, struct err *e)
     return -1;
 }
 
-/* What ZooKeeper refuses in a path (PathUtils.validatePath). */
+/* ZooKeeper refuses these in a path (PathUtils.validatePath). */
 static bool zookeeper_refuses(uint32_t cp)
 {
     return cp < 0x20 || (cp >= 0x7f && cp <= 0x9f) ||

@@ -1,5 +1,5 @@
 /*
- * What a reload changes: whether an instance may go on as it is, and which
+ * The effect of a reload: whether an instance may go on as it is, and which
  * settings only a restart can take over.  Both walk the table of keys.
  */
 #include <assert.h>

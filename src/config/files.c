@@ -1,8 +1,8 @@
 /*
- * What the configuration reads from disk: its own files, and those that hold
- * a secret.  A file is read as a whole, so that its bytes, passwords among
+ * Everything the configuration reads from disk: its own files, and those that
+ * hold a secret.  A file is read as a whole, so that its bytes, passwords among
  * them, lie in one place that can be wiped, and not in a buffer of stdio.
- * What is asked of a file's mode is asked of the open descriptor: the name
+ * A file's mode is asked of the open descriptor: the name
  * may stand for another file a moment later.
  */
 #include <errno.h>

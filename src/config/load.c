@@ -4,7 +4,7 @@
  * (keys.c), and what spans several keys is checked.
  *
  * Faults are collected, never returned early, and sorted by their places
- * in the end: whoever repairs a file wants all of them at once, top down.
+ * in the end: a person who repairs a file wants all of them at once, top down.
  */
 #include <assert.h>
 #include <limits.h>

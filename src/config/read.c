@@ -5,8 +5,8 @@
  * section and does not tell its handler the line.  So its run-time switches
  * are set, and it reads through a function of ours that sees every line: it
  * counts them, turns away those that inih would not see whole, and handles
- * the section headers itself.  What is left to inih are comments, spaces and
- * the split into key and value.
+ * the section headers itself.  Comments, spaces and the split into key and
+ * value are left to inih.
  *
  * Included files are read after the whole main file, wherever in it the
  * `include` stands, as if they were its continuation; only a section does
@@ -32,7 +32,7 @@
 /* So that its line is within the limit in whatever way it is spelled. */
 #define VALUE_LIMIT 3900
 
-/* What isspace() is to inih in the C locale. */
+/* The spaces that inih sees, by isspace() in the C locale. */
 #define SPACES " \t\r\n\v\f"
 
 static void enter(struct config_reading *r, struct config_section *s,

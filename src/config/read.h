@@ -8,8 +8,8 @@
 
 /*
  * Files' lines become sections whose values are
- * set where a file sets them and nowhere else.  What is inherited, and
- * what must be there, is decided by load.c when all files are known.
+ * set where a file sets them and nowhere else.  Later, when
+ * all files are known, load.c decides what is inherited and what is missing.
  */
 struct config_section {
     const struct config_keyset *set; /* NULL: unknown, its keys are skipped */

@@ -163,7 +163,7 @@ static const char *number_text(const struct config_key *k, uint64_t value,
     return out;
 }
 
-/* What the value must be, for people: "50ms..60m (ms, s or m)". */
+/* The range of a value, for people: "50ms..60m (ms, s or m)". */
 static void describe(const struct config_key *k, char *out, size_t size)
 {
     const char *const *words = words_of(k);

@@ -23,7 +23,7 @@
 
 #define CUT_MARK "..."
 
-/* What the end of a line may need: `,"cut":true}` and the newline. */
+/* Bytes that the end of a line may need: `,"cut":true}` and the newline. */
 #define TAIL_MAX 16
 
 struct out {

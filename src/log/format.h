@@ -1,5 +1,5 @@
-#ifndef AGENT_LOG_FORMAT_H
-#define AGENT_LOG_FORMAT_H
+#ifndef LOG_FORMAT_H
+#define LOG_FORMAT_H
 
 #include "agent/log.h"
 

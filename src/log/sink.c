@@ -5,8 +5,8 @@
  * still be told to give up.
  *
  * With syslog the line is the same, its ts included, because syslog's own
- * stamp has whole seconds only.  What syslogd does not take is not noticed,
- * for syslog(3) does not tell.
+ * stamp has whole seconds only.  A line that syslogd does not take is lost
+ * unnoticed, for syslog(3) does not tell.
  */
 #include <errno.h>
 #include <fcntl.h>

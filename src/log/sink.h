@@ -1,5 +1,5 @@
-#ifndef AGENT_LOG_SINK_H
-#define AGENT_LOG_SINK_H
+#ifndef LOG_SINK_H
+#define LOG_SINK_H
 
 #include "agent/log.h"
 

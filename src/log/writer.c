@@ -11,7 +11,7 @@
  * then one gap, marked by one log_dropped event where it happened, instead of
  * a thousand small ones.
  *
- * A writer that waits for a full pipe (log_sink.c) can be told to stop.  One
+ * A writer that waits for a full pipe (sink.c) can be told to stop.  One
  * that hangs in the kernel (a dead NFS server) is left behind by log_close;
  * what it could touch later is its own, or this file's static data.
  */
@@ -256,7 +256,7 @@ static void set_options(const struct log_options *o)
     atomic_store(&form_now, (int)o->form);
 }
 
-/* What the writer that hangs will never write.  Under the lock. */
+/* Counts the lines that a hanging writer will never write.  Under the lock. */
 static void leave_behind(struct writer *w)
 {
     log_state.writer = NULL;

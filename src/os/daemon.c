@@ -1,9 +1,9 @@
 /*
- * The start of a long-running process.  One fork and setsid: whoever started
- * us waits in the parent for a word from the child, over a socket pair that
- * carries text for people and, when all is well, one NUL.  A pair of sockets
- * and no pipe, because send can be told not to raise SIGPIPE when the parent
- * was killed meanwhile; the child is then no worse off.
+ * The start of a long-running process.  One fork and setsid: the process that
+ * started us waits in the parent for a word from the child, over a socket pair
+ * that carries text for people and, when all is well, one NUL.  A pair of
+ * sockets and no pipe, because send can be told not to raise SIGPIPE when the
+ * parent was killed meanwhile; the child is then no worse off.
  *
  * The daemon keeps nothing of its caller's open, or an ssh or a CI job that
  * started it would wait for it: the standard descriptors go to /dev/null, and

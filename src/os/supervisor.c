@@ -4,9 +4,9 @@
  * reaped by this process alone, so its pid is never another's when a signal
  * is passed on.
  *
- * What a child has to say to it (ready, how long a stop may take) lies in
- * memory that both share: to read it, nothing has to be waited for.  What the
- * supervisor has to say to the next child, that one inherits.
+ * A child tells it two things (that it is ready, how long a stop may take)
+ * through memory that both share, so that the supervisor never waits to read
+ * them.  A child learns from the supervisor what it inherits in the fork.
  *
  * It logs nothing: how a child ended is told by the next one.  Only the end
  * of a child that has no next goes to syslog.
@@ -31,7 +31,7 @@
 #define BACKOFF_FIRST_MS 200
 #define BACKOFF_MAX_MS   30000
 
-/* Who ran for so long had a good start. */
+/* A child that lived this long resets the back-off. */
 #define STEADY_MS 60000
 
 /* A child that is asked to stop ends by itself, unless it does not run. */
@@ -41,14 +41,14 @@
 #define KILL_AGAIN_MS 1000
 
 /* Shared with the children. */
-struct board {
+struct shared {
     atomic_bool ready;
     atomic_bool told;
     atomic_uint stop_ms;
 };
 
 static struct {
-    struct board *board;
+    struct shared *shared;
     sigset_t signals;
     pid_t pid;   /* of the supervisor */
     pid_t child; /* 0: none */
@@ -81,14 +81,14 @@ const char *supervisor_describe(int status, char *out, size_t size)
 int supervisor_begin(unsigned stop_ms, struct err *e)
 {
     static const int SIGNALS[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD };
-    void *memory = mmap(NULL, sizeof(*self.board), PROT_READ | PROT_WRITE,
+    void *memory = mmap(NULL, sizeof(*self.shared), PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
         err_set(e, "mmap: %s", strerror(errno));
         return -1;
     }
-    self.board = memory;
-    atomic_store(&self.board->stop_ms, stop_ms);
+    self.shared = memory;
+    atomic_store(&self.shared->stop_ms, stop_ms);
     self.pid = getpid();
     sigemptyset(&self.signals);
     for (size_t i = 0; i < sizeof SIGNALS / sizeof SIGNALS[0]; i++)
@@ -136,7 +136,7 @@ static bool is_stop(int number)
  * changed its mind meanwhile about how long it takes. */
 static uint64_t kill_mono_ms(uint64_t stop_mono_ms)
 {
-    return stop_mono_ms + atomic_load(&self.board->stop_ms) + STOP_GRACE_MS;
+    return stop_mono_ms + atomic_load(&self.shared->stop_ms) + STOP_GRACE_MS;
 }
 
 /* Until the child ended; its status.  *STOPPING: it was asked to. */
@@ -178,9 +178,9 @@ static void tell_last_end(pid_t pid, int status)
  * consequence, and a crash is worth more than a start that failed. */
 static void remember(int status, uint64_t ran_ms)
 {
-    if (self.any_end && !atomic_load(&self.board->told))
+    if (self.any_end && !atomic_load(&self.shared->told))
         return;
-    atomic_store(&self.board->told, false);
+    atomic_store(&self.shared->told, false);
     self.any_end = true;
     self.end = (struct supervisor_end){
         .pid = self.child,
@@ -232,7 +232,7 @@ bool supervisor_wait(int *exit_code)
 
 bool supervisor_was_ready(void)
 {
-    return atomic_load(&self.board->ready);
+    return atomic_load(&self.shared->ready);
 }
 
 void supervisor_tie(void)
@@ -244,16 +244,16 @@ void supervisor_tie(void)
 
 void supervisor_ready(unsigned stop_ms)
 {
-    atomic_store(&self.board->stop_ms, stop_ms);
-    atomic_store(&self.board->ready, true);
+    atomic_store(&self.shared->stop_ms, stop_ms);
+    atomic_store(&self.shared->ready, true);
 }
 
 const struct supervisor_end *supervisor_last_end(void)
 {
-    return self.any_end && !atomic_load(&self.board->told) ? &self.end : NULL;
+    return self.any_end && !atomic_load(&self.shared->told) ? &self.end : NULL;
 }
 
 void supervisor_told(void)
 {
-    atomic_store(&self.board->told, true);
+    atomic_store(&self.shared->told, true);
 }

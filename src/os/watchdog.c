@@ -245,7 +245,7 @@ static bool nap(struct watchdog *w, uint64_t until_mono_ms)
     return go_on;
 }
 
-/* -------------------------------------------------- who watches this one */
+/* -------------------------------------------------- what watches this one */
 
 static void on_tick(int number, siginfo_t *info, void *context)
 {
