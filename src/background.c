@@ -9,7 +9,7 @@
  * supervisor wipes its copy, and a later child reads the file itself.  Should
  * that have faults by then, the child says so in the log, which it finds by
  * what its predecessor left in shared memory, and ends: the supervisor tries
- * again later.  No secret is among what is left there.
+ * again later.  Nothing in that memory is secret.
  */
 #include <assert.h>
 #include <errno.h>
@@ -37,22 +37,22 @@
 /* How long the worker of a supervisor that was killed may still take. */
 #define ORPHAN_GRACE_MS 1000
 
-/* How to log without a config. */
+/* How a child logs when the config cannot be read. */
 struct note {
-    char user[LOGIN_NAME_MAX]; /* "": stay who we are */
+    char user[LOGIN_NAME_MAX]; /* "": keep this process' user */
     char log[PATH_MAX];
     enum log_level level;
     enum log_form form;
 };
 
-/* Shared by all children: one writes, and the next one reads.  Two notes, so
- * that a child that dies while it writes leaves the other whole. */
-struct board {
+/* In memory that all children share: one writes, and the next one reads.  Two
+ * notes, so that a child that dies while it writes leaves the other whole. */
+struct shared_notes {
     atomic_uint current;
     struct note notes[2];
 };
 
-static struct board *board;
+static struct shared_notes *shared;
 
 /* ------------------------------------------------------------- the child */
 
@@ -64,18 +64,18 @@ static void copy(char *out, size_t size, const char *text)
 
 static void in_force(const struct config *c)
 {
-    unsigned other = 1 - atomic_load(&board->current);
+    unsigned other = 1 - atomic_load(&shared->current);
     const struct log_options log = agent_log_options(c, true);
-    struct note *n = &board->notes[other];
+    struct note *n = &shared->notes[other];
     copy(n->user, sizeof n->user, c->agent.user);
     copy(n->log, sizeof n->log, log.target);
     n->level = log.level;
     n->form = log.form;
-    atomic_store(&board->current, other);
+    atomic_store(&shared->current, other);
     supervisor_ready(c->agent.stop_timeout_ms);
 }
 
-/* The log is open: our predecessor's end can be told. */
+/* The log is open: how the child before ended can be said. */
 static void tell_end(void)
 {
     const struct supervisor_end *end = supervisor_last_end();
@@ -105,11 +105,11 @@ const struct agent_hooks BACKGROUND_HOOKS = {
     .ready = daemon_ready,
 };
 
-/* As the user who owns the log: root would make one that nobody else can
- * write to. */
+/* As the user that owns the log: root would make a file that the agent's user
+ * cannot write to. */
 static int open_kept_log(struct err *e)
 {
-    const struct note *n = &board->notes[atomic_load(&board->current)];
+    const struct note *n = &shared->notes[atomic_load(&shared->current)];
     const struct log_options log = {
         .target = n->log,
         .level = n->level,
@@ -163,7 +163,7 @@ static int fail(const char *text)
     return AGENT_EXIT_FAILURE;
 }
 
-/* The first child did not come so far as to say it itself. */
+/* The first child was killed before it could say so itself. */
 static void tell_caller(void)
 {
     const struct supervisor_end *end = supervisor_last_end();
@@ -210,26 +210,26 @@ worker:
     return work(o, file, c, must_exit);
 }
 
-static int make_board(struct err *e)
+static int share_notes(struct err *e)
 {
-    void *memory = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
+    void *memory = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
         err_set(e, "mmap: %s", strerror(errno));
         return -1;
     }
-    board = memory;
+    shared = memory;
     return 0;
 }
 
-/* In the process that stays, and in its children.  Who reads our pid may send
- * it a signal at once: so it is written when those wait. */
+/* In the process that stays, and in its children.  A reader of our pid may send
+ * a signal at once: so it is written once signals are blocked. */
 static int stay(const struct background_options *o, const char *file, int lock,
                 const char *pid_file, bool *must_exit)
 {
     struct err e;
     bool child = false;
-    if (make_board(&e) != 0 ||
+    if (share_notes(&e) != 0 ||
         supervisor_begin(o->config->agent.stop_timeout_ms, &e) != 0 ||
         daemon_pid_write(lock, &e) != 0) {
         config_free(o->config);
@@ -286,7 +286,7 @@ failed:
     config_free(o->config);
     fail(e.text);
 done:
-    /* Who was left behind may still read them. */
+    /* A thread that was left behind may still read them. */
     if (!*must_exit) {
         free(pid_file);
         free(file);

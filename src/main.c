@@ -185,7 +185,7 @@ static void take_option(struct args *a, int opt, char **argv, bool once)
     }
 }
 
-/* What was given goes with the mode that was chosen. */
+/* The options that were given belong to the mode that was chosen. */
 static void check_together(const struct args *a, bool once)
 {
     bool status = a->mode == MODE_STATUS;

@@ -3,8 +3,8 @@
  * The timer follows rounds_fire; everything that other threads have to say
  * comes through the wake, of which many become one: it drains everything.
  *
- * What waits for a disk here is done at SIGHUP, at an administrator's word:
- * to read the config and its secret files, and to open the log anew.
+ * Only at SIGHUP, when an administrator asks for it, does this thread wait for
+ * a disk: to read the config and its secret files, and to open the log anew.
  */
 #include <assert.h>
 #include <signal.h>
@@ -57,7 +57,7 @@ struct agent {
     struct loop loop;
     uv_timer_t timer;
     uv_signal_t signals[NSIGNALS];
-    uint64_t told_round; /* to the service manager */
+    uint64_t told_round; /* the last that the service manager was told of */
     bool stopping;
     int exit_code;
 };
@@ -155,7 +155,7 @@ static void reopen_log(const struct agent *a, const struct config *c)
                   LOG_STR("detail", e.text));
 }
 
-/* Not a fault: what is known to others is not kept from them by a refusal. */
+/* Not a fault: to refuse the file would not hide what others have read. */
 static void warn_of_exposed(const struct config *c)
 {
     for (size_t i = 0; i < c->nfiles; i++) {
@@ -176,7 +176,7 @@ static void log_fault(const char *fault)
     LOG_EVENT(LOG_LEVEL_ERROR, "config_error", LOG_STR("fault", fault));
 }
 
-/* Whoever rotates logs need not care for the config. */
+/* A program that rotates logs does not care whether the config is good. */
 static void reject(const struct agent *a, size_t nfaults)
 {
     reopen_log(a, a->config);
@@ -236,7 +236,7 @@ static void reload(struct agent *a)
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct agent *a = handle->data;
-    /* Both came at once: what was said to be stopping does not reload. */
+    /* Two signals at once: an agent that said it stops does not reload. */
     if (a->stopping)
         return;
     if (number == SIGHUP)
@@ -262,8 +262,8 @@ static void block_signals(void)
     (void)rc;
 }
 
-/* To end takes a while longer than to close the handles of the signals, and
- * the last of them are not to kill what is about to exit cleanly. */
+/* Signals that come after their handles are closed must not kill a process that
+ * is about to exit cleanly. */
 static void block_our_signals(void)
 {
     sigset_t ours;
@@ -349,7 +349,7 @@ static const char *session_end(const struct config *c, enum store_end end)
     case STORE_LEFT:
         break;
     }
-    return NULL; /* nobody knows */
+    return NULL; /* not known */
 }
 
 static void say_ready(struct agent *a)
@@ -367,7 +367,7 @@ static enum store_end shut_down(struct agent *a)
     arm_last_resort(budget, a->exit_code);
     unsigned reserve =
         budget > 2 * STOP_RESERVE_MS ? STOP_RESERVE_MS : budget / 2;
-    /* What the pages show is about to go. */
+    /* First, as what the pages show is freed next. */
     httpd_stop(a->httpd);
     pages_free(a->pages);
     enum store_end end = rounds_stop(a->rounds, budget - reserve);

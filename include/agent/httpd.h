@@ -9,7 +9,7 @@
 
 /*
  * An HTTP server on the loop: libmicrohttpd without a thread of its own, its
- * epoll descriptor watched by the loop.  GET and HEAD only; who asks and who
+ * epoll descriptor watched by the loop.  GET and HEAD only; a client that
  * is slow costs nothing but a connection, of which there are
  * HTTPD_CONNECTIONS.  It knows nothing of what it serves.  Thread: loop, all
  * of it.
@@ -31,7 +31,7 @@ struct httpd_content {
     const char *policy; /* Content-Security-Policy, or NULL */
     char *bytes;        /* of malloc, LEN long: taken over, also on failure */
     size_t len;
-    bool constant; /* not so: they outlive the server, and stay as they are */
+    bool constant; /* BYTES are not taken over: they outlive the server */
 };
 
 /* Holds one reference; NULL on lack of memory. */

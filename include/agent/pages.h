@@ -28,7 +28,7 @@ void pages_free(struct pages *p); /* NULL is a no-op */
 void pages_answer(void *arg, const struct httpd_request *r,
                   struct httpd_answer *out);
 
-/* To be called now and then: lets go of what nobody asked for lately. */
+/* To be called now and then: frees pages that nobody asked for lately. */
 void pages_rest(struct pages *p, uint64_t now_mono_ms);
 
 #endif

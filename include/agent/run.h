@@ -30,7 +30,7 @@ struct agent_options {
     const char *config_file; /* to re-read at SIGHUP */
     bool background;         /* stderr is gone: a log there goes to syslog */
     const struct agent_hooks *hooks; /* borrowed; may be NULL */
-    /* Tells whoever started us why it did not start, besides the log. */
+    /* Says on stderr why it did not start, besides in the log. */
     void (*complain)(const char *text);
 };
 

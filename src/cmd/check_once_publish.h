@@ -32,7 +32,8 @@ struct once_publish {
 /* Says TEXT instead of what came of it: nothing is to be published. */
 void once_publish_say(struct once_publish *p, const char *text);
 
-/* What was found in ZooKeeper, as the pool's hook `found` hears it. */
+/* Takes in what the pool's hook `found` says: I's node, or the heartbeat's
+ * where I is NULL, was looked at. */
 void once_publish_found(struct once_publish *p, const struct instance *i,
                         const struct publisher_event *e);
 

@@ -49,12 +49,11 @@ void status_guard(void)
 static int print(const struct status_options *o, const struct status_view *v)
 {
     struct status_terminal t;
-    struct status_style style;
 
     if (o->json)
         return status_view_print_json(v, o->config->zookeeper.root, stdout);
     status_terminal_look(&t);
-    style = status_style_of(o, &t);
+    struct status_style style = status_style_of(o, &t);
     status_view_print(v, &style, stdout);
     return 0;
 }
@@ -63,14 +62,13 @@ static int look_once(struct status_reader *r, const struct status_options *o)
 {
     struct status_view view;
     struct err e = { "" };
-    int rc;
 
     if (status_reader_look(r, -1, &view, &e) != LOOK_SEEN) {
         status_complain(e.text);
         return NOT_SHOWN;
     }
     alarm(0);
-    rc = print(o, &view);
+    int rc = print(o, &view);
     status_view_free(&view);
     if (fflush(stdout) == 0 && rc == 0)
         return SHOWN;
@@ -81,7 +79,6 @@ static int look_once(struct status_reader *r, const struct status_options *o)
 
 int status_run(const struct status_options *o, bool *must_exit)
 {
-    struct status_reader *r;
     struct err e = { "" };
     int code = NOT_SHOWN;
 
@@ -89,7 +86,7 @@ int status_run(const struct status_options *o, bool *must_exit)
     log_mute();
     if (o->watch)
         status_watch_prepare();
-    r = status_reader_open(o, &e);
+    struct status_reader *r = status_reader_open(o, &e);
     if (r == NULL)
         status_complain(e.text);
     else if (o->watch)

@@ -27,13 +27,12 @@ void status_put_text(const char *text, bool trusted, char out[TABLE_CELL])
 void status_put_age(const struct status_view *v, const struct status_writer *w,
                     char out[TABLE_CELL])
 {
-    int64_t age_ms;
     char span[TABLE_CELL];
 
     strcpy(out, "-");
     if (w == NULL || w->time_wall_ms == 0)
         return;
-    age_ms = v->time_wall_ms - w->time_wall_ms;
+    int64_t age_ms = v->time_wall_ms - w->time_wall_ms;
     if (age_ms <= -1000)
         snprintf(out, TABLE_CELL, "%s ahead", table_span(-age_ms, span));
     else

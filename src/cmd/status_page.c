@@ -59,10 +59,9 @@ int status_view_of_page(struct status_view *v, const char *body, size_t len,
                         struct err *e)
 {
     bool out_of_memory = false;
-    json_t *page;
 
     *v = (struct status_view){ 0 };
-    page = status_json_keep(v, body, len, &out_of_memory);
+    json_t *page = status_json_keep(v, body, len, &out_of_memory);
     if (out_of_memory) {
         err_set(e, "out of memory for a page of %zu bytes", len);
         goto failed;

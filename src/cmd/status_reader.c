@@ -48,7 +48,6 @@ static enum status_look look_at_page(const struct status_reader *r,
     };
     struct http_body body;
     struct err why;
-    int rc;
 
     switch (http_get(&get, &body, &why)) {
     case HTTP_OK:
@@ -63,7 +62,7 @@ static enum status_look look_at_page(const struct status_reader *r,
     case HTTP_CANCELLED:
         return LOOK_CANCELLED;
     }
-    rc = status_view_of_page(out, body.bytes, body.len, &why);
+    int rc = status_view_of_page(out, body.bytes, body.len, &why);
     free(body.bytes);
     if (rc == 0)
         return LOOK_SEEN;
@@ -104,12 +103,11 @@ static int open_tree(struct status_reader *r, struct err *e)
         .acl = c->zookeeper.acl,
         .digest = c->zookeeper.digest,
     };
-    struct store *store;
 
     r->resolver = zk.resolver = resolver_start(e);
     if (r->resolver == NULL)
         return -1;
-    store = store_zk_new(&zk, e);
+    struct store *store = store_zk_new(&zk, e);
     if (store == NULL)
         return -1;
     r->tree = tree_reader_new(store, c->zookeeper.root, e);

@@ -95,7 +95,7 @@ static void put_notes(const struct status_row *r, char out[TABLE_CELL])
                  table_text(r->rival, rival), table_text(r->rival_host, host));
         status_add_note(out, note);
     }
-    /* What another agent holds is not about to be written. */
+    /* A node that another agent holds is not about to be written. */
     if (r->pending && !r->conflict)
         status_add_note(out, "not yet published");
     if (status_row_removed(r))

@@ -156,7 +156,7 @@ bool status_row_trusted(const struct status_view *v,
 void status_row_why(const struct status_view *v, const struct status_row *r,
                     char *out, size_t size);
 
-/* What to take it for: unknown where it is not trusted. */
+/* The status to rely on: unknown where the row is not trusted. */
 enum status status_row_verdict(const struct status_view *v,
                                const struct status_row *r);
 

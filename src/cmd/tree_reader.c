@@ -377,12 +377,10 @@ failed:
 
 enum store_end tree_reader_close(struct tree_reader *t, unsigned budget_ms)
 {
-    enum store_end end;
-
     if (t == NULL)
         return STORE_CLOSED;
-    end = t->store->ops->close(t->store, budget_ms);
-    /* Who was left behind may still call wake. */
+    enum store_end end = t->store->ops->close(t->store, budget_ms);
+    /* A thread that was left behind may still call wake. */
     if (end != STORE_CLOSED)
         return end;
     close(t->woken);

@@ -1,7 +1,7 @@
 /*
- * A body is as old as its response, of which the library counts the answers
- * that are being sent; it is gone when they are through and nobody of ours
- * refers to it any more.
+ * A body lives as long as its response: the library counts the answers that
+ * are being sent, and it goes when they are through and this program refers to
+ * it no more.
  */
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
-#ifndef SRC_HTTPD_BODY_H
-#define SRC_HTTPD_BODY_H
+#ifndef WEB_BODY_H
+#define WEB_BODY_H
 
 /*
- * What is answered, for httpd.c.  Thread: loop.
+ * What httpd.c needs of a body, beside what its users do.  Thread: loop.
  */
 #include <stddef.h>
 
@@ -10,9 +10,11 @@
 
 struct MHD_Response;
 
+/* The library's response of B, borrowed. */
 struct MHD_Response *httpd_body_response(const struct httpd_body *b);
 
-/* Bytes of all bodies that are kept or being sent, without constant ones. */
+/* Bytes of all bodies that are kept or being sent; constant ones not
+ * counted. */
 size_t httpd_bodies_held(void);
 
 #endif

@@ -1,10 +1,10 @@
-#ifndef AGENT_DASHBOARD_H
-#define AGENT_DASHBOARD_H
+#ifndef WEB_DASHBOARD_H
+#define WEB_DASHBOARD_H
 
 #include <stddef.h>
 
 /*
- * The dashboard: src/dashboard.html as a part of the program, one page that
+ * The dashboard: dashboard.html as a part of the program, one page that
  * needs nothing but this agent's own HTTP.  Constants, made by the build.
  */
 

@@ -12,9 +12,9 @@
  *
  * Its own timeout only counts silence, so that one byte now and then would
  * keep a connection for ever.  So every connection's present wait is watched
- * here (httpd_waits.c), and the connection cut when that takes too long or when
- * another one needs its place.  Who asks and reads at once is served
- * within one turn of the loop, before anybody can take that place.
+ * here (waits.c), and the connection is cut when that takes too long or when
+ * another one needs its place.  A client that asks and reads at once is served
+ * within one turn of the loop, before another can take that place.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -37,14 +37,14 @@
 
 #include "agent/httpd.h"
 
-/* Of silence; waits end before, and this is for what is not one. */
+/* Of silence.  Each wait ends before; this bounds what is no wait. */
 #define SILENCE_S 30
 #define SWEEP_MS  1000
 /* To accept again when there was no descriptor for it. */
 #define ACCEPT_RETRY_MS 1000
-/* Of bodies, until who takes the longest to take one is cut. */
+/* Bytes of bodies; beyond, the client that takes longest is cut. */
 #define HELD_MAX (64u << 20)
-/* Of one connection: a request's line and headers must fit. */
+/* Bytes of one connection: a request's line and headers must fit. */
 #define CONNECTION_MEMORY 16384
 
 struct httpd {
@@ -60,7 +60,7 @@ struct httpd {
     uv_timer_t sweep; /* runs while there are connections */
     uv_timer_t retry; /* to accept, after a failure */
     struct waits waits;
-    bool failing; /* to accept */
+    bool failing; /* the last accept failed, and this was said */
     bool stopping;
 };
 
@@ -68,7 +68,7 @@ struct httpd {
 
 static void on_incoming(uv_poll_t *poll, int status, int events);
 
-/* No-op if it does already. */
+/* Accepts again; a no-op when it does already. */
 static void listen_again(struct httpd *h)
 {
     if (h->waits.count < HTTPD_CONNECTIONS &&
@@ -97,7 +97,7 @@ static void begin_connection(struct httpd *h, struct MHD_Connection *mc,
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mc, MHD_CONNECTION_INFO_CONNECTION_FD);
 
-    /* Without memory it has no place, and is answered with an end. */
+    /* Without memory it has no place, and its first request closes it. */
     *context = info == NULL ? NULL : waits_begin(&h->waits, info->connect_fd);
     if (*context != NULL && !uv_is_active((uv_handle_t *)&h->sweep))
         uv_timer_start(&h->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
@@ -168,17 +168,15 @@ static enum MHD_Result refuse_method(struct MHD_Connection *mc,
 {
     char shown[32] = "";
     char text[96];
-    struct MHD_Response *r;
-    enum MHD_Result rc;
 
     escape_add(shown, sizeof shown, method, strlen(method));
     snprintf(text, sizeof text, "method not allowed: %s; only GET and HEAD\n",
              shown);
-    r = line_of_text(text);
+    struct MHD_Response *r = line_of_text(text);
     if (r == NULL)
         return MHD_NO;
     MHD_add_response_header(r, "Allow", "GET, HEAD");
-    rc = MHD_queue_response(mc, MHD_HTTP_METHOD_NOT_ALLOWED, r);
+    enum MHD_Result rc = MHD_queue_response(mc, MHD_HTTP_METHOD_NOT_ALLOWED, r);
     MHD_destroy_response(r);
     return rc;
 }
@@ -194,18 +192,17 @@ static enum MHD_Result refuse_host(struct MHD_Connection *mc)
     const char *host = host_of(mc);
     char shown[96] = "";
     char text[256];
-    struct MHD_Response *r;
-    enum MHD_Result rc;
 
     escape_add(shown, sizeof shown, host, strlen(host));
     snprintf(text, sizeof text,
              "not answered by the name %s: allow it with allow_hosts in the "
              "section [http] of the agent's config\n",
              shown);
-    r = line_of_text(text);
+    struct MHD_Response *r = line_of_text(text);
     if (r == NULL)
         return MHD_NO;
-    rc = MHD_queue_response(mc, MHD_HTTP_MISDIRECTED_REQUEST, r);
+    enum MHD_Result rc =
+        MHD_queue_response(mc, MHD_HTTP_MISDIRECTED_REQUEST, r);
     MHD_destroy_response(r);
     return rc;
 }
@@ -220,7 +217,6 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mc,
     const struct httpd_request request = { .path = url, .context = mc };
     struct httpd_answer answer = { .status = MHD_HTTP_OK };
     bool begins = *context == NULL;
-    enum MHD_Result rc;
 
     (void)version;
     (void)upload;
@@ -246,7 +242,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mc,
         return MHD_NO;
     if (httpd_bodies_held() > HELD_MAX)
         waits_cut_taker(&h->waits, c);
-    rc =
+    enum MHD_Result rc =
         MHD_queue_response(mc, answer.status, httpd_body_response(answer.body));
     httpd_body_unref(answer.body);
     return rc;
@@ -298,7 +294,7 @@ static void on_retry(uv_timer_t *retry)
     listen_again(retry->data);
 }
 
-/* A descriptor may be free by then.  Told once, until one was. */
+/* A descriptor may be free by then.  Said once, until an accept succeeds. */
 static void accept_later(struct httpd *h, int error)
 {
     if (!h->failing)
@@ -391,7 +387,7 @@ static int watch(struct httpd *h, uv_loop_t *loop, struct err *e)
     uv_timer_init(loop, &h->retry);
     h->poll.data = h->incoming.data = h;
     h->timer.data = h->sweep.data = h->retry.data = h;
-    /* Fails for events that there are not, and for nothing else. */
+    /* These fail for unknown events only. */
     uv_poll_start(&h->poll, UV_READABLE, on_poll);
     listen_again(h);
     return 0;
@@ -408,7 +404,7 @@ struct httpd *httpd_start(const struct httpd_options *o, struct err *e)
     struct httpd *h = calloc(1, sizeof *h);
 
     if (h == NULL) {
-        err_set(e, "[http]: out of memory");
+        err_set(e, "[http]: out of memory for the server");
         return NULL;
     }
     h->answer = o->answer;
@@ -437,7 +433,7 @@ void httpd_stop(struct httpd *h)
     if (h == NULL || h->stopping)
         return;
     h->stopping = true;
-    /* Before their descriptors are closed. */
+    /* Handles first, the descriptors that they watch after. */
     uv_close((uv_handle_t *)&h->incoming, NULL);
     uv_close((uv_handle_t *)&h->poll, NULL);
     uv_close((uv_handle_t *)&h->timer, NULL);

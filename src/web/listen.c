@@ -3,8 +3,8 @@
  * libmicrohttpd itself knows no UNIX sockets and gives no error that says
  * more than that it failed.
  *
- * A UNIX socket's file outlives a process that was killed.  It is taken for
- * a left-over when nobody listens on it any more, and only then.
+ * A UNIX socket's file outlives a process that was killed.  It is removed when
+ * nobody listens on it any more, and only then.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,10 +18,10 @@
 
 #include "listen.h"
 
-/* What one turn of the loop can be made to copy for one client, and the kernel
- * to keep; connections inherit it. */
+/* The most that one turn of the loop copies for one client, and the kernel
+ * keeps; connections inherit it. */
 #define SEND_BUFFER (128 * 1024)
-/* Whatever the umask: the group is who is to ask, a proxy for example. */
+/* Whatever the umask: the group may ask, a proxy for example. */
 #define SOCKET_MODE 0660
 
 static int fail(const struct config *c, const char *what, int error,
@@ -52,15 +52,13 @@ static socklen_t address_of(const struct config *c, union httpd_address *a)
 static bool is_left_over(const union httpd_address *a)
 {
     struct stat st;
-    bool refused;
-    int fd;
 
     if (lstat(a->local.sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
         return false;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return false;
-    refused =
+    bool refused =
         connect(fd, &a->sa, sizeof a->local) != 0 && errno == ECONNREFUSED;
     close(fd);
     return refused;
@@ -110,13 +108,12 @@ int httpd_listen(struct httpd_listener *l, const struct config *c,
 {
     union httpd_address a;
     socklen_t len = address_of(c, &a);
-    const char *what;
     int error;
 
     *l = (struct httpd_listener){ .fd = -1 };
     if (len == 0)
         return fail(c, "address", EINVAL, e);
-    what = "socket";
+    const char *what = "socket";
     l->fd =
         socket(a.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (l->fd < 0)

@@ -1,5 +1,5 @@
-#ifndef SRC_HTTPD_LISTEN_H
-#define SRC_HTTPD_LISTEN_H
+#ifndef WEB_LISTEN_H
+#define WEB_LISTEN_H
 
 /*
  * The socket of the HTTP server, for httpd.c.  Thread: loop.

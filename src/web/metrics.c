@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "agent/objects.h"
-#include "metrics_impl.h"
+#include "metrics_line.h"
 
 #include "metrics.h"
 
@@ -53,8 +53,8 @@ static void each_last_probe(const struct out *o,
         metrics_put(o, i->name, NULL, (uint64_t)i->last_probe_wall_ms, 3);
 }
 
-/* The good ones always, so that a rate of them can be reckoned from the
- * first bad one on. */
+/* Those that are ok always, so that a rate has both its parts from the first
+ * bad one on. */
 static void each_probes(const struct out *o, const struct metrics_instance *i)
 {
     for (int r = 0; r < REASON_COUNT; r++)
@@ -317,8 +317,7 @@ static const struct metric METRICS[] = {
 
 /* -------------------------------------------------------------- rendering */
 
-/* As far as they are no larger than these, the members are unsigned or never
- * negative. */
+/* Members of these sizes are unsigned, or never negative. */
 static uint64_t number_at(const void *at, size_t size)
 {
     uint32_t small;
@@ -341,9 +340,8 @@ static void put_figure(const struct out *o)
 {
     const struct metric *m = o->metric;
     const void *at = (const char *)o->source + m->offset;
-    uint64_t value;
 
-    value = number_at(at, m->size);
+    uint64_t value = number_at(at, m->size);
     if (value != 0 || !m->unless_0)
         metrics_put(o, NULL, NULL, value, m->places);
 }

@@ -1,5 +1,5 @@
-#ifndef AGENT_METRICS_H
-#define AGENT_METRICS_H
+#ifndef WEB_METRICS_H
+#define WEB_METRICS_H
 
 #include "agent/histogram.h"
 #include "agent/process.h"
@@ -13,8 +13,8 @@
 
 /*
  * What a monitoring system reads: Prometheus' text format, version 0.0.4.
- * Whoever calls gathers the figures, of one moment; here they get their
- * names.  Pure, but for the counters of objects.h.
+ * The caller gathers the figures of one moment; here they get their names.
+ * Pure, but for the counters of objects.h.
  */
 struct metrics_instance {
     const char *name;
@@ -37,13 +37,13 @@ struct metrics_source {
     uint64_t rounds_overrun;    /* results missing when the next began */
     uint64_t round_us;          /* of the last one, to its last result */
     int64_t last_round_wall_ms; /* when that was in; 0: not once */
-    uint64_t probes_skipped;    /* turns of instances still busy */
+    uint64_t probes_skipped;    /* their instances were still busy */
     uint64_t results_void;      /* the agent was stalled */
     const struct histogram *probe_time; /* borrowed */
 
     /* Threads. */
     uint64_t workers;
-    uint64_t jobs_active; /* those queued with them */
+    uint64_t jobs_active; /* with those that are queued */
     uint64_t jobs_queued;
     uint64_t wedged_threads;
     bool healthy; /* what /healthz says */

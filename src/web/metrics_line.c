@@ -2,7 +2,10 @@
  * The text format (version 0.0.4): one line a sample.  A histogram is given by
  * its name's three relatives, in seconds and cumulative.
  */
-#include "metrics_impl.h"
+#include "agent/histogram.h"
+#include "agent/text.h"
+
+#include "metrics_line.h"
 
 void metrics_head(const struct out *o)
 {

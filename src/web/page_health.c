@@ -43,11 +43,10 @@ static void rounds(const struct page_source *s, const struct page_time *now,
                    struct troubles *out)
 {
     struct rounds_info info;
-    uint64_t since;
 
     rounds_info(s->rounds, &info);
-    since = now->mono_ms -
-            (info.settled > 0 ? info.settled_mono_ms : info.started_mono_ms);
+    uint64_t since = now->mono_ms - (info.settled > 0 ? info.settled_mono_ms
+                                                      : info.started_mono_ms);
     if (since > (uint64_t)INTERVALS_BORNE * info.interval_ms)
         add(out, "no round came to its end for %" PRIu64 " ms", since);
 }
@@ -59,12 +58,11 @@ static void zookeeper(const struct page_source *s, const struct page_time *now,
     const unsigned patience_ms = s->config->zookeeper.session_timeout_ms;
     struct publisher_holder holder;
     struct publisher_info info;
-    uint64_t since;
 
     if (pool.publisher == NULL)
         return;
     publisher_info(pool.publisher, &info);
-    since = now->mono_ms - info.store.since_mono_ms;
+    uint64_t since = now->mono_ms - info.store.since_mono_ms;
     if (info.store.state != STORE_CONNECTED && since > patience_ms)
         add(out, "ZooKeeper has been %s for %" PRIu64 " ms%s%s",
             store_state_name(info.store.state), since,

@@ -166,7 +166,6 @@ void page_instance(const struct page_source *s, const struct instance *i,
                    struct text *out)
 {
     const struct page_time now = page_now();
-    struct recent_walk walk;
     struct recent_result r;
     struct publisher_node node;
     struct publisher *publisher = pool_parts(s->pool).publisher;
@@ -189,7 +188,8 @@ void page_instance(const struct page_source *s, const struct instance *i,
         jsonw_null(out, "zookeeper");
     add_replication(i, out);
     jsonw_open(out, "results", '[');
-    walk = (struct recent_walk){ .recent = &i->record.recent };
+    struct recent_walk walk =
+        (struct recent_walk){ .recent = &i->record.recent };
     while (recent_next(&walk, &r))
         add_result(&r, out);
     jsonw_close(out, ']');

@@ -210,12 +210,10 @@ static bool has_credit(struct pages *p, uint64_t now_us)
 static void render_into(struct pages *p, struct page_place *at,
                         const struct page_key *key, uint64_t began_us)
 {
-    uint64_t took_us;
-
     forget(at);
     at->key = *key;
     at->body = rendered(p, key);
-    took_us = clock_mono_us() - began_us;
+    uint64_t took_us = clock_mono_us() - began_us;
     at->made_mono_ms = began_us / 1000;
     at->fresh_ms = took_us * FRESH_TIMES / 1000;
     if (at->fresh_ms < PAGES_FRESH_MS)
@@ -236,15 +234,13 @@ static void answer_page(struct pages *p, const struct page_key *key,
                         struct httpd_answer *out)
 {
     uint64_t now_us = clock_mono_us();
-    struct page_place *at;
-    bool there;
 
     if (!key->route->cached) {
         out->body = rendered(p, key);
         return;
     }
-    at = place_of(p, key);
-    there = at->body != NULL && same_key(&at->key, key);
+    struct page_place *at = place_of(p, key);
+    bool there = at->body != NULL && same_key(&at->key, key);
     if (!there || now_us / 1000 - at->made_mono_ms >= at->fresh_ms) {
         if (plain(key) || has_credit(p, now_us)) {
             render_into(p, at, key, now_us);
@@ -338,11 +334,10 @@ static uint64_t number_of(const struct httpd_request *r, const char *key,
 {
     const char *value = key == NULL ? NULL : httpd_query(r, key);
     char *end;
-    uint64_t n;
 
     if (value == NULL || *value < '0' || *value > '9')
         return deflt;
-    n = strtoull(value, &end, 10);
+    uint64_t n = strtoull(value, &end, 10);
     return *end == '\0' ? n : deflt;
 }
 

@@ -1,7 +1,7 @@
 /*
- * Connections in the order in which their present wait began.  One is cut by
- * a shutdown of its socket, for the library has no call to close it; that
- * happens in its next run, and until then it stays in its list.
+ * Connections in the order in which their present wait began.  To cut one is
+ * to shut its socket down, as the library has no call to close it; it closes
+ * it in its next run, and until then the connection stays in its list.
  */
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -12,7 +12,8 @@
 #include "waits.h"
 
 static const unsigned PATIENCE_MS[WAITS] = {
-    [WAIT_RESTING] = 30000, /* more than a page waits that asks now and then */
+    [WAIT_RESTING] =
+        30000, /* longer than the dashboard waits between two requests */
     [WAIT_ASKING] = 10000,
     [WAIT_TAKING] = 30000,
 };
@@ -80,7 +81,7 @@ void waits_cut_overdue(struct waits *w, uint64_t now_mono_ms)
     }
 }
 
-/* Who is not cut yet, or NULL. */
+/* The first that is not cut yet, or NULL. */
 static struct waiter *longest(const struct waits *w, enum wait wait)
 {
     struct waiter *c = TAILQ_FIRST(&w->lists[wait]);

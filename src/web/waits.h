@@ -1,5 +1,5 @@
-#ifndef SRC_HTTPD_WAITS_H
-#define SRC_HTTPD_WAITS_H
+#ifndef WEB_WAITS_H
+#define WEB_WAITS_H
 
 /*
  * What each connection of the HTTP server waits for, and for how long; for
@@ -35,18 +35,22 @@ struct waits {
 
 void waits_init(struct waits *w);
 
-/* One that asks; NULL on lack of memory.  Freed by waits_end. */
+/* A new connection, which waits for its request; NULL on lack of memory.
+ * Freed by waits_end. */
 struct waiter *waits_begin(struct waits *w, int fd);
 void waits_end(struct waits *w, struct waiter *c);
 
 /* C waits for something else from now on. */
 void waits_move(struct waits *w, struct waiter *c, enum wait wait);
 
-/* Each of these cuts: the library then sees the peer's end, and closes. */
+/* Each of these cuts connections: the library then sees their end, and closes
+ * them.  All that have waited too long: */
 void waits_cut_overdue(struct waits *w, uint64_t now_mono_ms);
-/* Who rests can come again; else the one that has kept its place longest. */
+/* One that rests between requests, as it can come again; else the one that
+ * has kept its place longest. */
 void waits_make_room(struct waits *w);
-/* Who takes its answer longest, but for C, which has just begun. */
+/* The one that takes longest to read its answer, but for C, which has just
+ * begun. */
 void waits_cut_taker(struct waits *w, const struct waiter *c);
 
 #endif

@@ -1,5 +1,5 @@
-#ifndef SRC_METRICS_IMPL_H
-#define SRC_METRICS_IMPL_H
+#ifndef WEB_METRICS_LINE_H
+#define WEB_METRICS_LINE_H
 
 /*
  * Between the table of metrics (metrics.c) and the lines that they become
@@ -27,18 +27,18 @@ struct metric {
     enum { GAUGE, COUNTER, HISTOGRAM } type;
     const char *help;
     const char *labels[LABELS_MAX];
-    /* Where its value stands in struct metrics_source, a number, … */
+    /* Its value: a number that stands there in struct metrics_source, or */
     size_t offset;
     size_t size;     /* 0: nowhere */
     unsigned places; /* the number is of 10^-places */
     bool unless_0;   /* 0 means that there is none */
-    /* … or who knows its samples: of one instance, or of all. */
+    /* one that a function writes, for one instance or for all. */
     void (*each)(const struct out *o, const struct metrics_instance *i);
     void (*samples)(const struct out *o);
     bool zookeeper; /* only when that is configured */
 };
 
-/* What stands above the samples of a metric. */
+/* The lines above the samples of a metric.  All of this is pure. */
 void metrics_head(const struct out *o);
 
 /* One sample of VALUE * 10^-PLACES; FIRST and SECOND: the values of the
