@@ -49,6 +49,8 @@ struct store_reply {
     uint64_t token;
     enum store_code code;
     int raw;               /* the library's code */
+    const char *words;     /* what RAW means, for people; static; or NULL */
+    const char *advice;    /* what is to be done about it; static; or NULL */
     int32_t version;       /* after a GET, SET or CREATE; -1: not said */
     int64_t owner;         /* GET, SET: ephemeralOwner, 0: a persistent node */
     int64_t mtime_wall_ms; /* GET: of the last change, by the server's clock */
@@ -69,14 +71,19 @@ const char *store_state_name(enum store_state s);
 
 struct store_status {
     enum store_state state;
-    uint64_t since_mono_ms; /* of the state */
+    bool outage; /* no useful answer came since, or only a moment ago */
+    uint64_t since_mono_ms; /* outage: of the last useful answer before it, or
+                               the start; else since when it is connected */
     int64_t session;        /* 0: none yet */
     uint64_t sessions;      /* sessions so far: grows by one each time that
                                nothing is known any more of what is there */
     bool resumed;           /* the session began in an earlier process */
+    unsigned timeout_ms;    /* of the session, as the server granted it; 0: not
+                               yet */
+    uint64_t losses;        /* connections that were lost after they served */
     unsigned reapers;       /* handles being closed */
     uint64_t log_lines_dropped;
-    char why[160];   /* the last trouble, for people; "" */
+    char why[320];   /* outage: what each server did, for people; else "" */
     char server[80]; /* host:port, while connected; else the last one, or "" */
 };
 

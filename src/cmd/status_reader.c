@@ -100,8 +100,10 @@ static int open_tree(struct status_reader *r, struct err *e)
         .servers = c->zookeeper.servers,
         .nservers = c->zookeeper.nservers,
         .session_timeout_ms = c->zookeeper.session_timeout_ms,
+        .within_ms = c->zookeeper.publish_timeout_ms,
         .acl = c->zookeeper.acl,
         .digest = c->zookeeper.digest,
+        .digest_file = c->zookeeper.digest_file,
     };
 
     r->resolver = zk.resolver = resolver_start(e);

@@ -14,9 +14,15 @@
 #include "agent/resolver.h"
 
 #include "addrs.h"
+#include "backoff.h"
 
-/* "ffff:…:255.255.255.255%eth0:65535," */
-#define ADDR_TEXT 80
+/* "ffff:…:255.255.255.255%eth0:65535" */
+#define HOST_SIZE 80
+
+struct address {
+    char host[HOST_SIZE];
+    char text[NET_ADDR_TEXT];
+};
 
 struct server {
     struct resolver_name *name; /* NULL: numeric */
@@ -25,8 +31,8 @@ struct server {
 };
 
 struct zk_addrs {
-    char *text;
-    size_t size;
+    struct address *list; /* room for all that can be known */
+    size_t nlist;
     size_t count;
     struct server servers[];
 };
@@ -48,9 +54,8 @@ struct zk_addrs *zk_addrs_new(const struct config_server *servers, size_t n,
 
     if (a == NULL)
         goto no_memory;
-    a->size = n * RESOLVER_ADDRS * ADDR_TEXT + 1;
-    a->text = malloc(a->size);
-    if (a->text == NULL)
+    a->list = calloc(n * RESOLVER_ADDRS, sizeof a->list[0]);
+    if (a->list == NULL)
         goto no_memory;
     for (; a->count < n; a->count++)
         if (server_set(&a->servers[a->count], &servers[a->count], r, e) != 0) {
@@ -71,30 +76,30 @@ void zk_addrs_free(struct zk_addrs *a)
         return;
     for (size_t i = 0; i < a->count; i++)
         resolver_name_put(a->servers[i].name);
-    free(a->text);
+    free(a->list);
     free(a);
 }
 
 /* IPv6 without brackets: the library takes what follows the last colon as
  * the port, and hands brackets on to getaddrinfo. */
-static size_t append(char *at, size_t room, const struct net_addr *addr)
+static void append(struct zk_addrs *a, const struct net_addr *addr)
 {
+    struct address *at = &a->list[a->nlist];
     char host[64];
     char port[8];
     socklen_t len = addr->u.sa.sa_family == AF_INET6 ? sizeof addr->u.in6
                                                      : sizeof addr->u.in;
-    int n;
 
     if (getnameinfo(&addr->u.sa, len, host, sizeof host, port, sizeof port,
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-        return 0;
-    n = snprintf(at, room, "%s:%s,", host, port);
-    return n > 0 && (size_t)n < room ? (size_t)n : 0;
+        return;
+    snprintf(at->host, sizeof at->host, "%s:%s", host, port);
+    net_addr_format(addr, at->text);
+    a->nlist++;
 }
 
 /* Appends what is known of one server; false: that is being asked for. */
-static bool append_server(struct zk_addrs *a, struct server *s, size_t *used,
-                          struct err *why)
+static bool append_server(struct zk_addrs *a, struct server *s, struct err *why)
 {
     struct net_addr found[RESOLVER_ADDRS] = { s->addr };
     enum resolver_state state = RESOLVER_OK;
@@ -104,25 +109,54 @@ static bool append_server(struct zk_addrs *a, struct server *s, size_t *used,
         state = resolver_addrs(s->name, s->port, found, &n, why);
     if (state == RESOLVER_OK)
         for (size_t i = 0; i < n; i++)
-            *used += append(a->text + *used, a->size - *used, &found[i]);
+            append(a, &found[i]);
     return state != RESOLVER_PENDING;
 }
 
-const char *zk_addrs_list(struct zk_addrs *a, bool *asking, struct err *why)
+static void swap(struct zk_addrs *a, size_t i, size_t k)
 {
-    size_t used = 0;
+    struct address kept = a->list[i];
+
+    a->list[i] = a->list[k];
+    a->list[k] = kept;
+}
+
+/* Fisher and Yates; then LAST to the end. */
+static void shuffle(struct zk_addrs *a, uint64_t *random, const char *last)
+{
+    for (size_t i = a->nlist; i > 1; i--)
+        swap(a, i - 1, (size_t)(zk_random_next(random) % i));
+    for (size_t i = 0; i + 1 < a->nlist; i++)
+        if (strcmp(a->list[i].text, last) == 0)
+            swap(a, i, a->nlist - 1);
+}
+
+size_t zk_addrs_load(struct zk_addrs *a, uint64_t *random, const char *last,
+                     bool *asking, struct err *why)
+{
     bool all = true;
 
+    a->nlist = 0;
     err_set(why, "no address of a server is known");
     for (size_t i = 0; i < a->count; i++)
-        all = append_server(a, &a->servers[i], &used, why) && all;
+        all = append_server(a, &a->servers[i], why) && all;
     *asking = !all;
-    if (!all)
+    if (!all) {
         err_set(why, "looking up the names of the servers");
-    if (!all || used == 0)
-        return NULL;
-    a->text[used - 1] = '\0';
-    return a->text;
+        a->nlist = 0;
+    }
+    shuffle(a, random, last);
+    return a->nlist;
+}
+
+const char *zk_addrs_host(const struct zk_addrs *a, size_t i)
+{
+    return a->list[i].host;
+}
+
+const char *zk_addrs_text(const struct zk_addrs *a, size_t i)
+{
+    return a->list[i].text;
 }
 
 void zk_addrs_refresh(struct zk_addrs *a)

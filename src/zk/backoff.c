@@ -1,7 +1,5 @@
 /*
- * Waits with a jitter, so that many agents do not come back at once; from a
- * generator of our own, as the library reseeds random() at every turn of its
- * loops.
+ * Waits with a jitter, so that many agents do not come back at once.
  */
 #include <unistd.h>
 
@@ -10,27 +8,25 @@
 #include "backoff.h"
 
 #define FIRST_MS 200
-#define MAX_MS   30000
 
-void zk_backoff_init(struct zk_backoff *b)
+uint64_t zk_random_seed(void)
 {
-    b->ms = 0;
-    b->random = (clock_mono_us() ^ ((uint64_t)getpid() << 40)) | 1;
+    return (clock_mono_us() ^ ((uint64_t)getpid() << 40)) | 1;
 }
 
 /* xorshift64 */
-static uint64_t next_random(struct zk_backoff *b)
+uint64_t zk_random_next(uint64_t *random)
 {
-    b->random ^= b->random << 13;
-    b->random ^= b->random >> 7;
-    b->random ^= b->random << 17;
-    return b->random;
+    *random ^= *random << 13;
+    *random ^= *random >> 7;
+    *random ^= *random << 17;
+    return *random;
 }
 
-unsigned zk_backoff_next(struct zk_backoff *b)
+unsigned zk_backoff_next(struct zk_backoff *b, uint64_t *random)
 {
     b->ms = b->ms == 0 ? FIRST_MS : b->ms * 2;
-    if (b->ms > MAX_MS)
-        b->ms = MAX_MS;
-    return b->ms / 2 + (unsigned)(next_random(b) % (b->ms / 2 + 1));
+    if (b->ms > b->max_ms)
+        b->ms = b->max_ms;
+    return b->ms / 2 + (unsigned)(zk_random_next(random) % (b->ms / 2 + 1));
 }

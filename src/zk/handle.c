@@ -40,6 +40,9 @@ struct zk_handle {
     void *wake_arg;
     bool orphaned; /* nobody waits for its end: the reaper frees it */
     bool reaped;
+    unsigned changes;
+    enum zk_proof proof;
+    int proof_rc;
     /* The publisher's thread. */
     bool reaping;
     pthread_t reaper;
@@ -53,6 +56,19 @@ static void on_auth(int rc, const void *ctx)
     (void)ctx;
 }
 
+/* Grants and losses come in turn; what else there is to tell is no change. */
+static void note_change(struct zk_handle *h, int state)
+{
+    bool up = state == ZOO_CONNECTED_STATE;
+
+    pthread_mutex_lock(&h->lock);
+    if (up != (h->changes % 2 == 1)) {
+        h->changes++;
+        h->proof = ZK_PROOF_NONE;
+    }
+    pthread_mutex_unlock(&h->lock);
+}
+
 /* May run before init has returned: the handle is the context only. */
 static void on_watch(zhandle_t *zh, int type, int state, const char *path,
                      void *ctx)
@@ -60,9 +76,9 @@ static void on_watch(zhandle_t *zh, int type, int state, const char *path,
     struct zk_handle *h = ctx;
 
     (void)zh;
-    (void)type;
-    (void)state;
     (void)path;
+    if (type == ZOO_SESSION_EVENT)
+        note_change(h, state);
     zk_window_reconnected(&h->window);
 }
 
@@ -110,12 +126,12 @@ struct zk_handle *zk_handle_open(const struct zk_handle_options *o,
     }
     /* At debug level its calls wait for locks that they else would not. */
     zoo_set_debug_level(ZOO_LOG_LEVEL_WARN);
-    h->zh = zookeeper_init2(o->hosts, on_watch, (int)o->session_timeout_ms,
+    h->zh = zookeeper_init2(o->host, on_watch, (int)o->session_timeout_ms,
                             o->id != NULL ? &id : NULL, h, ZOO_NO_LOG_CLIENTENV,
                             zk_log_line);
     explicit_bzero(&id, sizeof id);
     if (h->zh == NULL) {
-        err_set(e, "zookeeper_init2 %s: %s", o->hosts, strerror(errno));
+        err_set(e, "zookeeper_init2 %s: %s", o->host, strerror(errno));
         handle_free(h);
         return NULL;
     }
@@ -137,7 +153,57 @@ enum zk_link zk_handle_link(struct zk_handle *h)
         return ZK_LINK_EXPIRED;
     if (state == ZOO_AUTH_FAILED_STATE)
         return ZK_LINK_AUTH_FAILED;
-    return ZK_LINK_DOWN;
+    if (state == ZOO_ASSOCIATING_STATE)
+        return ZK_LINK_GREETING;
+    /* Before the first attempt it is none of those with a name. */
+    return state == 0 ? ZK_LINK_NONE : ZK_LINK_CONNECTING;
+}
+
+unsigned zk_handle_changes(struct zk_handle *h)
+{
+    unsigned changes;
+
+    pthread_mutex_lock(&h->lock);
+    changes = h->changes;
+    pthread_mutex_unlock(&h->lock);
+    return changes;
+}
+
+/* On the library's thread. */
+static void on_proof(int rc, const struct Stat *stat, const void *ctx)
+{
+    struct zk_handle *h = (struct zk_handle *)ctx;
+
+    (void)stat;
+    pthread_mutex_lock(&h->lock);
+    if (h->proof == ZK_PROOF_ASKED) {
+        h->proof = ZK_PROOF_ANSWERED;
+        h->proof_rc = rc;
+    }
+    pthread_mutex_unlock(&h->lock);
+    zk_window_proved(&h->window, zk_server_said(rc));
+}
+
+int zk_handle_prove(struct zk_handle *h)
+{
+    int rc;
+
+    pthread_mutex_lock(&h->lock);
+    h->proof = ZK_PROOF_ASKED;
+    pthread_mutex_unlock(&h->lock);
+    rc = zoo_aexists(h->zh, "/", 0, on_proof, h);
+    return rc == ZOK || rc == ZSYSTEMERROR ? 0 : -1;
+}
+
+enum zk_proof zk_handle_proof(struct zk_handle *h, int *rc)
+{
+    enum zk_proof proof;
+
+    pthread_mutex_lock(&h->lock);
+    proof = h->proof;
+    *rc = h->proof_rc;
+    pthread_mutex_unlock(&h->lock);
+    return proof;
 }
 
 void zk_handle_id(struct zk_handle *h, struct session_id *out)

@@ -18,7 +18,7 @@ struct zk_handle;
 struct zk_answer;
 
 struct zk_handle_options {
-    const char *hosts; /* "ip:port,…", numeric only */
+    const char *host; /* "ip:port", numeric only */
     unsigned session_timeout_ms;
     enum config_acl acl;
     const char *digest;          /* or NULL */
@@ -28,16 +28,38 @@ struct zk_handle_options {
 };
 
 enum zk_link {
-    ZK_LINK_DOWN, /* not connected; the library is at it */
+    ZK_LINK_NONE,       /* no connection, and none under way at this moment */
+    ZK_LINK_CONNECTING, /* waits for TCP */
+    ZK_LINK_GREETING,   /* waits for the server's answer to the handshake */
     ZK_LINK_UP,
     ZK_LINK_EXPIRED,     /* nothing but a new session helps */
     ZK_LINK_AUTH_FAILED, /* the server does not know our scheme */
+};
+
+enum zk_proof {
+    ZK_PROOF_NONE,     /* not asked for on this connection */
+    ZK_PROOF_ASKED,    /* no answer yet */
+    ZK_PROOF_ANSWERED, /* whatever the answer is */
 };
 
 /* Never waits for the network.  NULL and E when it could not be made. */
 struct zk_handle *zk_handle_open(const struct zk_handle_options *o,
                                  struct err *e) MUST_USE;
 enum zk_link zk_handle_link(struct zk_handle *h);
+/*
+ * How often the library told that a connection was granted or lost, which it
+ * does in turn: odd while there is one.  Unlike the link it shows what came
+ * and went unseen.
+ */
+unsigned zk_handle_changes(struct zk_handle *h);
+/*
+ * Asks the server something, whatever it is: a connection that was granted
+ * may still be dropped, or never serve, and until an answer came it is worth
+ * nothing.  0, or -1: not now.
+ */
+int zk_handle_prove(struct zk_handle *h);
+/* RC: the library's code, when it was answered. */
+enum zk_proof zk_handle_proof(struct zk_handle *h, int *rc);
 /* While the link is up. */
 void zk_handle_id(struct zk_handle *h, struct session_id *out);
 unsigned zk_handle_timeout_ms(struct zk_handle *h);

@@ -4,7 +4,8 @@
  * callback that blocks stops its pings; so the callback copies into a bounded
  * ring, at most one line of each of the library's functions in some seconds,
  * and the publisher's thread writes what is there.  The callback has no user
- * pointer: one ring a process.
+ * pointer: one ring a process.  How a connection failed is noted every time,
+ * as it is said nowhere else; the ladder tells it in our own words.
  */
 #include <pthread.h>
 #include <stdbool.h>
@@ -23,7 +24,7 @@
 #define NAME_WIDTH 32
 
 struct line {
-    bool error;
+    enum log_level level;
     char text[LINE];
 };
 
@@ -34,6 +35,8 @@ static struct {
     size_t head;
     size_t count;
     uint64_t dropped;
+    uint64_t failures;
+    struct zk_failure failure; /* the last one */
     struct {
         char name[NAME_WIDTH];
         uint64_t until_mono_ms;
@@ -63,14 +66,14 @@ static bool may_speak(const char *name, size_t len, uint64_t now)
     return true;
 }
 
-static void keep(bool error, const char *text)
+static void keep(enum log_level level, const char *text)
 {
     struct line *l = &ring.lines[(ring.head + ring.count) % RING];
     size_t len = strcspn(text, "\n");
 
     if (len >= LINE)
         len = LINE - 1;
-    l->error = error;
+    l->level = level;
     memcpy(l->text, text, len);
     l->text[len] = '\0';
     ring.count++;
@@ -84,12 +87,19 @@ void zk_log_line(const char *line)
     const char *text = name != NULL ? strstr(name, ": ") : NULL;
     size_t name_len = name != NULL ? strcspn(name + 1, "@") : 1;
     bool error = level != NULL && strncmp(level, ":ZOO_ERROR", 10) == 0;
+    const char *said = text != NULL ? text + 2 : line;
     uint64_t now = clock_mono_ms();
+    struct zk_failure f;
+    bool failure = zk_failure_parse(said, &f);
 
     pthread_mutex_lock(&ring.lock);
+    if (failure) {
+        ring.failure = f;
+        ring.failures++;
+    }
     if (ring.count < RING &&
         may_speak(name != NULL ? name + 1 : "?", name_len, now))
-        keep(error, text != NULL ? text + 2 : line);
+        keep(error && !failure ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, said);
     else
         ring.dropped++;
     pthread_mutex_unlock(&ring.lock);
@@ -110,16 +120,24 @@ static bool take(struct line *out)
     return any;
 }
 
-void zk_log_drain(char *last, size_t size)
+void zk_log_drain(void)
 {
     struct line l;
 
-    for (int i = 0; i < RING && take(&l); i++) {
-        LOG_EVENT(l.error ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "zk_log",
-                  LOG_STR("text", l.text));
-        if (l.error)
-            snprintf(last, size, "%s", l.text);
-    }
+    for (int i = 0; i < RING && take(&l); i++)
+        LOG_EVENT(l.level, "zk_log", LOG_STR("text", l.text));
+}
+
+uint64_t zk_log_failure(struct zk_failure *out)
+{
+    uint64_t n;
+
+    pthread_mutex_lock(&ring.lock);
+    n = ring.failures;
+    if (n > 0)
+        *out = ring.failure;
+    pthread_mutex_unlock(&ring.lock);
+    return n;
 }
 
 uint64_t zk_log_dropped(void)

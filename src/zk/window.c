@@ -105,6 +105,15 @@ void zk_window_reconnected(struct zk_window *w)
     pthread_mutex_unlock(&w->lock);
 }
 
+void zk_window_proved(struct zk_window *w, bool by_it)
+{
+    pthread_mutex_lock(&w->lock);
+    w->proved = w->proved || by_it;
+    if (!w->muted)
+        w->wake(w->wake_arg);
+    pthread_mutex_unlock(&w->lock);
+}
+
 /* Under the lock. */
 static void answer(struct zk_op *op, enum store_code code,
                    struct zk_answer *out)
@@ -116,6 +125,8 @@ static void answer(struct zk_op *op, enum store_code code,
                    .token = op->token,
                    .code = code,
                    .raw = op->rc,
+                   .words = zk_code_words(op->rc),
+                   .advice = zk_code_advice(op->rc),
                    .version = code == STORE_OK && made ? 0 : op->version,
                    .owner = op->owner,
                    .mtime_wall_ms = op->mtime_wall_ms,

@@ -82,6 +82,9 @@ void zk_op_done(struct zk_op *op, int rc, const struct Stat *stat, char *data,
                 size_t len);
 /* The connection is another one, or none.  Thread: any. */
 void zk_window_reconnected(struct zk_window *w);
+/* Something that is none of its requests was answered, by the server if BY_IT.
+ * Thread: any. */
+void zk_window_proved(struct zk_window *w, bool by_it);
 
 /* Moves up to MAX answers to OUT; their bytes are then the caller's.  Thread:
  * publisher. */
