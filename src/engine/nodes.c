@@ -51,7 +51,7 @@ static struct store *open_store(const struct nodes_options *o, bool presence,
         .nservers = c->zookeeper.nservers,
         .session_timeout_ms = c->zookeeper.session_timeout_ms,
         .within_ms =
-            o->persistent_heartbeat ? c->zookeeper.publish_timeout_ms : 0,
+            o->pool->persistent_heartbeat ? c->zookeeper.publish_timeout_ms : 0,
         .acl = c->zookeeper.acl,
         .digest = c->zookeeper.digest,
         .digest_file = c->zookeeper.digest_file,
