@@ -33,6 +33,8 @@ struct bench {
     struct result last;
     bool ended;
     unsigned lost;
+    unsigned late;
+    enum status status; /* what the loop holds */
     uint64_t round;
 };
 
@@ -40,11 +42,11 @@ static void on_ended(void *arg, const struct result *r)
 {
     struct bench *b = arg;
 
-    if (r->lost) {
-        assert_int_equal(r->id, 7);
-        b->lost++;
+    assert_int_equal(r->id, 7);
+    b->lost += r->lost;
+    b->late += r->late;
+    if (r->lost || r->late)
         return;
-    }
     b->last = *r;
     b->ended = true;
 }
@@ -74,6 +76,7 @@ struct bench *bench_open(const char *address, const char *keys)
     MUST(b != NULL);
     signal(SIGPIPE, SIG_IGN); /* as main.c */
     snprintf(text, sizeof text, "[redis:x]\naddress = %s\n%s", address, keys);
+    b->status = STATUS_UNKNOWN;
     b->config = bench_config(text);
     b->resolver = resolver_start(&e);
     MUST(b->resolver != NULL);
@@ -90,7 +93,10 @@ struct bench *bench_open(const char *address, const char *keys)
 
 static void start(struct bench *b, bool want_info)
 {
-    struct job job = { .id = 7, .round = ++b->round, .want_info = want_info };
+    struct job job = { .id = 7,
+                       .round = ++b->round,
+                       .want_info = want_info,
+                       .status = b->status };
 
     b->ended = false;
     probe_start(b->probe, &job);
@@ -126,6 +132,16 @@ const struct result *bench_probe_info(struct bench *b)
 unsigned bench_lost(const struct bench *b)
 {
     return b->lost;
+}
+
+unsigned bench_late(const struct bench *b)
+{
+    return b->late;
+}
+
+void bench_holds(struct bench *b, enum status status)
+{
+    b->status = status;
 }
 
 void bench_turn(struct bench *b)

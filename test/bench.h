@@ -28,6 +28,13 @@ void bench_turn(struct bench *b);
 /* How often it was told that the kept connection is gone. */
 unsigned bench_lost(const struct bench *b);
 
+/* How often it was told that an answer came too late. */
+unsigned bench_late(const struct bench *b);
+
+/* What the loop holds of the instance when it asks for the next probe; at
+ * first STATUS_UNKNOWN, which nothing contradicts. */
+void bench_holds(struct bench *b, enum status status);
+
 /* Tells the probe that something new is known of a name. */
 void bench_resolved(struct bench *b);
 

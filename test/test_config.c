@@ -25,6 +25,7 @@ static void a_minimal_file_gets_every_default(void **state)
     assert_int_equal(c->agent.interval_ms, 10000);
     assert_int_equal(c->agent.timeout_ms, 1000);
     assert_int_equal(c->agent.retry_interval_ms, 1000);
+    assert_int_equal(c->agent.connect_interval_ms, 30000);
     assert_int_equal(c->agent.info_interval_ms, 10000);
     assert_int_equal(c->agent.rise, 2);
     assert_int_equal(c->agent.fall, 3);
@@ -79,7 +80,8 @@ static void every_key_reaches_its_field(void **state)
     struct config *c = good(
         state,
         "[agent]\nid = web-1\ninterval = 2m\ntimeout=7ms\nretry_interval=8s\n"
-        "info_interval: 9s\nrise = 4\nfall = 5\nworkers = 64\nspread = 0%\n"
+        "connect_interval = 7s\ninfo_interval: 9s\nrise = 4\nfall = 5\nworkers "
+        "= 64\nspread = 0%\n"
         "stop_timeout = 6s\nlog = /var/log/x\nlog_level = debug\n"
         "log_format = json\npid_file = /p\nuser = redis\n"
         "[zookeeper]\nservers = a:1, [::1]:2 ,10.0.0.1:65535\nroot = /x/y\n"
@@ -94,6 +96,7 @@ static void every_key_reaches_its_field(void **state)
     assert_string_equal(c->agent.id, "web-1");
     assert_int_equal(c->agent.interval_ms, 120000);
     assert_int_equal(c->agent.timeout_ms, 7);
+    assert_int_equal(c->agent.connect_interval_ms, 7000);
     assert_int_equal(c->agent.info_interval_ms, 9000);
     assert_int_equal(c->agent.workers, 64);
     assert_int_equal(c->agent.spread_percent, 0);
@@ -294,7 +297,7 @@ static void instances_are_equal_when_probe_and_verdict_are(void **state)
     static const char *const DIFFERENT[] = {
         "rise = 9",      "timeout = 9s",       "password = y",
         "interval = 9s", "max_lag = 1",        "expect_role = master",
-        "username = u",  "info_interval = 9s",
+        "username = u",  "info_interval = 9s", "connect_interval = 9s",
     };
     struct place *p = *state;
     struct config *first;

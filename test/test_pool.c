@@ -38,6 +38,7 @@ static struct {
     struct result result;
     enum reason reason;
     unsigned lost;
+    unsigned late;
     unsigned found;
     struct instance *found_instance;
 } told;
@@ -56,6 +57,13 @@ static void on_lost(void *arg, struct instance *i)
 {
     assert_ptr_equal(arg, &told);
     told.lost++;
+    told.instance = i;
+}
+
+static void on_late(void *arg, struct instance *i)
+{
+    assert_ptr_equal(arg, &told);
+    told.late++;
     told.instance = i;
 }
 
@@ -93,7 +101,7 @@ static void settings(const char *text)
 {
     fakes_reset();
     memset(&told, 0, sizeof told);
-    hooks = (struct pool_hooks){ on_result, on_lost, on_found };
+    hooks = (struct pool_hooks){ on_result, on_lost, on_late, on_found };
     config = fakes_config(text);
 }
 

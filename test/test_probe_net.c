@@ -32,6 +32,8 @@ static struct {
     const char *hosts[RESOLVER_ADDRS];
     size_t nhosts;
     unsigned refreshed;
+    bool stale; /* the lookup is under way */
+    uint32_t version;
 } names;
 
 static struct fake_redis *fake;
@@ -41,6 +43,8 @@ enum resolver_state __wrap_resolver_addrs(struct resolver_name *n,
                                           struct net_addr out[RESOLVER_ADDRS],
                                           size_t *count, struct err *why);
 void __wrap_resolver_refresh(struct resolver_name *n);
+bool __wrap_resolver_is_fresh(struct resolver_name *n);
+uint32_t __wrap_resolver_version(const struct resolver_name *n);
 
 enum resolver_state __wrap_resolver_addrs(struct resolver_name *n,
                                           uint16_t port,
@@ -62,10 +66,25 @@ void __wrap_resolver_refresh(struct resolver_name *n)
     names.refreshed++;
 }
 
+bool __wrap_resolver_is_fresh(struct resolver_name *n)
+{
+    (void)n;
+    return !names.stale;
+}
+
+uint32_t __wrap_resolver_version(const struct resolver_name *n)
+{
+    (void)n;
+    return names.version;
+}
+
 /* The name of the tests is known under one or two addresses. */
 static void name_is(const char *first, const char *second)
 {
+    uint32_t version = names.version + 1;
+
     memset(&names, 0, sizeof names);
+    names.version = version;
     names.state = RESOLVER_OK;
     names.hosts[0] = first;
     names.hosts[1] = second;

@@ -25,6 +25,7 @@ static const struct {
     { REASON_REPLICA_LINK_DOWN, "replica_link_down", STATUS_DEGRADED },
     { REASON_WRONG_ROLE, "wrong_role", STATUS_DEGRADED },
     { REASON_LAG, "lag", STATUS_DEGRADED },
+    { REASON_NO_NEW_CLIENTS, "no_new_clients", STATUS_DEGRADED },
     { REASON_REFUSED, "refused", STATUS_DOWN },
     { REASON_UNREACHABLE, "unreachable", STATUS_DOWN },
     { REASON_CONNECT_TIMEOUT, "connect_timeout", STATUS_DOWN },

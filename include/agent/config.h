@@ -38,6 +38,7 @@ struct config_instance {
     unsigned interval_ms;
     unsigned timeout_ms;
     unsigned retry_interval_ms;
+    unsigned connect_interval_ms;
     unsigned info_interval_ms;
     unsigned rise;
     unsigned fall;
@@ -69,6 +70,7 @@ struct config {
         unsigned interval_ms;
         unsigned timeout_ms;
         unsigned retry_interval_ms;
+        unsigned connect_interval_ms;
         unsigned info_interval_ms;
         unsigned rise;
         unsigned fall;

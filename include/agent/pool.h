@@ -27,6 +27,9 @@ struct pool_hooks {
     /* The connection that was kept is gone, between two probes.  May be NULL:
      * it does not matter. */
     void (*lost)(void *arg, struct instance *i);
+    /* An answer came that a probe had not waited for any longer; may be
+     * NULL. */
+    void (*late)(void *arg, struct instance *i);
     /* What ZooKeeper held of I (NULL: of our heartbeat). */
     void (*found)(void *arg, struct instance *i,
                   const struct publisher_event *e);

@@ -25,6 +25,7 @@ enum probe_phase {
     PROBE_AUTH,
     PROBE_REPLY,
 };
+#define PROBE_PHASES 5
 const char *probe_phase_name(enum probe_phase p);
 
 /* What the worker lends to its probes; all of it outlives them. */
@@ -43,8 +44,10 @@ struct probe *probe_new(uint64_t id, struct config_instance *config,
  */
 void probe_attach(struct probe *p, struct probe_env *env);
 
-/* It will be started soon: its memory is fetched meanwhile. */
+/* It will be started soon: its memory is fetched meanwhile, and then that of
+ * its connection. */
 void probe_expect(const struct probe *p);
+void probe_expect_connection(const struct probe *p);
 
 /* Starts a probe; the one before must have ended. */
 void probe_start(struct probe *p, const struct job *job);

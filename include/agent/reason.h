@@ -26,6 +26,7 @@ enum reason {
     REASON_REPLICA_LINK_DOWN,
     REASON_WRONG_ROLE,
     REASON_LAG,
+    REASON_NO_NEW_CLIENTS,
     REASON_REFUSED,
     REASON_UNREACHABLE,
     REASON_CONNECT_TIMEOUT,
@@ -44,7 +45,7 @@ enum reason {
     REASON_DOUBT,
     REASON_REMOVED,
 };
-#define REASON_COUNT 25
+#define REASON_COUNT 26
 
 /* The word as published: "up", "replica_link_down". */
 const char *status_name(enum status s);

@@ -99,6 +99,17 @@ enum resolver_state resolver_addrs(struct resolver_name *n, uint16_t port,
                                    struct net_addr out[RESOLVER_ADDRS],
                                    size_t *count, struct err *why);
 
+/*
+ * True when the last lookup has ended within the last second, however; if not,
+ * the name is asked for, and the wake tells when that has ended.  Thread: any;
+ * never waits.
+ */
+bool resolver_is_fresh(struct resolver_name *n);
+
+/* Differs from what it was as soon as the list is another.  Thread: any; takes
+ * no lock. */
+uint32_t resolver_version(const struct resolver_name *n);
+
 /* Ask anew although the list is young: nothing at it answers.  Within a
  * second of the last answer it does nothing. */
 void resolver_refresh(struct resolver_name *n);

@@ -20,14 +20,26 @@ struct job {
     uint64_t id; /* the instance, as the loop numbers it */
     uint64_t round;
     bool want_info; /* INFO replication although info_interval is not over */
+    /* What the loop holds so far: an answer that speaks for another status is
+     * confirmed on a new connection. */
+    enum status status;
+};
+
+/* Which connection a result speaks of. */
+enum answered_by {
+    ANSWERED_BY_NONE, /* no answer */
+    ANSWERED_BY_KEPT, /* one that stood already when the probe began */
+    ANSWERED_BY_NEW,
 };
 
 /* What one probe saw.  Crosses threads by value. */
 struct result {
     uint64_t id;
-    /* No probe: the connection that was kept has ended between two of them.
-     * All but id says nothing then. */
+    /* No probe: the connection that was kept has ended between two of them,
+     * or an answer came that was waited for no longer.  All but id says nothing
+     * then. */
     bool lost;
+    bool late;
     uint64_t round;
     enum reason reason;
     uint64_t started_mono_us;
@@ -43,6 +55,10 @@ struct result {
     uint32_t auth_us;
     uint32_t reply_us;
     int64_t rtt_us; /* first byte sent to last reply; -1: no reply */
+    enum answered_by answered_by;
+    uint64_t connection_age_ms; /* at the end, if answered; else 0 */
+    /* The last new connection could not log in, while the kept one answers. */
+    bool credentials_rejected;
     /* Last known, also from earlier probes. */
     enum role role;
     char version[VERSION_SIZE];

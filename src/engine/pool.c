@@ -313,6 +313,13 @@ struct instance *pool_instance(const struct pool *p, size_t index)
 
 /* ----------------------------------------------------- jobs and results */
 
+/* The lag behind a master is found out here: to the probe it is no reason. */
+static enum status told_status(const struct instance *i)
+{
+    return i->lagging && i->health.status == STATUS_DEGRADED ? STATUS_UP
+                                                             : i->health.status;
+}
+
 void pool_probe(struct pool *p, struct instance *i, uint64_t round,
                 bool want_info, uint64_t now_mono_ms)
 {
@@ -320,6 +327,7 @@ void pool_probe(struct pool *p, struct instance *i, uint64_t round,
         .id = job_id(i),
         .round = round,
         .want_info = want_info,
+        .status = told_status(i),
     };
     assert(!i->job.busy);
     i->job.busy = true;
@@ -374,6 +382,11 @@ static void take_result(struct pool *p, const struct result *r,
     if (r->lost) {
         if (hooks->lost != NULL)
             hooks->lost(p->options.hooks_arg, i);
+        return;
+    }
+    if (r->late) {
+        if (hooks->late != NULL)
+            hooks->late(p->options.hooks_arg, i);
         return;
     }
     job_over(p, i);

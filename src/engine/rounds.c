@@ -103,6 +103,14 @@ static void on_lost(void *arg, struct instance *i)
     rounds_set_due(r, i, clock_mono_ms());
 }
 
+/* It answers again: whether it serves is asked at once, whatever the pace. Only
+ * a question that was not answered in time brings this about. */
+static void on_late(void *arg, struct instance *i)
+{
+    if (!i->job.busy)
+        rounds_set_due(arg, i, clock_mono_ms());
+}
+
 static void on_found(void *arg, struct instance *i,
                      const struct publisher_event *e)
 {
@@ -112,6 +120,7 @@ static void on_found(void *arg, struct instance *i,
 const struct pool_hooks ROUNDS_HOOKS = {
     .result = on_result,
     .lost = on_lost,
+    .late = on_late,
     .found = on_found,
 };
 

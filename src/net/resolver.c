@@ -22,6 +22,7 @@
 #include <assert.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,7 +49,7 @@
 
 enum lookup_state { LOOKUP_IDLE, LOOKUP_QUEUED, LOOKUP_RUNNING };
 
-/* All but the first three under the resolver's lock. */
+/* All but the first three and the version under the resolver's lock. */
 struct resolver_name {
     struct resolver *resolver;
     char *host;                 /* owned */
@@ -57,6 +58,7 @@ struct resolver_name {
     enum lookup_state lookup;
     uint64_t asked_mono_ms; /* when it was queued last */
     bool slow;              /* the last lookup was */
+    atomic_uint version;    /* of the list; read without the lock */
     struct known known;
 };
 
@@ -161,7 +163,8 @@ static void look_up(struct helper *h, struct resolver_name *n)
     h->busy = false;
     n->lookup = LOOKUP_IDLE;
     n->slow = now_mono_ms - began_mono_ms > SLOW_MS;
-    known_learn(&n->known, &a, now_mono_ms);
+    if (known_learn(&n->known, &a, now_mono_ms))
+        atomic_fetch_add_explicit(&n->version, 1, memory_order_release);
     if (n->users == 0)
         name_free(n);
     pthread_mutex_unlock(&r->lock);
@@ -416,6 +419,24 @@ enum resolver_state resolver_addrs(struct resolver_name *n, uint16_t port,
     }
     pthread_mutex_unlock(&r->lock);
     return state;
+}
+
+bool resolver_is_fresh(struct resolver_name *n)
+{
+    struct resolver *r = n->resolver;
+
+    pthread_mutex_lock(&r->lock);
+    uint64_t now_mono_ms = r->now_mono_ms();
+    bool fresh = !known_may_be_refreshed(&n->known, now_mono_ms);
+    if (!fresh && n->lookup == LOOKUP_IDLE)
+        enqueue(n, now_mono_ms);
+    pthread_mutex_unlock(&r->lock);
+    return fresh;
+}
+
+uint32_t resolver_version(const struct resolver_name *n)
+{
+    return atomic_load_explicit(&n->version, memory_order_acquire);
 }
 
 void resolver_refresh(struct resolver_name *n)

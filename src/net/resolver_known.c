@@ -55,17 +55,22 @@ void answer_ask(struct answer *a, resolver_lookup lookup, const char *host)
             rc == EAI_SYSTEM ? strerror(sys) : gai_strerror(rc));
 }
 
-void known_learn(struct known *k, const struct answer *a, uint64_t now_mono_ms)
+bool known_learn(struct known *k, const struct answer *a, uint64_t now_mono_ms)
 {
+    bool other;
+
     k->answered = true;
     k->ended_mono_ms = now_mono_ms;
     k->failed = a->naddrs == 0;
     if (k->failed)
         k->why = a->why;
-    if (!k->failed || a->definite) {
-        memcpy(k->addrs, a->addrs, sizeof k->addrs);
-        k->naddrs = a->naddrs;
-    }
+    if (k->failed && !a->definite)
+        return false;
+    other = k->naddrs != a->naddrs ||
+            memcmp(k->addrs, a->addrs, a->naddrs * sizeof *a->addrs) != 0;
+    memcpy(k->addrs, a->addrs, sizeof k->addrs);
+    k->naddrs = a->naddrs;
+    return other;
 }
 
 static bool older(const struct known *k, uint64_t now_mono_ms, uint64_t age_ms)

@@ -27,7 +27,8 @@ struct known {
     struct err why; /* when failed */
 };
 
-void known_learn(struct known *k, const struct answer *a, uint64_t now_mono_ms);
+/* True when the list is another one now. */
+bool known_learn(struct known *k, const struct answer *a, uint64_t now_mono_ms);
 
 /* It is time to ask anew. */
 bool known_is_due(const struct known *k, uint64_t now_mono_ms);

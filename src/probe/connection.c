@@ -94,13 +94,19 @@ static void ask(struct connection *c, const struct talk_ask *a)
 
 void connection_ask(struct connection *c, bool want_info, uint64_t now_us)
 {
-    assert(c->phase == PROBE_IDLE && c->socket.state == SOCKET_OPEN);
+    assert(c->phase == PROBE_IDLE && c->socket.state == SOCKET_OPEN &&
+           !talk_is_asking(&c->talk));
     c->spent_us[PROBE_LOOKUP] = 0;
     c->spent_us[PROBE_CONNECT] = 0;
     c->spent_us[PROBE_AUTH] = 0;
     c->spent_us[PROBE_REPLY] = 0;
     enter(c, PROBE_REPLY, now_us);
     ask(c, &(struct talk_ask){ .want_info = want_info, .now_us = now_us });
+}
+
+bool connection_is_waiting(const struct connection *c)
+{
+    return c->phase == PROBE_IDLE && talk_is_asking(&c->talk);
 }
 
 bool connection_is_mute(const struct connection *c)
@@ -120,19 +126,31 @@ static void lost(struct connection *c)
     free_if_closed(c);
 }
 
+static void late(struct connection *c, enum talk_next next)
+{
+    if (next == TALK_ANSWERED)
+        c->events->late(c->owner, c);
+    else if (next != TALK_MORE)
+        lost(c);
+}
+
 static void on_bytes(struct socket *s, const char *bytes, size_t len)
 {
     struct connection *c = connection_of(s);
     struct verdict v;
     enum talk_next next;
 
-    if (c->phase == PROBE_IDLE) {
+    if (c->phase == PROBE_IDLE && !talk_is_asking(&c->talk)) {
         lost(c); /* nothing was asked */
         return;
     }
     next = talk_bytes(&c->talk, c->to, bytes, len, &v);
     if (c->phase == PROBE_AUTH && c->talk.logged_in_us > 0)
         enter_and_tell(c, PROBE_REPLY, c->talk.logged_in_us);
+    if (c->phase == PROBE_IDLE) {
+        late(c, next);
+        return;
+    }
     switch (next) {
     case TALK_MORE:
         return;
@@ -178,7 +196,9 @@ static void on_connected(struct socket *s)
     struct connection *c = connection_of(s);
     uint64_t now_us = clock_mono_us();
 
+    remote_place(c->to, dial_addr(c->dial), &c->place);
     dial_done(c);
+    c->opened_us = now_us;
     enter_and_tell(c, PROBE_AUTH, now_us);
     ask(c, &(struct talk_ask){
                .fresh = true, .want_info = c->want_info, .now_us = now_us });
@@ -219,14 +239,32 @@ static const struct socket_events SOCKET_EVENTS = {
     .closed = on_closed,
 };
 
-void connection_expire(struct connection *c, uint64_t now_us, struct verdict *v)
+/* Its kernel looks after a connection that is waited on: a host that is gone,
+ * or knows of no such connection any more, breaks it. */
+static void wait_on(struct connection *c)
 {
+    if (!c->kept_alive)
+        socket_keep_alive(&c->socket);
+    c->kept_alive = true;
+}
+
+bool connection_expire(struct connection *c, uint64_t now_us, struct verdict *v)
+{
+    bool talking = c->opened_us > 0;
+    enum socket_ack ack = SOCKET_ACK_UNKNOWN;
+
     c->ran_out = true;
-    if (c->phase == PROBE_LOOKUP || c->phase == PROBE_CONNECT)
+    if (talking) {
+        ack = socket_ack(&c->socket);
+        talk_expired(&c->talk, c->to, ack, v);
+    } else {
         dial_expired(c->dial, v);
-    else
-        talk_expired(&c->talk, c->to, v);
+    }
     enter(c, PROBE_IDLE, now_us);
+    if (!talking || ack == SOCKET_ACK_MISSING)
+        return false;
+    wait_on(c);
+    return true;
 }
 
 struct connection *connection_new(const struct connection_events *events,

@@ -4,6 +4,7 @@
 #include "agent/probe.h"
 
 #include "judge.h"
+#include "remote.h"
 #include "socket.h"
 #include "talk.h"
 
@@ -17,13 +18,15 @@
  *     dial (name, addresses, connect) ──→ talk (requests, replies) ──→ idle
  *                                          ↑──── connection_ask ────────┘
  *
+ * A question that was not answered in time stays asked: the connection is idle
+ * then, and still waits.
+ *
  * Its memory is lent by the worker's env; once it has failed or was dropped
  * its owner forgets it, and it gives the memory back by itself when the socket
  * is closed.  Thread: worker.
  */
 struct connection;
 struct dial;
-struct remote;
 
 /* What becomes of it, told to its owner: from inside connection_dial also, and
  * of no other call here.  V is lent for the length of the call. */
@@ -37,7 +40,9 @@ struct connection_events {
      * the server said. */
     void (*failed)(void *owner, struct connection *c, const struct verdict *v,
                    bool answered);
-    /* It ended while nothing was asked, and must be forgotten. */
+    /* The answer to an old question: it is ready to be asked anew. */
+    void (*late)(void *owner, struct connection *c);
+    /* It ended while idle, and must be forgotten. */
     void (*lost)(void *owner, struct connection *c);
 };
 
@@ -46,17 +51,19 @@ struct connection {
     const struct connection_events *events;
     void *owner;           /* borrowed; NULL: it was dropped, or has failed */
     struct remote *to;     /* borrowed; NULL with the owner */
+    struct probe_env *env; /* borrowed */
     struct dial *dial;     /* lent by env while it dials, and as long as its
                               socket uses it; else NULL */
-    struct probe_env *env; /* borrowed */
     enum probe_phase phase;
-    bool ran_out;                       /* of time */
-    bool want_info;                     /* in the first talk */
-    uint64_t entered_us;                /* the phase */
-    uint32_t spent_us[PROBE_REPLY + 1]; /* in each phase, since it was opened
-                                           or asked */
-    struct talk talk;                   /* by talk.c */
-    struct socket socket;               /* by socket.c */
+    bool ran_out;                    /* of time */
+    bool want_info;                  /* in the first talk */
+    bool kept_alive;                 /* the kernel looks after it */
+    uint64_t opened_us;              /* when it stood; 0: not yet */
+    uint64_t entered_us;             /* the phase */
+    uint32_t spent_us[PROBE_PHASES]; /* in each, since it was opened or asked */
+    struct place place;              /* where it leads, once it stands */
+    struct talk talk;                /* by talk.c */
+    struct socket socket;            /* by socket.c */
 };
 
 /* Opens nothing yet.  NULL on lack of memory. */
@@ -70,15 +77,19 @@ struct connection *connection_new(const struct connection_events *events,
  */
 void connection_dial(struct connection *c, bool want_info, uint64_t end_us);
 
-/* Asks once more on one that is idle. */
+/* It is idle and still waits for the answer to an old question. */
+bool connection_is_waiting(const struct connection *c);
+
+/* Asks once more on one that is idle and does not wait. */
 void connection_ask(struct connection *c, bool want_info, uint64_t now_us);
 
 /* Nothing was received since it was asked. */
 bool connection_is_mute(const struct connection *c);
 
-/* There is no time left: V says what was missing.  It is still to be
- * dropped. */
-void connection_expire(struct connection *c, uint64_t now_us,
+/* There is no time left: V says what was missing.  Returns true when it is
+ * worth waiting on: the request has arrived, as far as the kernel can tell.  If
+ * not it is still to be dropped. */
+bool connection_expire(struct connection *c, uint64_t now_us,
                        struct verdict *v);
 
 /* It is gone for the caller at once. */

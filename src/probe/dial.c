@@ -1,8 +1,9 @@
 /*
- * From an instance's address to a connection.  A name is never waited for
- * here: what the resolver knows is used, and if it knows nothing yet the
- * worker calls again.  A name's addresses are tried one after another, the
- * one that worked last first; each gets its share of the time that is left,
+ * From an instance's address to a connection.  A name is asked for anew each
+ * time, as it may have moved; the worker calls again when the answer is here.
+ * A name service that does not answer for a part of the time is not waited
+ * for: then the last good list is used.  Addresses are tried one after another,
+ * the one that worked last first; each gets its share of the time that is left,
  * so that a dead one cannot eat the whole deadline.
  */
 #include <inttypes.h>
@@ -19,6 +20,9 @@
 #include "dial.h"
 #include "env.h"
 #include "remote.h"
+
+/* The part of the time in which a fresh answer to a name is waited for. */
+#define LOOKUP_PARTS 3
 
 static void next_address(struct dial *d);
 
@@ -65,6 +69,8 @@ static void look_up(struct dial *d)
     struct err why;
     size_t n = 0;
 
+    if (!d->old_will_do && !resolver_is_fresh(to->name))
+        return;
     switch (resolver_addrs(to->name, to->config->port, d->addrs, &n, &why)) {
     case RESOLVER_PENDING:
         return;
@@ -150,6 +156,11 @@ static void share_expired(struct deadline *deadline)
     struct dial *d =
         (struct dial *)((char *)deadline - offsetof(struct dial, deadline));
 
+    if (d->looking_up) {
+        d->old_will_do = true;
+        look_up(d);
+        return;
+    }
     if (!d->grace) {
         d->grace = true;
         deadline_set(&d->to->env->deadlines, deadline, clock_mono_ms(), 1);
@@ -203,6 +214,11 @@ void dial_opened(struct dial *d)
     d->events->connected(d->socket);
 }
 
+const struct net_addr *dial_addr(const struct dial *d)
+{
+    return &d->addrs[d->next_addr - 1];
+}
+
 void dial_expired(struct dial *d, struct verdict *v)
 {
     if (d->looking_up) {
@@ -224,9 +240,14 @@ void dial_start(struct dial *d, const struct dial_events *events,
     d->end_us = end_us;
     d->deadline = (struct deadline){ .expired = share_expired };
     d->ran_out = false;
+    d->old_will_do = false;
     d->looking_up = to->name != NULL;
     if (d->looking_up) {
+        uint64_t now_us = clock_mono_us();
+
         LIST_INSERT_HEAD(&to->env->waiting, d, waiting);
+        deadline_set(&to->env->deadlines, &d->deadline, now_us / 1000,
+                     left_ms(d, now_us) / LOOKUP_PARTS + 1);
         look_up(d);
         return;
     }

@@ -34,25 +34,30 @@ struct dial_events {
 struct dial {
     LIST_ENTRY(dial) waiting; /* in env's list while it looks up */
     bool looking_up;
-    bool ran_out; /* of an address' share of the time, or of all of it */
-    bool failed;  /* failure says why the addresses so far did not work */
-    bool grace;   /* the deadline has passed: the sockets get one more turn */
+    bool old_will_do; /* the list that is known, though it is not fresh */
+    bool ran_out;     /* of an address' share of the time, or of all of it */
+    bool failed;      /* failure says why the addresses so far did not work */
+    bool grace; /* the deadline has passed: the sockets get one more turn */
     uint8_t naddrs;
     uint8_t next_addr;
     const struct dial_events *events;
     struct socket *socket;    /* borrowed */
     struct remote *to;        /* borrowed */
     uint64_t end_us;          /* of the whole probe */
-    struct deadline deadline; /* of an address that others follow */
+    struct deadline deadline; /* of the lookup, or of an address that others
+                                 follow */
     uv_connect_t req;
     struct net_addr addrs[RESOLVER_ADDRS];
     struct verdict failure;
 };
 
-/* D is not zeroed.  Looks up if need be, and connects S, which is closed, by
+/* D is not zeroed.  Looks a name up anew, and connects S, which is closed, by
  * END_US of the monotonic clock. */
 void dial_start(struct dial *d, const struct dial_events *events,
                 struct socket *s, struct remote *to, uint64_t end_us);
+
+/* Of a dial that has connected: the address. */
+const struct net_addr *dial_addr(const struct dial *d);
 
 /* The socket's events, and its owner, tell it so: */
 void dial_opened(struct dial *d);

@@ -65,6 +65,39 @@ void judge_auth(const struct reply *r, struct verdict *v)
         judge_error(r, v);
 }
 
+static void verdict_copy(struct verdict *out, const struct kept_verdict *k)
+{
+    out->reason = k->reason;
+    strcpy(out->detail, verdict_words(k));
+}
+
+static bool serves_somehow(const struct kept_verdict *v)
+{
+    enum status s = reason_status(v->reason);
+
+    return s == STATUS_UP || s == STATUS_DEGRADED;
+}
+
+bool judge_new_client(const struct kept_verdict *kept,
+                      const struct kept_verdict *new, struct verdict *out)
+{
+    bool login =
+        new->reason == REASON_NOAUTH || new->reason == REASON_WRONGPASS;
+    /* Ours, too: our name service or this machine could not bring it about. */
+    bool untried = new->reason == REASON_DNS || new->reason == REASON_DOUBT;
+    bool unserved =
+        reason_status(new->reason) == STATUS_DOWN || new->reason == REASON_TLS;
+
+    if (login || untried)
+        verdict_copy(out, kept);
+    else if (unserved && serves_somehow(kept))
+        verdict_set(out, REASON_NO_NEW_CLIENTS, "%s: %s",
+                    reason_name(new->reason), verdict_words(new));
+    else
+        verdict_copy(out, new);
+    return login;
+}
+
 bool judge_farewell(const struct reply *r, struct verdict *v)
 {
     static const char denied[] = "DENIED ";

@@ -46,6 +46,14 @@ void judge_info(const struct reply *r, const struct config_instance *config,
 void judge_auth(const struct reply *r, struct verdict *v);
 
 /*
+ * A connection that was kept answers with KEPT, and a new one beside it came to
+ * NEW, which is no good: what that makes of the instance, into OUT.  Returns
+ * true when only our credentials are at fault.
+ */
+bool judge_new_client(const struct kept_verdict *kept,
+                      const struct kept_verdict *new, struct verdict *out);
+
+/*
  * True for the errors that a server says right after it accepted a connection
  * and before it closes it, whatever was asked.
  */

@@ -1,7 +1,16 @@
 /*
- * One probe: its life, its deadline and its end.  How a connection comes about
- * and what is said on it is in connection.c.  A probe ends in finish and
- * nowhere else; the connection stays open for the next one.
+ * One probe: its life, its deadline and its end.
+ *
+ * What a new client would meet is what counts, and a kept connection is cheap:
+ * so nearly always the kept one alone is asked, and a new one is made beside it
+ * when the renewal is due, when the last new one was not served, when the kept
+ * one's answer contradicts the status, or when it stays silent for a part of
+ * the time.  The newest that answers is kept.
+ *
+ * Whatever happens to one of the two ends in decide, which looks at both; a
+ * probe ends in finish and nowhere else.  A question that was not answered in
+ * time stays asked, and keeps its place: there are never more than two
+ * connections, so that a server that hangs is not buried under ours.
  */
 #include <assert.h>
 #include <stddef.h>
@@ -21,6 +30,9 @@
 #include "agent/probe.h"
 
 #define CACHE_LINE 64
+
+/* After this part of the time the other connection is tried. */
+#define PARTS 3
 
 const char *probe_phase_name(enum probe_phase p)
 {
@@ -43,18 +55,27 @@ static void show_phase(struct probe *p, enum probe_phase phase)
     atomic_store_explicit(&p->phase, phase, memory_order_relaxed);
 }
 
-static void arm(struct probe *p, uint64_t now_us, uint64_t ms)
+static void decide(struct probe *p);
+static void on_expired(struct deadline *d);
+
+static void arm(struct probe *p, uint64_t now_us, uint64_t until_us)
 {
+    uint64_t ms = until_us > now_us ? (until_us - now_us + 999) / 1000 : 1;
+
     p->grace = false;
     deadline_set(&p->remote.env->deadlines, &p->deadline, now_us / 1000, ms);
 }
+
+/* ------------------------------------------------------------------ the end */
 
 /*
  * Could it be different had we listened all the time?  A server, or what
  * stands before it, may also close on a client that says nothing.
  */
-static bool timed(enum reason r, bool ran_out)
+static bool timed(const struct probe *p, enum reason r)
 {
+    if (r == REASON_NO_NEW_CLIENTS)
+        r = p->new.verdict.reason;
     switch (reason_status(r)) {
     case STATUS_UP:
     case STATUS_DEGRADED:
@@ -63,23 +84,26 @@ static bool timed(enum reason r, bool ran_out)
     case STATUS_UNKNOWN:
         break;
     }
-    return ran_out || r == REASON_CONNECT_TIMEOUT ||
+    return p->failed_ran_out || r == REASON_CONNECT_TIMEOUT ||
            r == REASON_REPLY_TIMEOUT || r == REASON_CLOSED ||
            r == REASON_RESET || r == REASON_DNS;
 }
 
-/* What the connection that settled it has to tell; NULL: there was none. */
-static void tell_connection(struct result *r, const struct connection *c,
-                            bool answered)
+/* C: the connection that answered, or NULL. */
+static void tell_connection(const struct probe *p, const struct connection *c,
+                            uint64_t now_us, struct result *r)
 {
-    r->lookup_us = c != NULL ? c->spent_us[PROBE_LOOKUP] : 0;
-    r->connect_us = c != NULL ? c->spent_us[PROBE_CONNECT] : 0;
-    r->auth_us = c != NULL ? c->spent_us[PROBE_AUTH] : 0;
-    r->reply_us = c != NULL ? c->spent_us[PROBE_REPLY] : 0;
-    r->rtt_us = answered ? connection_rtt_us(c) : -1;
+    const uint32_t *us = c != NULL ? c->spent_us : p->failed_us;
+
+    r->lookup_us = us[PROBE_LOOKUP];
+    r->connect_us = us[PROBE_CONNECT];
+    r->auth_us = us[PROBE_AUTH];
+    r->reply_us = us[PROBE_REPLY];
+    r->connection_age_ms = c != NULL ? (now_us - c->opened_us) / 1000 : 0;
+    r->rtt_us = c != NULL ? connection_rtt_us(c) : p->failed_rtt_us;
 }
 
-static void tell_remote(struct result *r, const struct remote *to)
+static void tell_remote(const struct remote *to, struct result *r)
 {
     r->role = to->role;
     memcpy(r->version, to->version, sizeof r->version);
@@ -88,30 +112,6 @@ static void tell_remote(struct result *r, const struct remote *to)
     r->replid[0] = '\0';
     if (to->fresh_info)
         memcpy(r->replid, to->replid, sizeof r->replid);
-}
-
-/* C: the connection that settled it, or NULL. */
-static void finish(struct probe *p, const struct connection *c,
-                   const struct verdict *v, bool answered)
-{
-    struct probe_env *env = p->remote.env;
-    uint64_t now_us = c != NULL ? c->entered_us : clock_mono_us();
-    struct result r;
-
-    deadline_clear(&env->deadlines, &p->deadline);
-    show_phase(p, PROBE_IDLE);
-    r.id = p->job.id;
-    r.lost = false;
-    r.round = p->job.round;
-    r.reason = v->reason;
-    r.started_mono_us = p->started_us;
-    r.timed = timed(v->reason, c != NULL && c->ran_out);
-    r.stalled_ms = probe_watch_end(&env->watch, p->watch_begun, now_us / 1000);
-    r.ended_wall_ms = clock_wall_ms();
-    tell_connection(&r, c, answered);
-    tell_remote(&r, &p->remote);
-    strcpy(r.detail, v->detail);
-    env->ended(env->arg, &r);
 }
 
 /* The name may have moved.  That is asked at the pace of rounds: the one of
@@ -128,6 +128,107 @@ static void look_anew(struct probe *p)
     resolver_refresh(p->remote.name);
 }
 
+static void finish(struct probe *p, const struct connection *c,
+                   enum answered_by by, enum reason reason, const char *words)
+{
+    struct probe_env *env = p->remote.env;
+    uint64_t now_us = clock_mono_us();
+    struct result r;
+
+    deadline_clear(&env->deadlines, &p->deadline);
+    p->under_way = false;
+    show_phase(p, PROBE_IDLE);
+    if (reason != REASON_OK)
+        look_anew(p);
+    r.id = p->job.id;
+    r.lost = false;
+    r.late = false;
+    r.round = p->job.round;
+    r.reason = reason;
+    r.started_mono_us = p->started_us;
+    r.timed = timed(p, reason);
+    r.stalled_ms = probe_watch_end(&env->watch, p->watch_begun, now_us / 1000);
+    r.ended_wall_ms = clock_wall_ms();
+    r.answered_by = by;
+    tell_connection(p, c, now_us, &r);
+    r.credentials_rejected = p->rejected;
+    tell_remote(&p->remote, &r);
+    strcpy(r.detail, words);
+    env->ended(env->arg, &r);
+}
+
+/* Makes the new connection the one that is kept. */
+static void take_over(struct probe *p)
+{
+    struct kept_verdict spare = p->kept.verdict;
+
+    if (p->kept.connection != NULL)
+        connection_drop(p->kept.connection);
+    p->kept = p->new;
+    p->new = (struct leg){ .verdict = spare };
+}
+
+static void finish_served(struct probe *p)
+{
+    take_over(p);
+    p->refused = false;
+    p->rejected = false;
+    finish(p, p->kept.connection, ANSWERED_BY_NEW, p->kept.verdict.reason,
+           verdict_words(&p->kept.verdict));
+}
+
+static void finish_kept(struct probe *p)
+{
+    finish(p, p->kept.connection, ANSWERED_BY_KEPT, p->kept.verdict.reason,
+           verdict_words(&p->kept.verdict));
+}
+
+/* The kept one answers, and the new one failed. */
+static void finish_unserved(struct probe *p)
+{
+    struct verdict v;
+
+    p->rejected = judge_new_client(&p->kept.verdict, &p->new.verdict, &v);
+    p->refused = v.reason == REASON_NO_NEW_CLIENTS;
+    finish(p, p->kept.connection, ANSWERED_BY_KEPT, v.reason, v.detail);
+}
+
+static void finish_failed(struct probe *p, const struct leg *leg)
+{
+    finish(p, NULL,
+           p->failed_rtt_us < 0 ? ANSWERED_BY_NONE
+           : leg == &p->new     ? ANSWERED_BY_NEW
+                                : ANSWERED_BY_KEPT,
+           leg->verdict.reason, verdict_words(&leg->verdict));
+}
+
+/* -------------------------------------------------------------- connections */
+
+static struct leg *leg_of(struct probe *p, const struct connection *c)
+{
+    return c == p->kept.connection ? &p->kept : &p->new;
+}
+
+static void note_failed(struct probe *p, const struct connection *c,
+                        bool answered)
+{
+    memcpy(p->failed_us, c->spent_us, sizeof p->failed_us);
+    p->failed_ran_out = c->ran_out;
+    p->failed_rtt_us = answered ? connection_rtt_us(c) : -1;
+}
+
+/* Between two probes: the next round may be far away. */
+static void tell_loop(struct probe *p, bool late)
+{
+    struct probe_env *env = p->remote.env;
+    const struct result r = { .id = p->job.id, .lost = !late, .late = late };
+
+    if (p->told)
+        return;
+    p->told = true;
+    env->ended(env->arg, &r);
+}
+
 static void on_entered(void *owner, enum probe_phase phase)
 {
     show_phase(owner, phase);
@@ -136,58 +237,210 @@ static void on_entered(void *owner, enum probe_phase phase)
 static void on_answered(void *owner, struct connection *c,
                         const struct verdict *v)
 {
-    finish(owner, c, v, true);
-}
+    struct probe *p = owner;
+    struct leg *leg = leg_of(p, c);
 
-static void dial(struct probe *p);
+    leg->state = LEG_ANSWERED;
+    verdict_keep(&leg->verdict, v);
+    decide(p);
+}
 
 static void on_failed(void *owner, struct connection *c,
                       const struct verdict *v, bool answered)
 {
     struct probe *p = owner;
+    struct leg *leg = leg_of(p, c);
 
-    p->connection = NULL;
-    if (p->may_reopen && !answered && connection_is_mute(c)) {
-        dial(p);
-        return;
-    }
-    /* It got no further than the addresses. */
-    if (c->dial != NULL && v->reason != REASON_DNS)
-        look_anew(p);
-    finish(p, c, v, answered);
+    note_failed(p, c, answered);
+    leg->connection = NULL;
+    leg->state = LEG_FAILED;
+    verdict_keep(&leg->verdict, v);
+    decide(p);
 }
 
-/* A server that closes may be gone, and the next round may be far away. */
+static void on_late(void *owner, struct connection *c)
+{
+    struct probe *p = owner;
+
+    if (p->under_way) {
+        leg_of(p, c)->state = LEG_READY;
+        decide(p);
+        return;
+    }
+    if (c == p->new.connection)
+        take_over(p);
+    tell_loop(p, true);
+}
+
+static void dial_new(struct probe *p);
+
+/* A server that closes may be gone.  A new connection that was waited for may
+ * have been closed by what stands before the server: another is tried. */
 static void on_lost(void *owner, struct connection *c)
 {
     struct probe *p = owner;
-    struct probe_env *env = p->remote.env;
-    const struct result r = { .id = p->job.id, .lost = true };
+    struct leg *leg = leg_of(p, c);
+    bool new = leg == &p->new;
 
-    (void)c;
-    p->connection = NULL;
-    env->ended(env->arg, &r);
+    leg->connection = NULL;
+    leg->state = new ? LEG_NONE : LEG_FAILED;
+    p->refused = p->refused || new;
+    if (!p->under_way && !new)
+        tell_loop(p, false);
+    else if (p->under_way && new)
+        dial_new(p);
+    else if (p->under_way)
+        decide(p);
 }
 
 static const struct connection_events EVENTS = {
     .entered = on_entered,
     .answered = on_answered,
     .failed = on_failed,
+    .late = on_late,
     .lost = on_lost,
 };
 
-static void dial(struct probe *p)
+static void dial_new(struct probe *p)
 {
-    p->may_reopen = false;
-    p->connection = connection_new(&EVENTS, p, &p->remote);
-    if (p->connection == NULL) {
-        struct verdict v;
+    struct verdict v;
 
-        verdict_set(&v, REASON_DOUBT, "out of memory for a connection");
-        finish(p, NULL, &v, false);
+    p->new.connection = connection_new(&EVENTS, p, &p->remote);
+    if (p->new.connection != NULL) {
+        p->new.state = LEG_ASKED;
+        connection_dial(p->new.connection, true, p->deadline_us);
         return;
     }
-    connection_dial(p->connection, true, p->deadline_us);
+    verdict_set(&v, REASON_DOUBT, "out of memory for a connection");
+    verdict_keep(&p->new.verdict, &v);
+    p->new.state = LEG_FAILED;
+    decide(p);
+}
+
+static void ask(struct probe *p, struct leg *leg)
+{
+    leg->state = LEG_ASKED;
+    show_phase(p, PROBE_REPLY);
+    connection_ask(leg->connection, p->job.want_info, clock_mono_us());
+}
+
+/* --------------------------------------------------------------- decisions */
+
+/* An answer that speaks for another status is to be seen by a new client,
+ * too. */
+static bool contradicts(const struct probe *p)
+{
+    enum status s = reason_status(p->kept.verdict.reason);
+
+    return p->job.status != STATUS_UNKNOWN && s != STATUS_UNKNOWN &&
+           s != p->job.status;
+}
+
+/* There is no new connection, and none was tried. */
+static void decide_kept(struct probe *p)
+{
+    switch (p->kept.state) {
+    case LEG_NONE:
+    case LEG_FAILED:
+        dial_new(p);
+        return;
+    case LEG_READY:
+        ask(p, &p->kept);
+        return;
+    case LEG_WAITING:
+        return;
+    case LEG_ASKED:
+        if (p->part_over && connection_is_mute(p->kept.connection))
+            dial_new(p);
+        return;
+    case LEG_ANSWERED:
+        if (contradicts(p))
+            dial_new(p);
+        else
+            finish_kept(p);
+        return;
+    }
+}
+
+/* The new connection is no good. */
+static void decide_unserved(struct probe *p)
+{
+    switch (p->kept.state) {
+    case LEG_NONE:
+    case LEG_FAILED:
+        finish_failed(p, &p->new);
+        return;
+    case LEG_READY:
+        ask(p, &p->kept);
+        return;
+    case LEG_WAITING:
+    case LEG_ASKED:
+        return;
+    case LEG_ANSWERED:
+        finish_unserved(p);
+        return;
+    }
+}
+
+static void decide(struct probe *p)
+{
+    switch (p->new.state) {
+    case LEG_NONE:
+        decide_kept(p);
+        return;
+    case LEG_READY:
+        ask(p, &p->new);
+        return;
+    case LEG_ASKED:
+        if (p->kept.state == LEG_READY && p->part_over)
+            ask(p, &p->kept);
+        return;
+    case LEG_WAITING:
+        if (p->kept.state == LEG_READY)
+            ask(p, &p->kept);
+        return;
+    case LEG_ANSWERED:
+        finish_served(p);
+        return;
+    case LEG_FAILED:
+        decide_unserved(p);
+        return;
+    }
+}
+
+/* ---------------------------------------------------------------- deadlines */
+
+/* No time is left for LEG. */
+static void expire(struct probe *p, struct leg *leg, uint64_t now_us)
+{
+    struct connection *c = leg->connection;
+    struct verdict v;
+
+    if (leg->state != LEG_ASKED && leg->state != LEG_WAITING)
+        return;
+    if (!connection_expire(c, now_us, &v))
+        leg->connection = NULL;
+    note_failed(p, c, false);
+    if (leg->state == LEG_WAITING) { /* its times are an earlier probe's */
+        memset(p->failed_us, 0, sizeof p->failed_us);
+        p->failed_us[PROBE_REPLY] = (uint32_t)(now_us - p->started_us);
+    }
+    leg->state = LEG_FAILED;
+    if (leg->connection == NULL)
+        connection_drop(c);
+    verdict_keep(&leg->verdict, &v);
+}
+
+static void run_out(struct probe *p)
+{
+    uint64_t now_us = clock_mono_us();
+
+    expire(p, &p->kept, now_us);
+    expire(p, &p->new, now_us);
+    if (p->kept.state == LEG_ANSWERED)
+        finish_unserved(p);
+    else
+        finish_failed(p, p->new.state == LEG_FAILED ? &p->new : &p->kept);
 }
 
 /*
@@ -199,20 +452,104 @@ static void on_expired(struct deadline *d)
 {
     struct probe *p =
         (struct probe *)((char *)d - offsetof(struct probe, deadline));
-    struct connection *c = p->connection;
-    struct verdict v;
 
     if (!p->grace) {
         p->grace = true;
         deadline_set(&p->remote.env->deadlines, d, clock_mono_ms(), 1);
         return;
     }
-    p->connection = NULL;
-    connection_expire(c, clock_mono_us(), &v);
-    if (v.reason == REASON_CONNECT_TIMEOUT)
-        look_anew(p);
-    finish(p, c, &v, false);
-    connection_drop(c);
+    if (p->part_over) {
+        run_out(p);
+        return;
+    }
+    p->part_over = true;
+    arm(p, clock_mono_us(), p->deadline_us);
+    decide(p);
+}
+
+/* ---------------------------------------------------------------- beginning */
+
+/* A connection to where the address does not lead any more is left at once. */
+static void leave_strangers(struct probe *p)
+{
+    struct leg *legs[] = { &p->kept, &p->new };
+    bool moved = remote_has_moved(&p->remote);
+
+    for (size_t i = 0; i < 2; i++) {
+        struct connection *c = legs[i]->connection;
+
+        if (c == NULL || (!moved && !connection_is_waiting(c)) ||
+            remote_leads_to(&p->remote, &c->place))
+            continue;
+        connection_drop(c);
+        legs[i]->connection = NULL;
+    }
+    if (p->kept.connection == NULL && p->new.connection != NULL)
+        take_over(p);
+}
+
+static void begin_leg(struct leg *leg)
+{
+    if (leg->connection == NULL)
+        leg->state = LEG_NONE;
+    else if (connection_is_waiting(leg->connection))
+        leg->state = LEG_WAITING;
+    else
+        leg->state = LEG_READY;
+}
+
+/* Is one made before the kept one is asked?  While that still owes an answer,
+ * and the status does not know it yet, there is nothing else to ask. */
+static bool wants_new(struct probe *p)
+{
+    const struct config_instance *c = p->remote.config;
+    bool due = p->renewal.due_us > 0 &&
+               renewal_due(&p->renewal, p->started_us, c->interval_ms,
+                           c->connect_interval_ms);
+
+    if (p->new.state != LEG_NONE)
+        return false;
+    if (p->renewal.due_us == 0)
+        renewal_begin(&p->renewal, p->job.id, p->started_us, c->interval_ms,
+                      c->connect_interval_ms);
+    return due || p->refused ||
+           (p->kept.state == LEG_WAITING && p->job.status != STATUS_DOWN);
+}
+
+static void reset(struct probe *p, const struct job *job, uint64_t now_us)
+{
+    p->job = *job;
+    p->watch_begun = probe_watch_begin(&p->remote.env->watch, now_us / 1000);
+    p->started_us = now_us;
+    p->deadline_us = now_us + (uint64_t)p->remote.config->timeout_ms * 1000;
+    p->under_way = true;
+    p->told = false;
+    memset(p->failed_us, 0, sizeof p->failed_us);
+    p->failed_rtt_us = -1;
+    p->failed_ran_out = false;
+    p->remote.fresh_info = false;
+}
+
+void probe_start(struct probe *p, const struct job *job)
+{
+    uint64_t now_us = clock_mono_us();
+    uint64_t timeout_us = (uint64_t)p->remote.config->timeout_ms * 1000;
+    bool new;
+
+    assert(!p->under_way);
+    reset(p, job, now_us);
+    leave_strangers(p);
+    begin_leg(&p->kept);
+    begin_leg(&p->new);
+    show_phase(p, PROBE_REPLY);
+    new = wants_new(p);
+    /* Without a kept one there is nothing to turn to. */
+    p->part_over = p->kept.state != LEG_READY;
+    arm(p, now_us, now_us + (p->part_over ? timeout_us : timeout_us / PARTS));
+    if (new)
+        dial_new(p);
+    else
+        decide(p);
 }
 
 struct probe *probe_new(uint64_t id, struct config_instance *config,
@@ -237,6 +574,8 @@ void probe_free(struct probe *p)
 {
     if (p == NULL)
         return;
+    free(p->kept.verdict.words);
+    free(p->new.verdict.words);
     remote_clear(&p->remote);
     free(p);
     object_gone(OBJECT_PROBE);
@@ -248,43 +587,33 @@ void probe_attach(struct probe *p, struct probe_env *env)
     p->remote.env = env;
 }
 
-void probe_expect(const struct probe *p)
+static void prefetch(const void *object, size_t size)
 {
-    const char *at = (const char *)p;
-
-    for (size_t i = 0; i < sizeof *p; i += CACHE_LINE)
-        __builtin_prefetch(at + i);
+    for (size_t at = 0; at < size; at += CACHE_LINE)
+        __builtin_prefetch((const char *)object + at);
 }
 
-void probe_start(struct probe *p, const struct job *job)
+void probe_expect(const struct probe *p)
 {
-    uint64_t now_us = clock_mono_us();
-    unsigned timeout_ms = p->remote.config->timeout_ms;
+    prefetch(p, sizeof *p);
+}
 
-    assert(probe_phase(p) == PROBE_IDLE);
-    p->job = *job;
-    p->watch_begun = probe_watch_begin(&p->remote.env->watch, now_us / 1000);
-    p->started_us = now_us;
-    p->deadline_us = now_us + (uint64_t)timeout_ms * 1000;
-    p->remote.fresh_info = false;
-    arm(p, now_us, timeout_ms);
-    p->may_reopen = p->connection != NULL;
-    if (!p->may_reopen) {
-        dial(p);
-        return;
-    }
-    show_phase(p, PROBE_REPLY);
-    connection_ask(p->connection, job->want_info, now_us);
+void probe_expect_connection(const struct probe *p)
+{
+    if (p->kept.connection != NULL)
+        prefetch(p->kept.connection, sizeof *p->kept.connection);
 }
 
 void probe_close(struct probe *p)
 {
     struct probe_env *env = p->remote.env;
 
-    if (probe_phase(p) != PROBE_IDLE)
+    if (p->under_way)
         probe_watch_end(&env->watch, p->watch_begun, clock_mono_ms());
     deadline_clear(&env->deadlines, &p->deadline);
-    if (p->connection != NULL)
-        connection_drop(p->connection);
+    if (p->kept.connection != NULL)
+        connection_drop(p->kept.connection);
+    if (p->new.connection != NULL)
+        connection_drop(p->new.connection);
     probe_free(p);
 }

@@ -5,8 +5,10 @@
 
 #include "connection.h"
 #include "deadlines.h"
+#include "judge.h"
 #include "mailbox.h"
 #include "remote.h"
+#include "renewal.h"
 
 #include <stdatomic.h>
 #include <sys/queue.h>
@@ -17,20 +19,47 @@
  *     worker ──→ probe ──→ connection ──→ dial
  *                                └──────→ talk
  */
+
+/* What a connection has come to in the probe under way. */
+enum leg_state {
+    LEG_NONE,    /* there is no connection */
+    LEG_READY,   /* it may be asked */
+    LEG_WAITING, /* it still owes the answer to an earlier probe's question */
+    LEG_ASKED,   /* by this probe, or it is being dialled */
+    LEG_ANSWERED,
+    LEG_FAILED, /* there is no connection any more */
+};
+
+struct leg {
+    struct connection *connection; /* NULL: none */
+    enum leg_state state;
+    struct kept_verdict verdict; /* of LEG_ANSWERED and LEG_FAILED */
+};
+
 struct probe {
-    struct mail mail;   /* by mailbox.c; first: worker.c finds the probe */
+    struct mail mail;   /* by mailbox.c */
     atomic_bool queued; /* by worker.c: a job is, for worker_phase */
     /* By life.c from here on. */
     _Atomic enum probe_phase phase;
-    bool may_reopen; /* kept connection, nothing received on it yet */
-    bool grace; /* the deadline has passed: the sockets get one more turn */
+    bool under_way;
+    bool grace;     /* the deadline has passed: the sockets get one more turn */
+    bool part_over; /* the time after which the other connection is tried */
+    bool refused;   /* the last new connection was not served */
+    bool rejected;  /* the last new connection could not log in */
+    bool told;      /* that the connection is lost, or the answer late, since
+                       the last probe */
     struct job job;
     uint64_t started_us;
     uint64_t deadline_us;
     uint64_t watch_begun; /* of env's watch */
     struct deadline deadline;
-    struct connection *connection; /* kept, or on its way; NULL: none */
-    uint64_t looked_anew_us;       /* as no address answered; 0: never */
+    struct leg kept;
+    struct leg new; /* beside the kept one */
+    struct renewal renewal;
+    uint64_t looked_anew_us;          /* 0: never */
+    uint32_t failed_us[PROBE_PHASES]; /* of the connection that failed last */
+    bool failed_ran_out;
+    int64_t failed_rtt_us; /* -1: it did not answer */
     struct remote remote;
     LIST_ENTRY(probe) all; /* by worker.c */
 };

@@ -2,6 +2,8 @@
  * A password is formatted into its request once, and wiped with it.
  */
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "remote.h"
 
@@ -39,4 +41,49 @@ void remote_clear(struct remote *r)
     request_clear(&r->auth);
     free(r->info.words);
     config_instance_unref(r->config);
+}
+
+void remote_place(const struct remote *r, const struct net_addr *addr,
+                  struct place *out)
+{
+    struct stat st;
+
+    memset(out, 0, sizeof *out);
+    if (r->config->path == NULL) {
+        out->u.addr = *addr;
+    } else if (stat(r->config->path, &st) == 0) {
+        out->u.file.device = st.st_dev;
+        out->u.file.inode = st.st_ino;
+    }
+}
+
+bool remote_leads_to(const struct remote *r, const struct place *place)
+{
+    struct net_addr addrs[RESOLVER_ADDRS];
+    struct place now;
+    size_t n = 0;
+
+    if (r->config->path != NULL) {
+        remote_place(r, NULL, &now);
+        return now.u.file.inode != 0 &&
+               memcmp(&now.u.file, &place->u.file, sizeof now.u.file) == 0;
+    }
+    if (r->name == NULL || resolver_addrs(r->name, r->config->port, addrs, &n,
+                                          NULL) == RESOLVER_PENDING)
+        return true;
+    for (size_t i = 0; i < n; i++) {
+        if (net_addr_same_host(&addrs[i], &place->u.addr))
+            return true;
+    }
+    return false;
+}
+
+bool remote_has_moved(struct remote *r)
+{
+    uint32_t before = r->list_version;
+
+    if (r->name == NULL)
+        return false;
+    r->list_version = resolver_version(r->name);
+    return r->list_version != before;
 }

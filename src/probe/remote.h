@@ -19,8 +19,9 @@ struct remote {
     struct config_instance *config; /* owned: a reference */
     struct resolver_name *name;     /* owned: a reference; NULL: no name */
     struct request auth;            /* owned; bytes NULL: no password */
-    struct net_addr addr; /* no name: the address; else the one that worked
-                             last */
+    struct net_addr addr;  /* no name: the address; else, by dial.c, the one
+                              that worked last */
+    uint32_t list_version; /* of the name's addresses, as last compared */
 
     /* Written by talk: last known, also from earlier probes. */
     struct kept_verdict info; /* what INFO replication says against it */
@@ -32,10 +33,33 @@ struct remote {
     char replid[REPLID_SIZE];
 };
 
+/* Where a connection leads: an address, or a socket's file. */
+struct place {
+    union {
+        struct net_addr addr;
+        struct {
+            uint64_t device;
+            uint64_t inode; /* 0: it could not be looked at */
+        } file;
+    } u;
+};
+
 /* Takes a reference to CONFIG.  -1 and E on lack of memory; remote_clear is
  * due all the same.  R must be zeroed.  Thread: loop. */
 int remote_init(struct remote *r, struct config_instance *config,
                 struct resolver *resolver, struct err *e) MUST_USE;
 void remote_clear(struct remote *r);
+
+/* The place to which the settings lead now; ADDR: the one to be dialled, of a
+ * name or as configured. */
+void remote_place(const struct remote *r, const struct net_addr *addr,
+                  struct place *out);
+
+/* The settings still lead to PLACE: it is one of the name's addresses, or the
+ * file is the same.  Asks no name service. */
+bool remote_leads_to(const struct remote *r, const struct place *place);
+
+/* The addresses have changed since this was asked last. */
+bool remote_has_moved(struct remote *r);
 
 #endif

@@ -8,6 +8,8 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -153,6 +155,30 @@ void socket_write(struct socket *s, uv_buf_t *bufs, unsigned nbufs)
     bufs->base += done;
     bufs->len -= done;
     write_rest(s, bufs, nbufs);
+}
+
+enum socket_ack socket_ack(const struct socket *s)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    uv_os_fd_t fd;
+
+    if (s->u.handle.type != UV_TCP || uv_fileno(&s->u.handle, &fd) != 0 ||
+        getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+        return SOCKET_ACK_UNKNOWN;
+    return info.tcpi_unacked == 0 ? SOCKET_ACK_ALL : SOCKET_ACK_MISSING;
+}
+
+void socket_keep_alive(struct socket *s)
+{
+    static const int idle_s = 5, every_s = 5, times = 3;
+    uv_os_fd_t fd;
+
+    if (s->u.handle.type != UV_TCP || uv_fileno(&s->u.handle, &fd) != 0)
+        return;
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof every_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof times);
+    uv_tcp_keepalive(&s->u.tcp, 1, (unsigned)idle_s);
 }
 
 void socket_close(struct socket *s)

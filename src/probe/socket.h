@@ -60,6 +60,15 @@ void socket_open_unix(struct socket *s, uv_loop_t *loop, const char *path,
  */
 void socket_write(struct socket *s, uv_buf_t *bufs, unsigned nbufs);
 
+/* What the peer's host has confirmed of what was sent, by the kernel's own
+ * account; the process behind it need not have seen it. */
+enum socket_ack { SOCKET_ACK_UNKNOWN, SOCKET_ACK_ALL, SOCKET_ACK_MISSING };
+enum socket_ack socket_ack(const struct socket *s);
+
+/* From now on the kernel asks a silent host whether it still knows of the
+ * connection, so that one which does not breaks it.  UNIX: a no-op. */
+void socket_keep_alive(struct socket *s);
+
 /* Closed, or being closed: a no-op. */
 void socket_close(struct socket *s);
 

@@ -318,9 +318,17 @@ void talk_broken(const struct talk *t, int error, struct verdict *v)
                     asking(t));
 }
 
+/* Is it the process or the host? */
 void talk_expired(const struct talk *t, const struct remote *to,
-                  struct verdict *v)
+                  enum socket_ack ack, struct verdict *v)
 {
-    verdict_set(v, REASON_REPLY_TIMEOUT, "no reply within %u ms (in %s)",
-                to->config->timeout_ms, asking(t));
+    static const char *const words[] = {
+        [SOCKET_ACK_UNKNOWN] = "",
+        [SOCKET_ACK_ALL] = ": the host acknowledged the request, the process "
+                           "did not answer",
+        [SOCKET_ACK_MISSING] = ": the host did not acknowledge the request",
+    };
+
+    verdict_set(v, REASON_REPLY_TIMEOUT, "no reply within %u ms (in %s)%s",
+                to->config->timeout_ms, asking(t), words[ack]);
 }

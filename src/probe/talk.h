@@ -3,6 +3,7 @@
 
 #include "judge.h"
 #include "request.h"
+#include "socket.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -61,9 +62,10 @@ enum talk_next talk_bytes(struct talk *t, struct remote *to, const char *bytes,
                           size_t len, struct verdict *v);
 
 /* What it means that the connection broke (libuv's ERROR), or that nothing
- * came in time, while something is asked. */
+ * came in time, while something is asked.  ACK: what became of the request on
+ * its way. */
 void talk_broken(const struct talk *t, int error, struct verdict *v);
 void talk_expired(const struct talk *t, const struct remote *to,
-                  struct verdict *v);
+                  enum socket_ack ack, struct verdict *v);
 
 #endif

@@ -130,8 +130,10 @@ static void follow_all(struct worker *w, const struct order *orders, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         /* Between two rounds it went cold, and each start is a system call. */
+        if (i + 2 < n)
+            probe_expect(probe_of(orders[i + 2].mail));
         if (i + 1 < n)
-            probe_expect(probe_of(orders[i + 1].mail));
+            probe_expect_connection(probe_of(orders[i + 1].mail));
         follow(w, &orders[i]);
     }
 }

@@ -43,6 +43,9 @@ static const struct {
         "The server's role is not the one that was expected." },
     [REASON_LAG] = { "lag", STATUS_DEGRADED,
         "The replica is further behind its master than it may be." },
+    [REASON_NO_NEW_CLIENTS] = { "no_new_clients", STATUS_DEGRADED,
+        "The connection that is kept answers, but a new client is not "
+        "served." },
     [REASON_REFUSED] = { "refused", STATUS_DOWN,
         "The connection was refused: nothing listens there." },
     [REASON_UNREACHABLE] = { "unreachable", STATUS_DOWN,

@@ -15,7 +15,8 @@ PRESENCE_KEYS = ["host", "port", "name", "agent"]
 REASONS = {
     "up": {"ok"},
     "degraded": {"loading", "busy", "misconf", "masterdown",
-                 "replica_link_down", "wrong_role", "lag"},
+                 "replica_link_down", "wrong_role", "lag",
+                 "no_new_clients"},
     "down": {"refused", "unreachable", "connect_timeout", "reply_timeout",
              "reset", "closed", "maxclients", "protocol"},
     "unknown": {"noauth", "wrongpass", "noperm", "dns", "tls", "pending",
