@@ -257,6 +257,22 @@ static char *absolute(const char *file)
     return path;
 }
 
+/* While there still is somebody who can be told. */
+static void warn_of_no_log(const struct config *c)
+{
+    const struct log_options log = agent_log_options(c, true);
+    struct err e;
+    if (strcmp(log.target, "syslog") != 0 || daemon_find_syslog(&e) == 0)
+        return;
+    fprintf(stderr,
+            "sentinel-agent: nothing will be logged: %s there is no syslog "
+            "(%s): let log name a file\n",
+            strcmp(c->agent.log, "stderr") == 0
+                ? "log = stderr is syslog for a daemon, and"
+                : "log = syslog, and",
+            e.text);
+}
+
 int background_run(const struct background_options *o, bool *must_exit)
 {
     struct err e;
@@ -271,6 +287,7 @@ int background_run(const struct background_options *o, bool *must_exit)
         pid_file, o->config->agent.stop_timeout_ms + ORPHAN_GRACE_MS, &e);
     if (lock < 0)
         goto failed;
+    warn_of_no_log(o->config);
     switch (daemon_fork(&code, &e)) {
     case -1:
         goto failed;

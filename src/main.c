@@ -37,6 +37,8 @@ struct args {
     bool publish;
     bool watch;
     bool from_zookeeper;
+    bool file_given;
+    const char *http; /* the agent's address; NULL: as the config says */
 };
 
 static const char HELP[] =
@@ -46,15 +48,17 @@ static const char HELP[] =
     "  sentinel-agent --check-once [-c FILE] [--instance NAME]...\n"
     "                 [--format text|json|nagios] [--no-publish]\n"
     "                                         probe once, publish, print\n"
-    "  sentinel-agent --status [-c FILE] [--watch] [--from-zookeeper]\n"
-    "                 [--format text|json]    show what the running agent "
+    "  sentinel-agent --status [-c FILE] [--http ADDRESS | --from-zookeeper]\n"
+    "                 [--watch] [--format text|json]\n"
+    "                                         show what the running agent "
     "says,\n"
     "                                         or what ZooKeeper says of all\n"
     "  sentinel-agent --test-config [-c FILE] name every fault of the config\n"
     "  sentinel-agent --print-config [-c FILE] print the settings in force\n"
-    "  sentinel-agent --help | --version\n"
+    "  sentinel-agent -h | --help | -V | --version\n"
     "\n"
-    "FILE is " DEFAULT_FILE " unless given.\n"
+    "FILE is " DEFAULT_FILE " unless given; every key with its\n"
+    "default is in " AGENT_EXAMPLE ".\n"
     "Exit codes: 0 after a clean stop, 1 failure at run time, 2 usage or\n"
     "config; of --check-once: 0 up, 1 degraded, 2 down, 3 unknown; of\n"
     "--status: 0 shown, 1 not, 2 usage or config.\n"
@@ -72,11 +76,10 @@ enum {
     OPT_STATUS,
     OPT_WATCH,
     OPT_FROM_ZOOKEEPER,
+    OPT_HTTP,
     OPT_INSTANCE,
     OPT_FORMAT,
-    OPT_NO_PUBLISH,
-    OPT_HELP,
-    OPT_VERSION
+    OPT_NO_PUBLISH
 };
 
 static const struct option OPTIONS[] = {
@@ -86,11 +89,12 @@ static const struct option OPTIONS[] = {
     { "status", no_argument, NULL, OPT_STATUS },
     { "watch", no_argument, NULL, OPT_WATCH },
     { "from-zookeeper", no_argument, NULL, OPT_FROM_ZOOKEEPER },
+    { "http", required_argument, NULL, OPT_HTTP },
     { "instance", required_argument, NULL, OPT_INSTANCE },
     { "format", required_argument, NULL, OPT_FORMAT },
     { "no-publish", no_argument, NULL, OPT_NO_PUBLISH },
-    { "help", no_argument, NULL, OPT_HELP },
-    { "version", no_argument, NULL, OPT_VERSION },
+    { "help", no_argument, NULL, 'h' },
+    { "version", no_argument, NULL, 'V' },
     { NULL, 0, NULL, 0 },
 };
 
@@ -145,6 +149,7 @@ static void take_option(struct args *a, int opt, char **argv, bool once)
     switch (opt) {
     case 'c':
         a->file = optarg;
+        a->file_given = true;
         break;
     case 'd':
         a->background = true;
@@ -161,6 +166,9 @@ static void take_option(struct args *a, int opt, char **argv, bool once)
     case OPT_FROM_ZOOKEEPER:
         a->from_zookeeper = true;
         break;
+    case OPT_HTTP:
+        a->http = optarg;
+        break;
     case OPT_FORMAT:
         if (!report_parse_format(optarg, &a->format))
             usage(once, "--format must be text, json or nagios, not ", optarg);
@@ -172,10 +180,10 @@ static void take_option(struct args *a, int opt, char **argv, bool once)
     case OPT_PRINT:
         set_mode(a, MODE_PRINT, once);
         break;
-    case OPT_HELP:
+    case 'h':
         fputs(HELP, stdout);
         exit(AGENT_EXIT_OK);
-    case OPT_VERSION:
+    case 'V':
         puts("sentinel-agent " AGENT_VERSION);
         exit(AGENT_EXIT_OK);
     case ':':
@@ -197,8 +205,11 @@ static void check_together(const struct args *a, bool once)
     if (status && a->format == REPORT_NAGIOS)
         usage(once, "--format of --status must be text or json, not ",
               "nagios");
-    if ((a->watch || a->from_zookeeper) && !status)
-        usage(once, "--watch and --from-zookeeper go with --status", "");
+    if ((a->watch || a->from_zookeeper || a->http != NULL) && !status)
+        usage(once, "--watch, --http and --from-zookeeper go with --status",
+              "");
+    if (a->http != NULL && (a->from_zookeeper || a->file_given))
+        usage(once, "--http needs neither -c nor --from-zookeeper", "");
     if (a->background && a->mode != MODE_RUN)
         usage(once, "-d goes with a long run only", "");
 }
@@ -211,7 +222,7 @@ static void parse(struct args *a, int argc, char **argv)
     a->names = calloc((size_t)argc, sizeof(*a->names));
     if (a->names == NULL)
         usage(once, "out of memory", "");
-    while ((opt = getopt_long(argc, argv, "+:c:d", OPTIONS, NULL)) != -1)
+    while ((opt = getopt_long(argc, argv, "+:c:dhV", OPTIONS, NULL)) != -1)
         take_option(a, opt, argv, once);
     if (optind < argc)
         usage(once, "unexpected argument ", argv[optind]);
@@ -224,17 +235,45 @@ static void keep_secrets(const struct config *c)
         daemon_hide_memory();
 }
 
+/* The next step of a person who has just installed it, or may not read it. */
+static void advise(const struct args *a)
+{
+    if (access(a->file, R_OK) == 0)
+        return;
+    if (errno == ENOENT)
+        fprintf(stderr,
+                "sentinel-agent: an example to begin with is " AGENT_EXAMPLE
+                "\n");
+    else if (a->mode == MODE_STATUS && !a->from_zookeeper)
+        fprintf(stderr,
+                "sentinel-agent: --status --http ADDRESS needs no config\n");
+}
+
+static struct config *load_to_look(const struct args *a,
+                                   struct config_faults *faults)
+{
+    struct err e;
+    if (a->http == NULL)
+        return config_load_to_look(a->file, a->from_zookeeper, faults);
+    *faults = (struct config_faults){ 0 };
+    struct config *c = config_of_http(a->http, &e);
+    if (c == NULL)
+        fprintf(stderr, "sentinel-agent: --http %s\n", e.text);
+    return c;
+}
+
 static struct config *load(const struct args *a)
 {
     struct config_faults faults;
-    struct config *c =
-        a->mode == MODE_STATUS
-            ? config_load_to_look(a->file, a->from_zookeeper, &faults)
-            : config_load(a->file, &faults);
+    struct config *c = a->mode == MODE_STATUS ? load_to_look(a, &faults)
+                                              : config_load(a->file, &faults);
     for (size_t i = 0; i < faults.count; i++)
-        fprintf(stderr, "%s\n", faults.lines[i]);
-    if (c == NULL && faults.count == 0)
+        fprintf(stderr, "%s%s\n", c != NULL ? "warning: " : "",
+                faults.lines[i]);
+    if (c == NULL && faults.count == 0 && a->http == NULL)
         fprintf(stderr, "%s: out of memory\n", a->file);
+    if (c == NULL && a->http == NULL)
+        advise(a);
     if (c == NULL && a->mode == MODE_ONCE && faults.count > 0)
         report_trouble(faults.lines[0], a->format, stdout);
     config_faults_free(&faults);
@@ -266,7 +305,8 @@ static int print_config(struct config *c)
 {
     config_print(c, stdout);
     config_free(c);
-    if (fflush(stdout) == 0)
+    /* A reader such as head(1) had enough of it. */
+    if (fflush(stdout) == 0 || errno == EPIPE)
         return AGENT_EXIT_OK;
     fprintf(stderr, "sentinel-agent: stdout: %s\n", strerror(errno));
     return AGENT_EXIT_FAILURE;

@@ -134,12 +134,21 @@ struct config *config_load(const char *file,
 
 /*
  * As config_load, for a command that only looks at what an agent does, as any
- * user who can read FILE: the passwords of instances are left in their files,
+ * user who can read FILE: at its page, as [http] says, or at ZOOKEEPER, as
+ * [zookeeper] says.  Only a fault in that section makes it NULL; others are in
+ * FAULTS all the same.  The passwords of instances are left in their files,
  * which nobody but the agent's user may be able to read, and so is the digest
- * unless it is asked for.
+ * unless ZooKeeper is looked at.
  */
-struct config *config_load_to_look(const char *file, bool digest,
+struct config *config_load_to_look(const char *file, bool zookeeper,
                                    struct config_faults *faults) MUST_USE;
+
+/*
+ * The settings of a command that looks at the page at ADDRESS (host:port,
+ * [v6]:port or unix:/path; the host may be a name), without any file: the
+ * rest are defaults.  NULL and E.
+ */
+struct config *config_of_http(const char *address, struct err *e) MUST_USE;
 
 void config_faults_free(struct config_faults *faults);
 

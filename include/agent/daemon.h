@@ -59,6 +59,9 @@ void daemon_complain(const char *text);
  */
 void daemon_last_words(const char *text);
 
+/* Whether syslog(3) would reach anybody now.  -1 and E with the reason. */
+int daemon_find_syslog(struct err *e) MUST_USE;
+
 /*
  * setgid, initgroups and setuid to USER for good.  Started as someone else
  * than root it is an error, unless we already are USER.

@@ -68,11 +68,13 @@ static int look_once(struct status_reader *r, const struct status_options *o)
         return NOT_SHOWN;
     }
     alarm(0);
-    int rc = print(o, &view);
+    bool shown = print(o, &view) == 0 && fflush(stdout) == 0;
+    int error = errno;
     status_view_free(&view);
-    if (fflush(stdout) == 0 && rc == 0)
+    /* A reader such as head(1) may have had enough of it. */
+    if (shown || error == EPIPE)
         return SHOWN;
-    err_set(&e, "stdout: %s", strerror(errno));
+    err_set(&e, "stdout: %s", strerror(error));
     status_complain(e.text);
     return NOT_SHOWN;
 }

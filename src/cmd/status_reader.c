@@ -2,8 +2,10 @@
  * One look: the running agent's status page, or all nodes in ZooKeeper, each
  * within a deadline.
  */
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "agent/clock.h"
 #include "agent/config.h"
@@ -21,8 +23,14 @@
 /* The session has no node: nothing is lost if it is not ended in time. */
 #define CLOSE_MS 500
 
+/* Of a name, as far as they are tried. */
+#define ADDRESSES_MAX 8
+
 struct status_reader {
     const struct config *config;
+    /* Of the agent, numeric; none for a UNIX socket and ZooKeeper. */
+    char addresses[ADDRESSES_MAX][NI_MAXHOST];
+    size_t naddresses;
     /* For ZooKeeper; else NULL. */
     struct resolver *resolver;
     struct tree_reader *tree;
@@ -30,14 +38,56 @@ struct status_reader {
 
 /* ------------------------------------------------------------ status page */
 
+/* By a name that --http gave; a config has no names there. */
+static int look_up(struct status_reader *r, struct err *e)
+{
+    const char *host = r->config->http.host;
+    const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+    struct addrinfo *all;
+    int rc = getaddrinfo(host, NULL, &hints, &all);
+
+    if (rc != 0) {
+        err_set(e, "%s: %s", host, gai_strerror(rc));
+        return -1;
+    }
+    for (const struct addrinfo *a = all;
+         a != NULL && r->naddresses < ADDRESSES_MAX; a = a->ai_next) {
+        char *text = r->addresses[r->naddresses];
+
+        if (getnameinfo(a->ai_addr, a->ai_addrlen, text, NI_MAXHOST, NULL, 0,
+                        NI_NUMERICHOST) == 0)
+            r->naddresses++;
+    }
+    freeaddrinfo(all);
+    if (r->naddresses > 0)
+        return 0;
+    err_set(e, "%s: no address to connect to", host);
+    return -1;
+}
+
+/* The first address where somebody listens; localhost may be two. */
+static enum http_end get_page(const struct status_reader *r,
+                              struct http_get *get, struct http_body *body,
+                              struct err *why)
+{
+    enum http_end end = HTTP_ABSENT;
+
+    if (r->naddresses == 0)
+        return http_get(get, body, why);
+    for (size_t i = 0; i < r->naddresses && end == HTTP_ABSENT; i++) {
+        get->host = r->addresses[i];
+        end = http_get(get, body, why);
+    }
+    return end;
+}
+
 static enum status_look look_at_page(const struct status_reader *r,
                                      int cancel_fd, struct status_view *out,
                                      struct err *e)
 {
     const struct config *c = r->config;
-    const struct http_get get = {
+    struct http_get get = {
         .address = c->http.listen,
-        .host = c->http.host,
         .port = c->http.port,
         .path = c->http.path,
         /* As it is without a query: that is never refused. */
@@ -49,12 +99,14 @@ static enum status_look look_at_page(const struct status_reader *r,
     struct http_body body;
     struct err why;
 
-    switch (http_get(&get, &body, &why)) {
+    switch (get_page(r, &get, &body, &why)) {
     case HTTP_OK:
         break;
     case HTTP_ABSENT:
-        err_set(e, "%.180s (does the agent run?%s)", why.text,
-                c->zookeeper.enabled ? " --from-zookeeper needs none" : "");
+        err_set(
+            e, "%.140s (does the agent run? --http names another address%s)",
+            why.text,
+            c->zookeeper.enabled ? "; --from-zookeeper needs no agent" : "");
         return LOOK_FAILED;
     case HTTP_FAILED:
         *e = why;
@@ -122,7 +174,7 @@ static int open_tree(struct status_reader *r, struct err *e)
 static int check(const struct status_options *o, struct err *e)
 {
     const struct config *c = o->config;
-    const char *file = c->files[0].path;
+    const char *file = c->nfiles > 0 ? c->files[0].path : "";
 
     if (o->from_zookeeper && !c->zookeeper.enabled) {
         err_set(e, "%s has no [zookeeper] section: there is nothing to read",
@@ -132,10 +184,26 @@ static int check(const struct status_options *o, struct err *e)
     if (!o->from_zookeeper && !c->http.enabled) {
         err_set(e,
                 "%s has no [http] section, so its agent cannot be asked: add "
-                "one and restart it%s",
+                "one and restart it, or name its address with --http%s",
                 file, c->zookeeper.enabled ? ", or look --from-zookeeper" : "");
         return -1;
     }
+    return 0;
+}
+
+static int prepare(struct status_reader *r, const struct status_options *o,
+                   struct err *e)
+{
+    const char *host = o->config->http.host;
+    struct net_addr parsed;
+
+    if (o->from_zookeeper)
+        return open_tree(r, e);
+    if (host == NULL)
+        return 0;
+    if (!net_addr_parse(host, o->config->http.port, &parsed))
+        return look_up(r, e);
+    strcpy(r->addresses[r->naddresses++], host);
     return 0;
 }
 
@@ -152,7 +220,7 @@ struct status_reader *status_reader_open(const struct status_options *o,
         return NULL;
     }
     r->config = o->config;
-    if (!o->from_zookeeper || open_tree(r, e) == 0)
+    if (prepare(r, o, e) == 0)
         return r;
     /* Nothing was looked up yet: no thread can be left. */
     (void)!status_reader_close(r);

@@ -40,6 +40,8 @@ void config_fault(struct config_reading *r, unsigned at, const char *fmt, ...)
     va_list ap;
     int len;
 
+    if (r->wanted == NULL || r->wanted == r->current)
+        r->spoilt = true;
     va_start(ap, fmt);
     len = vasprintf(&message, fmt, ap);
     va_end(ap);

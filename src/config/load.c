@@ -103,6 +103,7 @@ static void complete_defaults(struct config_reading *r)
         if (rc != 0)
             r->out_of_memory = true;
     }
+    r->current = &r->defaults;
     resolve_password(r, &r->defaults);
 }
 
@@ -131,6 +132,7 @@ static void complete_instance(struct config_reading *r,
     struct config_instance *i = s->base;
     char shown[ESCAPED_SIZE];
 
+    r->current = s;
     resolve_password(r, s);
     inherit(r, s);
     if (i->username != NULL && !own_password(s) && !own_password(&r->defaults))
@@ -168,6 +170,7 @@ static void complete_zookeeper(struct config_reading *r, struct config *c)
     c->zookeeper.enabled = s->at != 0;
     if (!c->zookeeper.enabled)
         return;
+    r->current = &r->zookeeper;
     if (!has(s, "servers"))
         config_fault(r, s->at, "[zookeeper] has no servers");
     else if (c->zookeeper.servers_text != NULL &&
@@ -191,21 +194,24 @@ static void complete_http(struct config_reading *r, struct config *c)
         r->out_of_memory = true;
 }
 
-/* The host's name as id is the one default that can be unfit. */
+/* The host's name as id is the one default that can be unfit.  It stands in
+ * for an unfit one too: there is always an id. */
 static void complete_id(struct config_reading *r, struct config *c)
 {
     char host[HOST_NAME_MAX + 1] = "";
     struct err why;
 
-    if (has(&r->agent, "id"))
+    if (c->agent.id != NULL)
         return;
+    r->current = &r->agent;
     gethostname(host, sizeof host - 1);
-    if (config_check_id(host, &why) != 0)
+    if (!has(&r->agent, "id") && config_check_id(host, &why) != 0)
         config_fault(r, r->agent.at,
                      "id is not set and the host's name cannot stand in: "
                      "it %s",
                      why.text);
-    else if ((c->agent.id = strdup(host)) == NULL)
+    c->agent.id = strdup(host);
+    if (c->agent.id == NULL)
         r->out_of_memory = true;
 }
 
@@ -217,6 +223,7 @@ static void complete(struct config_reading *r, struct config *c)
     complete_defaults(r);
     for (size_t i = 0; i < r->ninstances; i++)
         complete_instance(r, r->instances[i]);
+    r->current = NULL;
     if (r->ninstances == 0)
         config_fault(r, 0, "no [redis:NAME] section");
 }
@@ -264,13 +271,13 @@ static int by_place(const void *a, const void *b)
     return x->order < y->order ? -1 : 1;
 }
 
-/* Hands the texts over to OUT; returns how many there are. */
-static size_t report_faults(struct config_reading *r, struct config_faults *out)
+/* Hands the texts over to OUT. */
+static void report_faults(struct config_reading *r, struct config_faults *out)
 {
     if (r->out_of_memory && r->nsources > 0)
         config_fault(r, 0, "out of memory for the configuration");
     if (r->nfaults == 0)
-        return 0;
+        return;
     qsort(r->faults, r->nfaults, sizeof *r->faults, by_place);
     out->lines = calloc(r->nfaults, sizeof *out->lines);
     for (size_t i = 0; i < r->nfaults; i++) {
@@ -280,7 +287,6 @@ static size_t report_faults(struct config_reading *r, struct config_faults *out)
             free(r->faults[i].text);
     }
     out->count = out->lines != NULL ? r->nfaults : 0;
-    return r->nfaults;
 }
 
 static void keep_node(void *node)
@@ -303,7 +309,17 @@ static void reading_free(struct config_reading *r)
     free(r->faults);
 }
 
-static struct config *load(const char *file, bool passwords, bool digest,
+/* What it is read for. */
+enum purpose { TO_RUN, TO_LOOK_AT_HTTP, TO_LOOK_AT_ZOOKEEPER };
+
+static void set_all_defaults(struct config_reading *r, struct config *c)
+{
+    set_defaults(r, AGENT, c);
+    set_defaults(r, ZOOKEEPER, c);
+    set_defaults(r, HTTP, c);
+}
+
+static struct config *load(const char *file, enum purpose purpose,
                            struct config_faults *faults)
 {
     struct config *c = calloc(1, sizeof *c);
@@ -313,23 +329,26 @@ static struct config *load(const char *file, bool passwords, bool digest,
         .http = { .set = HTTP, .base = c },
         .defaults = { .set = INSTANCE,
                       .base = config_instance_new("defaults") },
-        .leave_passwords = !passwords,
-        .leave_digest = !digest,
+        .leave_passwords = purpose != TO_RUN,
+        .leave_digest = purpose == TO_LOOK_AT_HTTP,
     };
+    bool read = false;
 
+    if (purpose != TO_RUN)
+        r.wanted = purpose == TO_LOOK_AT_HTTP ? &r.http : &r.zookeeper;
     *faults = (struct config_faults){ 0 };
     if (c == NULL || r.defaults.base == NULL) {
         r.out_of_memory = true;
     } else {
-        set_defaults(&r, AGENT, c);
-        set_defaults(&r, ZOOKEEPER, c);
-        set_defaults(&r, HTTP, c);
-        if (config_read(&r, file))
+        set_all_defaults(&r, c);
+        read = config_read(&r, file);
+        if (read)
             complete(&r, c);
         adopt_instances(&r, c);
         list_files(&r, c);
     }
-    if (report_faults(&r, faults) > 0 || r.out_of_memory) {
+    report_faults(&r, faults);
+    if (!read || r.spoilt || r.out_of_memory) {
         config_free(c);
         c = NULL;
     }
@@ -339,13 +358,39 @@ static struct config *load(const char *file, bool passwords, bool digest,
 
 struct config *config_load(const char *file, struct config_faults *faults)
 {
-    return load(file, true, true, faults);
+    return load(file, TO_RUN, faults);
 }
 
-struct config *config_load_to_look(const char *file, bool digest,
+struct config *config_load_to_look(const char *file, bool zookeeper,
                                    struct config_faults *faults)
 {
-    return load(file, false, digest, faults);
+    return load(file, zookeeper ? TO_LOOK_AT_ZOOKEEPER : TO_LOOK_AT_HTTP,
+                faults);
+}
+
+struct config *config_of_http(const char *address, struct err *e)
+{
+    struct config *c = calloc(1, sizeof *c);
+    struct config_reading r = { .wanted = &r.http };
+
+    if (c == NULL) {
+        err_set(e, "out of memory for the settings");
+        return NULL;
+    }
+    if (config_check_address(address, e) != 0)
+        goto free_it;
+    set_all_defaults(&r, c);
+    free(c->http.listen);
+    c->http.enabled = true;
+    c->http.listen = strdup(address);
+    if (!r.out_of_memory && c->http.listen != NULL &&
+        config_split_address(address, &c->http.host, &c->http.port,
+                             &c->http.path) == 0)
+        return c;
+    err_set(e, "out of memory for the settings");
+free_it:
+    config_free(c);
+    return NULL;
 }
 
 void config_faults_free(struct config_faults *faults)

@@ -278,7 +278,6 @@ static void parse_lines(struct config_reading *r, const struct config_bytes *b)
     r->text = b->text;
     r->text_len = b->len;
     r->pos = 0;
-    r->current = NULL;
     ini_allow_multiline = false;
     ini_allow_bom = true;
     ini_allow_inline_comments = true;
@@ -313,6 +312,7 @@ static bool read_source(struct config_reading *r, const char *path)
     r->nsources++;
     r->source = s;
     r->at = s->base;
+    r->current = NULL;
     if (config_slurp(path, TOTAL_MAX, &b, &why) != 0) {
         config_fault(r, r->at, "%s", why.text);
         return false;

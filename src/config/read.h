@@ -55,6 +55,9 @@ struct config_reading {
     bool out_of_memory;
     bool leave_passwords; /* in their files */
     bool leave_digest;    /* in its file */
+    /* The one section that its reader is after, or NULL: all of them. */
+    const struct config_section *wanted;
+    bool spoilt; /* there was a fault in what is wanted */
 
     /* Of the lines, while they are read. */
     struct config_source *source; /* borrowed: the file that is read */
@@ -62,8 +65,10 @@ struct config_reading {
     size_t text_len;
     size_t total_len; /* of all files so far */
     size_t pos;
-    unsigned at;                    /* the line that is read */
-    struct config_section *current; /* NULL: before the first header */
+    unsigned at; /* the line that is read */
+    /* The one that is read, or completed; NULL: none, as before the first
+     * header. */
+    struct config_section *current;
     struct config_section unknown;
 };
 

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <paths.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdint.h>
@@ -27,6 +28,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -227,6 +229,29 @@ void daemon_last_words(const char *text)
         return;
     tell_syslog(text);
     _exit(EXIT_SUCCESS);
+}
+
+/* As syslog(3) does it: a stream where datagrams are not taken. */
+int daemon_find_syslog(struct err *e)
+{
+    static const int types[] = { SOCK_DGRAM, SOCK_STREAM };
+    const struct sockaddr_un to = { .sun_family = AF_UNIX,
+                                    .sun_path = _PATH_LOG };
+    int error = 0;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        int fd = socket(AF_UNIX, types[i] | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        bool found = fd >= 0 &&
+                     connect(fd, (const struct sockaddr *)&to, sizeof to) == 0;
+        error = errno;
+        if (fd >= 0)
+            close(fd);
+        if (found || error == EAGAIN)
+            return 0;
+        if (error != EPROTOTYPE)
+            break;
+    }
+    err_set(e, "%s: %s", _PATH_LOG, strerror(error));
+    return -1;
 }
 
 void daemon_complain(const char *text)

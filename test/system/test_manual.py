@@ -48,7 +48,7 @@ def test_every_event_is_in_the_manual_and_nothing_else():
 def test_every_option_of_the_help_is_in_the_manual():
     text = subprocess.run([agent_bin(), "--help"], stdout=subprocess.PIPE,
                           text=True, check=True).stdout
-    options = set(re.findall(r"(?<![a-z])--?([a-z][a-z-]*)", text))
+    options = set(re.findall(r"(?<![a-z])--?([a-zA-Z][a-z-]*)", text))
     assert {"d", "c", "check-once", "status"} <= options
     page = read("sentinel-agent.8")
     for option in options:
@@ -88,3 +88,22 @@ def test_the_readme_and_the_manual_read_a_status_alike():
 
     assert reader(read("sentinel-agent-status.7"), "\n.Ed") == reader(
         (ROOT / "README.md").read_text(), "\n```")
+
+
+def test_help_and_version_have_short_names():
+    for short, long in (("-h", "--help"), ("-V", "--version")):
+        done = [subprocess.run([agent_bin(), option], capture_output=True,
+                               text=True) for option in (short, long)]
+        assert done[0].returncode == done[1].returncode == 0
+        assert done[0].stdout == done[1].stdout != ""
+
+
+def test_a_first_start_is_told_of_the_example(tmp_path):
+    for args in ([], ["-d"], ["--test-config"], ["--check-once"]):
+        done = subprocess.run([agent_bin(), *args, "-c", tmp_path / "none"],
+                              capture_output=True, text=True)
+        assert done.returncode != 0
+        example, = re.findall(r"\S+/config\.example\.ini", done.stderr)
+        help_text = subprocess.run([agent_bin(), "-h"], capture_output=True,
+                                   text=True).stdout
+        assert example in help_text

@@ -180,7 +180,8 @@ def test_an_agent_that_does_not_run_is_told_with_what_to_do(write_config,
                       f"[http]\nlisten = 127.0.0.1:{port}\n")
     assert refused(config) == (
         f"sentinel-agent: 127.0.0.1:{port}: connect: Connection refused "
-        "(does the agent run? --from-zookeeper needs none)")
+        "(does the agent run? --http names another address; "
+        "--from-zookeeper needs no agent)")
 
 
 @pytest.mark.parametrize("answer, why", [
@@ -200,7 +201,10 @@ def test_what_is_no_agent_is_told(write_config, make_peer, answer, why):
     ["--status", "--format", "nagios"], ["--status", "--no-publish"],
     ["--status", "-d"], ["--status", "--test-config"], ["--watch"],
     ["--from-zookeeper"], ["--status", "--instance", "r"],
-    ["--status", "more"], ["--status", "-c", "/nonexistent"]])
+    ["--status", "more"], ["--status", "-c", "/nonexistent"],
+    ["--http", "127.0.0.1:1"], ["--status", "--http", "nonsense"],
+    ["--status", "--http", "h:1", "--from-zookeeper"],
+    ["--status", "--http", "h:1", "-c", "/nonexistent"]])
 def test_bad_usage_is_told(args):
     done = agentproc.run(*args)
     assert done.returncode == USAGE
@@ -238,6 +242,126 @@ def test_any_user_who_can_read_the_config_can_look(
     assert {p: p.stat().st_mtime_ns for p in open_path.iterdir()
             if p in before} == before
     agent.stop()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_an_address_is_all_that_it_needs(watched, listen, host):
+    """Also where `listen` was edited since, or the config cannot be read."""
+    address = f"{host}:{listen.split(':')[1]}"
+    done = agentproc.run("--status", "--http", address)
+    assert (done.returncode, done.stderr) == (SHOWN, "")
+    assert rows(done.stdout)["up"]["STATUS"] == "up"
+    as_json = agentproc.run("--status", "--http", address, "--format", "json")
+    assert json.loads(as_json.stdout)["agent"]["id"] == "agent-1"
+
+
+def test_a_name_without_an_address_is_told(tmp_path):
+    done = agentproc.run("--status", "--http", "no.such.invalid:1")
+    assert done.returncode == NOT_SHOWN
+    assert "no.such.invalid" in done.stderr
+
+
+FAULTS = """
+[zookeeper]
+rot = /x
+[agent]
+id = is no id
+log = nowhere
+[redis:b]
+[redis:c]
+address = nonsense
+password_file = /nonexistent
+[typo]
+"""
+
+
+def test_faults_elsewhere_are_warnings(watched, listen):
+    sound = watched.config.read_text()
+    watched.config.write_text(
+        f"stray = 1\n[http]\nlisten = {listen}\n" + FAULTS)
+    done = status(watched.config)
+    assert done.returncode == SHOWN, done.stderr
+    assert rows(done.stdout)["down"]["STATUS"] == "down"
+    told = done.stderr.splitlines()
+    assert all(line.startswith(f"warning: {watched.config}:") for line in told)
+    # Each of those that the check names, but for files that only it opens.
+    faults = agentproc.run("--test-config", "-c", watched.config).stderr
+    assert {line.removeprefix("warning: ") for line in told} == {
+        line for line in faults.splitlines() if "/nonexistent" not in line}
+    watched.config.write_text(sound)
+
+
+def test_a_fault_of_where_it_is_to_look_is_one(watched, listen, tree):
+    sound = watched.config.read_text()
+    watched.config.write_text(sound.replace(listen, "nonsense"))
+    assert ": listen must be" in refused(watched.config, code=USAGE)
+    # ZooKeeper is asked by another section.
+    done = status(watched.config, "--from-zookeeper")
+    assert done.returncode == SHOWN, done.stderr
+    assert done.stderr.startswith("warning: ")
+    assert rows(done.stdout)["up"]["STATUS"] == "up"
+    watched.config.write_text(sound.replace("servers =", "server ="))
+    done = status(watched.config, "--from-zookeeper")
+    assert done.returncode == USAGE and done.stdout == ""
+    assert status(watched.config).returncode == SHOWN
+    watched.config.write_text(sound)
+
+
+def test_zookeeper_is_looked_at_in_spite_of_faults_elsewhere(watched, tree):
+    sound = watched.config.read_text()
+    keys = "\n".join(f"{k} = {v}" for k, v in zookeeper_keys(tree).items())
+    faults = FAULTS.replace("[zookeeper]\nrot = /x\n", "")
+    watched.config.write_text(f"[zookeeper]\n{keys}\n" + faults)
+    done = status(watched.config, "--from-zookeeper")
+    assert done.returncode == SHOWN, done.stderr
+    assert {"up", "down", "b", "c"} <= rows(done.stdout).keys()
+    watched.config.write_text(sound)
+
+
+@needs_root
+def test_a_config_that_one_may_not_read_is_told_with_the_way_out(
+        watched, listen, open_path):
+    config = open_path / "config.ini"
+    config.write_text(watched.config.read_text())
+    config.chmod(0o600)
+    program = open_path / "sentinel-agent"
+    program.write_bytes(open(agent_bin(), "rb").read())
+    program.chmod(0o755)
+    nobody = pwd.getpwnam("nobody")
+
+    def as_nobody(*args):
+        return subprocess.run([program, "--status", *args],
+                              user=nobody.pw_uid, group=nobody.pw_gid,
+                              extra_groups=[], capture_output=True, text=True,
+                              timeout=60, stdin=subprocess.DEVNULL)
+
+    done = as_nobody("-c", config)
+    assert done.returncode == USAGE
+    assert "Permission denied" in done.stderr and "--http" in done.stderr
+    done = as_nobody("--http", listen)
+    assert done.returncode == SHOWN and "up" in rows(done.stdout)
+
+
+@pytest.mark.parametrize("args", [
+    ["--status"], ["--status", "--from-zookeeper"],
+    ["--status", "--format", "json"], ["--print-config"]])
+def test_a_reader_that_has_enough_is_no_error(watched, args):
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([agent_bin(), *args, "-c", watched.config],
+                          stdout=write, stderr=subprocess.PIPE, text=True,
+                          timeout=60)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_full_disk_is_one(watched):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([agent_bin(), "--status", "-c", watched.config],
+                              stdout=full, stderr=subprocess.PIPE, text=True,
+                              timeout=60)
+    assert done.returncode == NOT_SHOWN
+    assert "No space left" in done.stderr
 
 
 # ----------------------------------------------------------------- ZooKeeper

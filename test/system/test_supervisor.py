@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -268,3 +269,36 @@ def memory_of(pid):
             except OSError:
                 pass
     return found
+
+
+@pytest.fixture
+def private_dev(tmp_path):
+    """A command's prefix: there, /dev holds null and, if told so, log."""
+    def make(log=None):
+        dev = tmp_path / "dev"
+        dev.mkdir()
+        script = (f"mount -t tmpfs none {dev} && mknod -m 666 {dev}/null c 1 3")
+        if log is not None:
+            script += f" && touch {dev}/log && mount --bind {log} {dev}/log"
+        return ["unshare", "-m", "sh", "-c",
+                f'{script} && mount --rbind {dev} /dev && exec "$0" "$@"']
+    return make
+
+
+@needs_root
+@pytest.mark.parametrize("target", ["stderr", "syslog"])
+@pytest.mark.parametrize("there", [False, True])
+def test_a_daemon_that_nobody_would_hear_says_so_first(
+        daemon, redis_server, tmp_path, private_dev, target, there):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as syslog:
+        syslog.bind(str(tmp_path / "log"))
+        prefix = private_dev(tmp_path / "log" if there else None)
+        done = daemon({"r": redis_server.address}, agent={"log": target},
+                      prefix=prefix)
+        assert done.returncode == 0, done.stderr
+        assert daemon.running() and daemon.worker()
+        if there:
+            assert done.stderr == ""
+        else:
+            assert f"log = {target}" in done.stderr
+            assert "/dev/log" in done.stderr
