@@ -11,19 +11,40 @@
 
 static const char *caught_file = "/dev/null";
 
+static void catch (const char *format, va_list args)
+{
+    int fd = open(caught_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+
+    vdprintf(fd, format, args);
+    dprintf(fd, "\n");
+    close(fd);
+}
+
 void __wrap_syslog(int priority, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* What the first becomes with _FORTIFY_SOURCE. */
+void __wrap___syslog_chk(int priority, int flag, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 void __wrap_syslog(int priority, const char *format, ...)
 {
     va_list args;
-    int fd = open(caught_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+
     (void)priority;
     va_start(args, format);
-    vdprintf(fd, format, args);
+    catch (format, args);
     va_end(args);
-    dprintf(fd, "\n");
-    close(fd);
+}
+
+void __wrap___syslog_chk(int priority, int flag, const char *format, ...)
+{
+    va_list args;
+
+    (void)priority;
+    (void)flag;
+    va_start(args, format);
+    catch (format, args);
+    va_end(args);
 }
 
 void caught_syslog_to(const char *file)

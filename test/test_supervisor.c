@@ -39,7 +39,7 @@ struct run {
 static pid_t start(body b, int report[2])
 {
     make_pipe(report);
-    truncate(syslog_file, 0);
+    assert_int_equal(truncate(syslog_file, 0), 0);
     become_subreaper();
     pid_t pid = fork_child();
     if (pid != 0) {
