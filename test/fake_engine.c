@@ -396,6 +396,14 @@ void publisher_info(struct publisher *p, struct publisher_info *out)
     *out = fakes.info;
 }
 
+void publisher_refused(struct publisher *p, uint64_t for_ms,
+                       struct publisher_refused *out)
+{
+    MUST(p != NULL);
+    fakes.refused_for_ms = for_ms;
+    *out = fakes.refused;
+}
+
 struct fake_slot *fakes_slot(enum slot_kind kind, const char *name)
 {
     for (size_t i = fakes.nslots; i-- > 0;) {

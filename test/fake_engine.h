@@ -109,6 +109,8 @@ struct fakes {
     struct publisher_event found[FAKE_EVENTS];
     size_t nfound;
     struct publisher_info info;
+    struct publisher_refused refused; /* what publisher_refused says */
+    uint64_t refused_for_ms;          /* … when asked for as long */
 
     struct fake_event events[FAKE_EVENTS];
     size_t nevents;

@@ -2,6 +2,7 @@
  * Documents against the literal ones that readers were promised, there and
  * back, and with the bytes that nobody was promised.
  */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -131,7 +132,7 @@ static void a_heartbeat_is_as_promised_and_reads_back(void **state)
               "\"time\":\"2026-11-23T05:29:01.123Z\","
               "\"valid_until\":\"2026-11-23T05:29:31.123Z\","
               "\"instances\":10,\"up\":4,\"degraded\":3,\"down\":2,"
-              "\"unknown\":1}");
+              "\"unknown\":1,\"except\":[]}");
     seen = read_text(text);
     assert_true(seen.valid);
     assert_string_equal(seen.host, "web-1.example");
@@ -139,6 +140,47 @@ static void a_heartbeat_is_as_promised_and_reads_back(void **state)
     assert_int_equal(seen.valid_until_wall_ms, SINCE_MS + 31000);
     assert_int_equal(seen.status, STATUS_UNKNOWN);
     assert_int_equal(seen.reason, REASON_PENDING);
+}
+
+static void a_heartbeat_names_what_it_does_not_vouch_for(void **state)
+{
+    static const char NAMES[2][64] = { "cache-1", "cache.2_b" };
+    const struct document_heartbeat d = {
+        .agent = "web-1", .host = "h", .except = NAMES, .nexcept = 2
+    };
+    char text[DOCUMENT_MAX];
+    size_t len = document_heartbeat(&d, text, sizeof text);
+
+    (void)state;
+    text[len] = '\0';
+    assert_string_equal(strstr(text, "\"unknown\""),
+                        "\"unknown\":0,\"except\":[\"cache-1\","
+                        "\"cache.2_b\"]}");
+}
+
+static void the_largest_heartbeat_fits(void **state)
+{
+    static char names[DOCUMENT_EXCEPT][64];
+    static char quotes[600];
+    const struct document_heartbeat d = {
+        .agent = quotes,
+        .host = quotes,
+        .pid = INT_MAX,
+        .round = UINT64_MAX,
+        .interval_ms = UINT_MAX,
+        .instances = SIZE_MAX,
+        .by_status = { SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX },
+        .except = names,
+        .nexcept = DOCUMENT_EXCEPT,
+    };
+    char text[DOCUMENT_MAX];
+
+    (void)state;
+    memset(quotes, '"', sizeof quotes - 1);
+    for (size_t i = 0; i < DOCUMENT_EXCEPT; i++)
+        memset(names[i], 'n', 40);
+    assert_in_range(document_heartbeat(&d, text, sizeof text), 3000,
+                    DOCUMENT_MAX - 1);
 }
 
 static void a_presence_document_has_nerves_keys_and_whose_it_is(void **state)
@@ -294,7 +336,6 @@ static void what_is_no_agents_document_is_not_valid(void **state)
         "{\"host\":\"h\",\"port\":\"1\",\"name\":\"n\",\"agent\":\"a\"}",
         "{\"schema\":1,\"agent\":\"a\"} trailing",
         "{\"schema\":1,\"agent\":\"\xff\"}",
-        "{\"schema\":1,\"agent\":\"a\",\"seq\":99999999999999999999}",
     };
 
     (void)state;
@@ -321,6 +362,11 @@ static void members_of_a_wrong_kind_count_as_not_said(void **state)
     assert_int_equal(seen.valid_until_wall_ms, 0);
     seen = read_text("{\"schema\":1,\"agent\":\"a\","
                      "\"seq\":9007199254740993}");
+    assert_int_equal(seen.seq, 0);
+    /* It is an agent's document all the same. */
+    seen = read_text("{\"schema\":1,\"agent\":\"a\","
+                     "\"seq\":99999999999999999999}");
+    assert_true(seen.valid);
     assert_int_equal(seen.seq, 0);
 }
 
@@ -379,6 +425,8 @@ int main(void)
         cmocka_unit_test(what_is_not_known_is_null),
         cmocka_unit_test(a_status_document_reads_back),
         cmocka_unit_test(a_heartbeat_is_as_promised_and_reads_back),
+        cmocka_unit_test(a_heartbeat_names_what_it_does_not_vouch_for),
+        cmocka_unit_test(the_largest_heartbeat_fits),
         cmocka_unit_test(a_presence_document_has_nerves_keys_and_whose_it_is),
         cmocka_unit_test(bytes_that_are_not_utf8_are_escaped),
         cmocka_unit_test(strings_have_these_bytes),

@@ -720,6 +720,43 @@ static void nothing_is_posted_before_it_is_known_what_is_there(void **state)
     stop();
 }
 
+static void what_is_refused_for_long_is_not_vouched_for(void **state)
+{
+    (void)state;
+    start(AGENT ZK REDISES);
+    const struct document_heartbeat d = {
+        .agent = "me",
+        .host = "h",
+        .interval_ms = 10000,
+    };
+    fakes_found(SLOT_HEARTBEAT, "me", NULL);
+    pool_collect(pool, fakes_now());
+    fakes.refused.count = 2;
+    strcpy(fakes.refused.names[0], "a");
+    strcpy(fakes.refused.names[1], "c");
+    pool_heartbeat(pool, &d);
+    assert_int_equal(fakes.refused_for_ms, 30000);
+    const struct fake_slot *heartbeat = fakes_slot(SLOT_HEARTBEAT, "me");
+    assert_non_null(strstr(heartbeat->document, "\"except\":[\"a\",\"c\"]}"));
+    assert_int_equal(pool_parts(pool).not_vouched->count, 2);
+    /* As many as can be named; one more, and it vouches for nothing. */
+    for (size_t i = 0; i < PUBLISHER_REFUSED_NAMES; i++)
+        snprintf(fakes.refused.names[i], 64, "r%zu", i);
+    fakes.refused.count = PUBLISHER_REFUSED_NAMES;
+    pool_heartbeat(pool, &d);
+    assert_int_equal(heartbeat->posts, 2);
+    assert_non_null(strstr(heartbeat->document, ",\"r49\"]}"));
+    fakes.refused.count++;
+    pool_heartbeat(pool, &d);
+    assert_int_equal(heartbeat->posts, 2);
+    assert_int_equal(pool_parts(pool).not_vouched->count, 51);
+    fakes.refused.count = 0;
+    pool_heartbeat(pool, &d);
+    assert_int_equal(heartbeat->posts, 3);
+    assert_non_null(strstr(heartbeat->document, "\"except\":[]}"));
+    stop();
+}
+
 static void what_was_found_is_told_to_its_instance(void **state)
 {
     (void)state;
@@ -915,6 +952,7 @@ int main(void)
         cmocka_unit_test(a_result_without_info_finds_no_master),
         cmocka_unit_test(instances_are_counted_by_status),
         cmocka_unit_test(nothing_is_posted_before_it_is_known_what_is_there),
+        cmocka_unit_test(what_is_refused_for_long_is_not_vouched_for),
         cmocka_unit_test(what_was_found_is_told_to_its_instance),
         cmocka_unit_test(presence_follows_the_status),
         cmocka_unit_test(without_presence_there_is_no_such_node),

@@ -379,6 +379,36 @@ static void a_number_that_may_be_written_is_not_used_again(void **state)
     close_book(w);
 }
 
+static void a_number_that_is_not_exact_to_others_is_none_to_go_on_from(
+    void **state)
+{
+    static const struct {
+        const char *found;
+        const char *written;
+    } CASES[] = {
+        { UP ",\"seq\":9007199254740990}", UP ",\"seq\":9007199254740991}" },
+        { UP ",\"seq\":9007199254740991}", UP ",\"seq\":1}" },
+        { UP ",\"seq\":9007199254740994}", UP ",\"seq\":1}" },
+        { UP ",\"seq\":18446744073709551617}", UP ",\"seq\":1}" },
+        { UP ",\"seq\":1e300}", UP ",\"seq\":1}" },
+        { UP ",\"seq\":-5}", UP ",\"seq\":1}" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct bench_book *w = open_book();
+        struct slot *s;
+
+        put(w, "instances/a", CASES[i].found, 0);
+        s = add_read(w, SLOT_STATUS, "a");
+        assert_true(s->node.ours);
+        post_to(w, s, UP);
+        run(w);
+        assert_string_equal(at(w, "instances/a")->node.data, CASES[i].written);
+        close_book(w);
+    }
+}
+
 static void a_reading_that_is_lost_leaves_what_is_known(void **state)
 {
     struct bench_book *w = open_book();
@@ -664,6 +694,8 @@ int main(void)
         cmocka_unit_test(the_earliest_of_several_waits_is_due_first),
         cmocka_unit_test(a_write_whose_reply_is_lost_is_looked_for),
         cmocka_unit_test(a_number_that_may_be_written_is_not_used_again),
+        cmocka_unit_test(
+            a_number_that_is_not_exact_to_others_is_none_to_go_on_from),
         cmocka_unit_test(a_reading_that_is_lost_leaves_what_is_known),
         cmocka_unit_test(what_came_between_is_read_before_it_is_overwritten),
         cmocka_unit_test(what_the_store_does_not_take_is_next_again),

@@ -15,6 +15,10 @@
  * bytes: what is not valid UTF-8 is escaped first.
  */
 
+/* `seq` goes up to here, as JSON's numbers are exact to others up to here; then
+ * it begins anew at 1. */
+#define DOCUMENT_SEQ_MAX ((UINT64_C(1) << 53) - 1)
+
 /* No document is larger; longer strings are cut before that. */
 #define DOCUMENT_MAX 4096
 
@@ -57,6 +61,8 @@ size_t document_status(const struct document_status *d, char *out,
 size_t document_seal(const char *open, size_t len, uint64_t seq, char *out,
                      size_t size) MUST_USE;
 
+#define DOCUMENT_EXCEPT 50
+
 struct document_heartbeat {
     const char *agent;
     const char *host;
@@ -67,6 +73,9 @@ struct document_heartbeat {
     int64_t time_wall_ms; /* valid_until is this + 3 intervals */
     size_t instances;
     size_t by_status[STATUS_COUNT];
+    const char (*except)[64]; /* borrowed: names of instances that it does not
+                                 vouch for, at most DOCUMENT_EXCEPT */
+    size_t nexcept;
 };
 
 /* Return the length, 0 if it does not fit. */

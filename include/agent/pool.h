@@ -97,7 +97,8 @@ void pool_collect(struct pool *p, uint64_t now_mono_ms);
  * ZooKeeper, and before it was found what is there. */
 void pool_post(struct pool *p, struct instance *i);
 
-/* Posts the heartbeat; no-op before it was found what is there. */
+/* Posts the heartbeat, without what is not to be vouched for (D's own `except`
+ * is not used); no-op before it was found what is there. */
 void pool_heartbeat(struct pool *p, const struct document_heartbeat *d);
 
 /* How many instances have each status. */
@@ -125,7 +126,9 @@ struct pool_parts {
     size_t jobs;                 /* under way */
     struct publisher *publisher; /* NULL: not publishing */
     size_t heartbeat_slot;       /* the publisher's */
-    struct watchdog *watchdog;   /* NULL: none was asked for */
+    /* What the last heartbeat did not vouch for. */
+    const struct publisher_refused *not_vouched;
+    struct watchdog *watchdog; /* NULL: none was asked for */
 };
 /* Borrowed, as long as the pool. */
 struct pool_parts pool_parts(const struct pool *p);

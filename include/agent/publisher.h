@@ -186,6 +186,19 @@ void publisher_node(struct publisher *p, size_t slot,
 size_t publisher_node_document(struct publisher *p, size_t slot, char *out,
                                size_t size);
 
+/*
+ * The instances whose status document ZooKeeper has refused for at least
+ * FOR_MS: what stands there is not what was posted.  Also of a slot
+ * that was removed, whose last document is refused.  Thread: any.
+ */
+#define PUBLISHER_REFUSED_NAMES 50
+struct publisher_refused {
+    size_t count; /* of all; more may be so than have their names here */
+    char names[PUBLISHER_REFUSED_NAMES][64];
+};
+void publisher_refused(struct publisher *p, uint64_t for_ms,
+                       struct publisher_refused *out);
+
 struct publisher_info {
     struct store_status store;
     size_t pending;   /* slots whose node is not yet as posted, without those

@@ -7,6 +7,8 @@
  * is kept as it was parsed, for as long as it is shown, and the view's texts
  * point into it.
  */
+#include <string.h>
+
 #include <jansson.h>
 
 #include "agent/clock.h"
@@ -92,6 +94,18 @@ bool status_json_heartbeat(struct json_t *object, struct status_writer *w)
     w->time_wall_ms = status_json_time(object, "time");
     w->valid_until_wall_ms = status_json_time(object, "valid_until");
     return status_json_has_schema(object) && w->valid_until_wall_ms != 0;
+}
+
+bool status_json_excepts(const struct status_writer *w, const char *instance)
+{
+    const json_t *names = json_object_get(w->json, "except");
+    const json_t *name;
+    size_t i;
+
+    json_array_foreach(names, i, name) if (json_is_string(name) &&
+                                           strcmp(json_string_value(name),
+                                                  instance) == 0) return true;
+    return false;
 }
 
 const char *status_json_sentence(const struct json_t *list, size_t at)

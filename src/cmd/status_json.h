@@ -37,6 +37,9 @@ bool status_json_row(struct json_t *object, struct status_row *out);
 /* Fills W, which has its id, from OBJECT.  False when it is no heartbeat. */
 bool status_json_heartbeat(struct json_t *object, struct status_writer *w);
 
+/* The heartbeat of W says that it does not vouch for this instance. */
+bool status_json_excepts(const struct status_writer *w, const char *instance);
+
 /* The sentence number AT of a list; NULL when there is none. */
 const char *status_json_sentence(const struct json_t *list, size_t at);
 

@@ -1,7 +1,7 @@
 /*
  * The view: what was read is put in order and judged as the contract tells a
  * reader to: a status counts while the heartbeat of the agent that wrote it
- * exists and is valid.
+ * exists, is valid, and does not except the instance.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -211,6 +211,7 @@ static int read_instances(struct status_view *v, const struct config *c,
         w = find_writer(v, known, r->agent);
         w->documents++;
         r->writer = w;
+        r->excepted = status_json_excepts(w, r->instance);
     }
     return compare_config(v, c);
 }
@@ -243,13 +244,23 @@ bool status_row_trusted(const struct status_view *v, const struct status_row *r)
     if (!v->of_zookeeper)
         return true;
     return r->source == SOURCE_DOCUMENT && r->writer != NULL &&
-           r->writer->pulse == PULSE_ALIVE;
+           r->writer->pulse == PULSE_ALIVE && !r->excepted;
 }
 
 enum status status_row_verdict(const struct status_view *v,
                                const struct status_row *r)
 {
     return status_row_trusted(v, r) ? r->status : STATUS_UNKNOWN;
+}
+
+static void excepted_why(const struct status_writer *w, char *out, size_t size)
+{
+    char id[TABLE_CELL];
+
+    snprintf(out, size,
+             "%.128s does not vouch for it: ZooKeeper refuses what it would "
+             "write",
+             table_text(w->id, id));
 }
 
 static void pulse_why(const struct status_view *v,
@@ -283,10 +294,12 @@ void status_row_why(const struct status_view *v, const struct status_row *r,
 {
     switch (r->source) {
     case SOURCE_DOCUMENT:
-        if (r->writer != NULL)
-            pulse_why(v, r->writer, out, size);
-        else
+        if (r->writer == NULL)
             snprintf(out, size, "no agent named");
+        else if (r->excepted && r->writer->pulse == PULSE_ALIVE)
+            excepted_why(r->writer, out, size);
+        else
+            pulse_why(v, r->writer, out, size);
         break;
     case SOURCE_GARBLED:
         snprintf(out, size, "no status document");

@@ -90,7 +90,8 @@ struct status_row {
     const char *rival_host;
     /* In ZooKeeper. */
     const struct status_writer *writer; /* NULL: no agent is named */
-    bool stray; /* by the agent of this config, which does not name it */
+    bool excepted; /* its agent's heartbeat does not vouch for it */
+    bool stray;    /* by the agent of this config, which does not name it */
     struct json_t *json; /* NULL: none */
 };
 

@@ -17,6 +17,10 @@
 
 #define NO_SLOT SIZE_MAX
 
+/* For how many intervals a refusal is borne before it is told: as long as a
+ * heartbeat is valid. */
+#define INTERVALS_BORNE UINT64_C(3)
+
 /* Another agent is looked for at most so often, and within its session. */
 #define RECHECK_MS 5000
 
@@ -93,6 +97,7 @@ int nodes_start(struct nodes *k, const struct nodes_options *o, struct err *e)
         .agent = o->agent,
         .presence = o->pool->presence && o->pool->config->zookeeper.presence,
         .heartbeat_slot = NO_SLOT,
+        .once = o->pool->persistent_heartbeat,
     };
     if (!o->pool->publish)
         return 0;
@@ -304,12 +309,34 @@ void nodes_post(struct nodes *k, struct instance *i)
         publisher_post(k->publisher, i->nodes.status_slot, doc, len);
 }
 
+/* A reader that finds no heartbeat trusts nothing, which is right where more
+ * is wrong than can be named. */
+static bool too_much_refused(struct nodes *k)
+{
+    bool before = k->withheld;
+    k->withheld = k->not_vouched.count > DOCUMENT_EXCEPT;
+    if (k->withheld && !before)
+        LOG_EVENT(LOG_LEVEL_ERROR, "heartbeat_withheld",
+                  LOG_UINT("refused", k->not_vouched.count));
+    else if (before && !k->withheld)
+        LOG_EVENT(LOG_LEVEL_INFO, "heartbeat_goes_on",
+                  LOG_UINT("refused", k->not_vouched.count));
+    return k->withheld;
+}
+
 void nodes_heartbeat(struct nodes *k, const struct document_heartbeat *d)
 {
     if (k->publisher == NULL || !k->heartbeat_found)
         return;
+    uint64_t borne_ms = k->once ? 0 : INTERVALS_BORNE * d->interval_ms;
+    publisher_refused(k->publisher, borne_ms, &k->not_vouched);
+    if (too_much_refused(k))
+        return;
+    struct document_heartbeat vouching = *d;
+    vouching.except = k->not_vouched.names;
+    vouching.nexcept = k->not_vouched.count;
     char doc[DOCUMENT_MAX];
-    size_t len = document_heartbeat(d, doc, sizeof doc);
+    size_t len = document_heartbeat(&vouching, doc, sizeof doc);
     if (len > 0)
         publisher_post(k->publisher, k->heartbeat_slot, doc, len);
 }

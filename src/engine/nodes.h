@@ -25,6 +25,9 @@ struct nodes {
     bool presence;
     size_t heartbeat_slot;
     bool heartbeat_found;
+    bool once;     /* a single run: nothing is refused for long */
+    bool withheld; /* the heartbeat: too much is refused to name it all */
+    struct publisher_refused not_vouched; /* as the last heartbeat said */
     /* By publisher slot: whose event it is.  Owned; the instances are
      * borrowed. */
     struct instance **by_slot;
@@ -62,6 +65,12 @@ void nodes_post(struct nodes *k, struct instance *i);
 /* Removes the presence node of I for good. */
 void nodes_withdraw(struct nodes *k, struct instance *i);
 
+/*
+ * Posts the heartbeat D, which vouches for all documents but those that
+ * ZooKeeper has refused for longer than three of its intervals (in a single
+ * run: at all): they are named in it, and where they are more than it can
+ * name, it is not written.  D's own `except` is not used.
+ */
 void nodes_heartbeat(struct nodes *k, const struct document_heartbeat *d);
 
 /* Takes in what was found, calling the hooks.  Documents of instances that

@@ -483,6 +483,7 @@ struct pool_parts pool_parts(const struct pool *p)
         .jobs = p->jobs,
         .publisher = p->nodes.publisher,
         .heartbeat_slot = p->nodes.heartbeat_slot,
+        .not_vouched = &p->nodes.not_vouched,
         .watchdog = p->watchdog,
     };
 }

@@ -107,6 +107,7 @@ void book_refuse(struct book *b, struct slot *s, enum cause cause,
         .path = s->path,
         .detail = detail,
         .raw = raw,
+        .now_mono_ms = now_mono_ms,
     };
     unsigned ms = refusal_add(&s->refusal, &what, b->refused_ms, b->trouble,
                               sizeof b->trouble);

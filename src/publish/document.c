@@ -20,9 +20,6 @@
 #include "agent/json_writer.h"
 #include "agent/role.h"
 
-/* JSON's numbers are exact to others up to 2^53. */
-#define SEQ_MAX ((json_int_t)1 << 53)
-
 /* NULL for nothing. */
 static const char *said(const char *s)
 {
@@ -110,6 +107,10 @@ size_t document_heartbeat(const struct document_heartbeat *d, char *out,
     jsonw_uint(&t, "instances", d->instances);
     for (size_t s = 0; s < STATUS_COUNT; s++)
         jsonw_uint(&t, status_name((enum status)s), d->by_status[s]);
+    jsonw_open(&t, "except", '[');
+    for (size_t i = 0; i < d->nexcept; i++)
+        jsonw_cut(&t, NULL, d->except[i]);
+    jsonw_close(&t, ']');
     jsonw_close(&t, '}');
     return length(&t);
 }
@@ -145,17 +146,17 @@ static int64_t time_of(const json_t *object, const char *key)
 
 static bool is_ours(const json_t *object)
 {
-    if (json_integer_value(json_object_get(object, "schema")) == 1)
+    if (json_number_value(json_object_get(object, "schema")) == 1)
         return true;
     return json_is_string(json_object_get(object, "host")) &&
-           json_is_integer(json_object_get(object, "port")) &&
+           json_is_number(json_object_get(object, "port")) &&
            json_is_string(json_object_get(object, "name"));
 }
 
 static void read_object(const json_t *object, struct document_seen *out)
 {
-    json_int_t seq = json_integer_value(json_object_get(object, "seq"));
-    json_int_t pid = json_integer_value(json_object_get(object, "pid"));
+    double seq = json_number_value(json_object_get(object, "seq"));
+    double pid = json_number_value(json_object_get(object, "pid"));
     const char *agent = text_of(object, "agent");
 
     /* An agent's id is never cut: the start of one may be another's. */
@@ -167,7 +168,9 @@ static void read_object(const json_t *object, struct document_seen *out)
     (void)reason_parse(text_of(object, "reason"), &out->reason);
     out->since_wall_ms = time_of(object, "since");
     out->valid_until_wall_ms = time_of(object, "valid_until");
-    if (seq > 0 && seq <= SEQ_MAX)
+    /* No agent writes a number that is not exact to others: what is larger is
+     * none to go on from. */
+    if (seq > 0 && seq <= (double)DOCUMENT_SEQ_MAX)
         out->seq = (uint64_t)seq;
     if (pid > 0 && pid <= INT_MAX)
         out->pid = (long)pid;
@@ -181,7 +184,9 @@ static void read_object(const json_t *object, struct document_seen *out)
 
 void document_read(const char *bytes, size_t len, struct document_seen *out)
 {
-    json_t *object = bytes ? json_loadb(bytes, len, 0, NULL) : NULL;
+    /* An integer beyond 64 bits would else make the whole no document. */
+    json_t *object =
+        bytes ? json_loadb(bytes, len, JSON_DECODE_INT_AS_REAL, NULL) : NULL;
 
     *out = (struct document_seen){ .status = STATUS_UNKNOWN,
                                    .reason = REASON_PENDING };

@@ -161,6 +161,32 @@ size_t publisher_node_document(struct publisher *p, size_t slot, char *out,
     return len;
 }
 
+/* The last part of the slot's path. */
+static const char *name_of(const struct slot *s)
+{
+    return strrchr(s->path, '/') + 1;
+}
+
+void publisher_refused(struct publisher *p, uint64_t for_ms,
+                       struct publisher_refused *out)
+{
+    uint64_t now = clock_mono_ms();
+    const struct slot *s;
+
+    out->count = 0;
+    publisher_lock(p);
+    TABLE_EACH(s, &p->book.table)
+    {
+        if (s->kind != SLOT_STATUS || !refusal_lasts(&s->refusal, for_ms, now))
+            continue;
+        if (out->count < PUBLISHER_REFUSED_NAMES)
+            snprintf(out->names[out->count], sizeof out->names[0], "%s",
+                     name_of(s));
+        out->count++;
+    }
+    publisher_unlock(p);
+}
+
 void publisher_info(struct publisher *p, struct publisher_info *out)
 {
     const struct book *b = &p->book;

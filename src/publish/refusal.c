@@ -43,8 +43,15 @@ unsigned refusal_add(struct refusal *f, const struct refused *what,
         LOG_EVENT(LOG_LEVEL_WARN, "publish_failed", LOG_STR("path", what->path),
                   LOG_STR("code", CAUSES[what->cause]),
                   LOG_STR("detail", what->detail), LOG_INT("raw", what->raw));
+    if (f->cause == CAUSE_NONE)
+        f->since_mono_ms = what->now_mono_ms;
     f->cause = what->cause;
     return ms;
+}
+
+bool refusal_lasts(const struct refusal *f, uint64_t ms, uint64_t now_mono_ms)
+{
+    return f->cause != CAUSE_NONE && now_mono_ms >= f->since_mono_ms + ms;
 }
 
 void refusal_over(struct refusal *f)

@@ -23,9 +23,10 @@ enum cause {
 };
 
 struct refusal {
-    enum cause cause;   /* as it was logged */
-    unsigned failed_ms; /* the wait after the last failure */
-    bool parents_tried; /* the nodes above it were made for it just now */
+    enum cause cause;       /* as it was logged */
+    uint64_t since_mono_ms; /* of the first refusal in a row */
+    unsigned failed_ms;     /* the wait after the last failure */
+    bool parents_tried;     /* the nodes above it were made for it just now */
 };
 
 /* What was refused, for people. */
@@ -34,6 +35,7 @@ struct refused {
     const char *path;
     const char *detail;
     int raw; /* the library's code */
+    uint64_t now_mono_ms;
 };
 
 /* Waits after refusals. */
@@ -45,6 +47,9 @@ struct refused {
  * Returns for how many ms to leave the node alone, at most MAX_MS. */
 unsigned refusal_add(struct refusal *f, const struct refused *what,
                      unsigned max_ms, char *trouble, size_t size);
+
+/* It has been refused for at least MS. */
+bool refusal_lasts(const struct refusal *f, uint64_t ms, uint64_t now_mono_ms);
 
 /* The last request came off, or there is nothing to ask any more. */
 void refusal_over(struct refusal *f);

@@ -8,7 +8,7 @@
 
 int sent_compose(struct sent *t, const struct wanted *w, enum slot_kind kind)
 {
-    t->seq = t->known_seq + 1;
+    t->seq = t->known_seq < DOCUMENT_SEQ_MAX ? t->known_seq + 1 : 1;
     if (w->want != WANT_NODE)
         return 0;
     if (kind != SLOT_STATUS)

@@ -53,6 +53,7 @@ struct metrics_source {
     bool zookeeper_configured;
     struct publisher_info zookeeper;
     int64_t heartbeat_wall_ms; /* when ZooKeeper had the last one; 0: never */
+    uint64_t not_vouched;      /* instances that the last one excepts */
 
     struct process_figures process;
     int64_t process_started_wall_ms;

@@ -110,6 +110,7 @@ static void add_node(const struct page_source *s, const struct instance *i,
     jsonw_open(out, "zookeeper", '{');
     jsonw_string(out, "path", path);
     jsonw_string(out, "state", publisher_standing_name(node->standing));
+    jsonw_string(out, "why", publisher_why_words(node->why));
     jsonw_natural(out, "znode_version", node->version);
     jsonw_natural(out, "seq", node->seq > 0 ? (int64_t)node->seq : -1);
     jsonw_time(out, "acknowledged", node->acked_wall_ms);

@@ -171,6 +171,17 @@ static void add_pool(const struct page_source *s,
     jsonw_close(out, '}');
 }
 
+/* What the heartbeat does not vouch for; where that is more than it can name,
+ * there is no heartbeat. */
+static void add_not_vouched(const struct publisher_refused *r, struct text *out)
+{
+    jsonw_uint(out, "not_vouched", r->count);
+    jsonw_open(out, "except", '[');
+    for (size_t i = 0; i < r->count && i < PUBLISHER_REFUSED_NAMES; i++)
+        jsonw_string(out, NULL, r->names[i]);
+    jsonw_close(out, ']');
+}
+
 static void add_zookeeper(const struct page_source *s,
                           const struct page_time *now, struct text *out)
 {
@@ -200,6 +211,7 @@ static void add_zookeeper(const struct page_source *s,
         jsonw_uint(out, "drifts", i.drifts);
         jsonw_uint(out, "conflicts", i.conflicts);
         jsonw_uint(out, "refused", i.refused);
+        add_not_vouched(pool_parts(s->pool).not_vouched, out);
         jsonw_string(out, "trouble",
                      i.trouble[0] != '\0'     ? i.trouble
                      : i.store.why[0] != '\0' ? i.store.why

@@ -9,7 +9,7 @@ STATUS_KEYS = ["schema", "instance", "address", "status", "reason", "detail",
                "agent", "round", "seq"]
 HEARTBEAT_KEYS = ["schema", "agent", "host", "pid", "started", "round",
                   "interval_ms", "time", "valid_until", "instances", "up",
-                  "degraded", "down", "unknown"]
+                  "degraded", "down", "unknown", "except"]
 PRESENCE_KEYS = ["host", "port", "name", "agent"]
 
 REASONS = {
