@@ -302,8 +302,9 @@ def test_status_is_what_zookeeper_holds(make_served, make_redis, tree):
     for key in ("agent", "host", "pid", "started", "interval_ms", "instances",
                 "up", "degraded", "down", "unknown"):
         assert us[{"agent": "id"}.get(key, key)] == heartbeat[key], key
-    assert set(HEARTBEAT_KEYS) - {"schema", "agent", "time", "valid_until"} \
-        <= set(us)
+    assert set(HEARTBEAT_KEYS) - {"schema", "agent", "time", "valid_until",
+                                  "except"} <= set(us)
+    assert status["zookeeper"]["except"] == heartbeat["except"] == []
     assert us["healthy"] is True and us["trouble"] == []
     zookeeper = status["zookeeper"]
     assert zookeeper["state"] == "connected"

@@ -158,6 +158,7 @@ def test_the_agent_agrees_with_the_status_page(outage):
                 status["zookeeper"]["state"] == "connected",
             "zookeeper_sessions_total": status["zookeeper"]["sessions"],
             "zookeeper_conflicts": status["zookeeper"]["conflicts"],
+            "zookeeper_not_vouched": status["zookeeper"]["not_vouched"],
             "zookeeper_drifts_total": status["zookeeper"]["drifts"],
             "zookeeper_refused": status["zookeeper"]["refused"]}.items():
         assert metrics.value(P + metric) == figure, metric

@@ -2,19 +2,13 @@
 good: nothing that is not so."""
 
 import json
-import re
-import time
 
 import pytest
-from kazoo.security import OPEN_ACL_UNSAFE, Permissions, make_acl
 
 import agentproc
-from documents import moment
+from httpclient import HttpClient
 from waiting import wait_until
-from watching import watching
 from zookeeper import ZooKeeper
-
-INTERVAL_S = 0.2
 
 
 @pytest.fixture
@@ -43,13 +37,16 @@ def unlimit(tree, path):
                          recursive=True)
 
 
-def trusted(tree, name):
-    """As the README tells a reader to."""
-    document = tree.status(name)
-    heartbeat = tree.heartbeat(document["agent"])
-    return (heartbeat is not None and
-            moment(heartbeat["valid_until"]) > time.time() and
-            name not in heartbeat["except"])
+@pytest.fixture
+def read(own_tree):
+    """The README's reader, on our server."""
+    code = (agentproc.ROOT / "README.md").read_text()
+    code = code.split("\n```python\n")[1].split("\n```")[0]
+    names = {}
+    exec(code.replace("127.0.0.1:2181", own_tree.server.address), names)
+    yield names["status"]
+    names["zk"].stop()
+    names["zk"].close()
 
 
 def from_zookeeper(agent):
@@ -64,13 +61,13 @@ def refuse_down(tree, name="r"):
 
 
 def test_what_a_quota_keeps_out_is_not_vouched_for(
-        watch, make_redis, own_tree):
+        watch, make_redis, own_tree, read):
     victim, other = make_redis(), make_redis()
     agent = watch({"r": victim.address, "ok": other.address}, own_tree)
     own_tree.wait_status("r", "up", when=lambda d: d["version"])
     own_tree.wait_status("ok", "up", when=lambda d: d["version"])
     own_tree.wait_round("agent-1")
-    assert trusted(own_tree, "r")
+    assert (read("r"), read("ok")) == ("up", "up")
     refuse_down(own_tree)
     victim.kill()
     agent.wait_event("status_changed", instance="r", to="down")
@@ -78,15 +75,22 @@ def test_what_a_quota_keeps_out_is_not_vouched_for(
     wait_until(lambda: own_tree.heartbeat("agent-1")["except"] == ["r"],
                lambda: own_tree.heartbeat("agent-1"))
     assert own_tree.status("r")["status"] == "up"
-    assert not trusted(own_tree, "r")
-    assert trusted(own_tree, "ok")
+    assert (read("r"), read("ok")) == ("unknown", "up")
     row = from_zookeeper(agent)["r"]
     assert (row["status"], row["was"], row["trusted"]) == \
         ("unknown", "up", False)
     assert row["why"] == "agent-1 does not vouch for it: ZooKeeper refuses " \
         "what it would write"
     assert from_zookeeper(agent)["ok"]["trusted"]
+    http = HttpClient(agent.http)
+    zookeeper = http.json("/status")["zookeeper"]
+    assert (zookeeper["not_vouched"], zookeeper["except"]) == (1, ["r"])
+    assert "sentinel_agent_zookeeper_not_vouched 1\n" in http.text("/metrics")
+    why = http.json("/instances/r")["zookeeper"]
+    assert (why["state"], why["why"]) == ("refused", "ZooKeeper refuses it")
     unlimit(own_tree, "instances/r")
     own_tree.wait_status("r", "down")
-    wait_until(lambda: trusted(own_tree, "r"), "it is vouched for again")
+    wait_until(lambda: own_tree.heartbeat("agent-1")["except"] == [],
+               "it is vouched for again")
+    assert read("r") == "down"
     agent.stop()
