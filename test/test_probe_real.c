@@ -77,7 +77,8 @@ static void a_stopped_server_is_reply_timeout_and_recovers(void **state)
     (void)state;
     await(b, REASON_OK);
     real_redis_signal(r, SIGSTOP);
-    assert_saw(bench_probe(b), REASON_REPLY_TIMEOUT, "the process did not answer");
+    assert_saw(bench_probe(b), REASON_REPLY_TIMEOUT,
+               "the process did not answer");
     assert_saw(bench_probe(b), REASON_REPLY_TIMEOUT, "(in CLIENT SETNAME)");
     real_redis_signal(r, SIGCONT);
     await(b, REASON_OK);

@@ -1,7 +1,8 @@
 /*
  * The socket of a probe.  It knows libuv and errnos, and neither Redis nor
- * deadlines.  Two things are less obvious: a write tries the plain system
- * call first, so that a steady probe costs one write and one read; and a
+ * deadlines.  Less obvious things: a write tries the plain system call first,
+ * so that a steady probe costs one write and one read; TCP_NODELAY is not set,
+ * as nothing is written while an earlier write waits for its answer; and a
  * connect to a free port of this very machine may meet itself (the kernel
  * picks a local port, and picks that one: RFC 9293, section 3.5, simultaneous
  * open), which looks connected though no server is there.
@@ -20,16 +21,25 @@
 
 #include "socket.h"
 
+static in_port_t port_of(const struct sockaddr *a)
+{
+    return a->sa_family == AF_INET
+               ? ((const struct sockaddr_in *)a)->sin_port
+               : ((const struct sockaddr_in6 *)a)->sin6_port;
+}
+
+/* To another port than the kernel gave us we did not come to ourselves: that
+ * spares most connections the second look. */
 static bool met_itself(const struct socket *s)
 {
     struct sockaddr_storage mine = { .ss_family = 0 };
     struct sockaddr_storage theirs = { .ss_family = 0 };
     int mine_len = sizeof mine, theirs_len = sizeof theirs;
 
-    if (s->u.handle.type != UV_TCP)
+    if (s->u.handle.type != UV_TCP ||
+        uv_tcp_getsockname(&s->u.tcp, (struct sockaddr *)&mine, &mine_len) != 0)
         return false;
-    return uv_tcp_getsockname(&s->u.tcp, (struct sockaddr *)&mine, &mine_len) ==
-               0 &&
+    return port_of((struct sockaddr *)&mine) == s->port &&
            uv_tcp_getpeername(&s->u.tcp, (struct sockaddr *)&theirs,
                               &theirs_len) == 0 &&
            mine_len == theirs_len &&
@@ -97,8 +107,7 @@ int socket_open_tcp(struct socket *s, uv_loop_t *loop,
     r = uv_tcp_init(loop, &s->u.tcp);
     assert(r == 0); /* it opens no socket yet: nothing can fail */
     net_opened(s);
-    /* Remembered by libuv until there is a socket. */
-    uv_tcp_nodelay(&s->u.tcp, 1);
+    s->port = port_of(sa);
     r = uv_tcp_connect(req, &s->u.tcp, sa, on_connect);
     if (r != 0)
         socket_close(s);

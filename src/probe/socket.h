@@ -4,6 +4,7 @@
 #include "agent/reason.h"
 
 #include <stdbool.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <uv.h>
 
@@ -41,6 +42,7 @@ struct socket {
     const struct socket_events *events;
     uv_buf_t buffer; /* borrowed */
     enum socket_state state;
+    in_port_t port; /* where it leads, in network order; TCP only */
 };
 
 /* 0, or libuv's error; the socket is then under close (event to come).  REQ is
