@@ -57,6 +57,8 @@ struct agent {
     struct loop loop;
     uv_timer_t timer;
     uv_signal_t signals[NSIGNALS];
+    /* The changed keys that wait for a restart; "" for none. */
+    char needs_restart[512];
     uint64_t told_round; /* the last that the service manager was told of */
     bool stopping;
     int exit_code;
@@ -101,6 +103,11 @@ static void tell_status(struct agent *a)
         return;
     a->told_round = round;
     rounds_describe(a->rounds, text, sizeof text);
+    if (a->needs_restart[0] != '\0') {
+        size_t used = strlen(text);
+        snprintf(text + used, sizeof text - used,
+                 "; waits for a restart: %.100s", a->needs_restart);
+    }
     sd_notify_status(text);
 }
 
@@ -188,21 +195,24 @@ static void apply(struct agent *a, struct config *fresh)
 {
     struct err e;
     struct rounds_change change;
-    char restart[512];
     reopen_log(a, fresh);
     warn_of_exposed(fresh);
     if (config_has_secrets(fresh))
         daemon_hide_memory();
-    size_t nrestart =
-        config_restart_keys(a->started, fresh, restart, sizeof restart);
+    a->needs_restart[0] = '\0';
+    size_t nrestart = config_restart_keys(a->started, fresh, a->needs_restart,
+                                          sizeof a->needs_restart);
     int rc = rounds_reload(a->rounds, fresh, &change, &e);
-    LOG_EVENT(rc == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "reloaded",
-              LOG_STR("file", a->config_file), LOG_UINT("kept", change.kept),
-              LOG_UINT("added", change.added),
-              LOG_UINT("changed", change.changed),
-              LOG_UINT("removed", change.removed),
-              LOG_STR("needs_restart", nrestart > 0 ? restart : "nothing"),
-              LOG_STR("trouble", rc == 0 ? NULL : e.text));
+    LOG_EVENT(
+        rc != 0        ? LOG_LEVEL_ERROR
+        : nrestart > 0 ? LOG_LEVEL_WARN
+                       : LOG_LEVEL_INFO,
+        "reloaded", LOG_STR("file", a->config_file),
+        LOG_UINT("kept", change.kept), LOG_UINT("added", change.added),
+        LOG_UINT("changed", change.changed),
+        LOG_UINT("removed", change.removed),
+        LOG_STR("needs_restart", nrestart > 0 ? a->needs_restart : "nothing"),
+        LOG_STR("trouble", rc == 0 ? NULL : e.text));
     if (a->config != a->started)
         config_free(a->config);
     else
@@ -382,7 +392,13 @@ static enum store_end shut_down(struct agent *a)
 
 static int start_http(struct agent *a, struct err *e)
 {
-    a->pages = pages_new(a->config, a->config_file, a->rounds, e);
+    const struct pages_options p = {
+        .config = a->config,
+        .config_file = a->config_file,
+        .needs_restart = a->needs_restart,
+        .rounds = a->rounds,
+    };
+    a->pages = pages_new(&p, e);
     if (a->pages == NULL)
         return -1;
     const struct httpd_options o = {

@@ -18,10 +18,18 @@ struct rounds;
 
 #define PAGES_FRESH_MS 100
 
-/* Borrows both as long as it lives; CONFIG is what the agent was started
- * with.  NULL and E on lack of memory. */
-struct pages *pages_new(const struct config *config, const char *config_file,
-                        struct rounds *rounds, struct err *e) MUST_USE;
+/* All of it is borrowed as long as the pages live. */
+struct pages_options {
+    const struct config *config; /* what the agent was started with */
+    const char *config_file;
+    /* The keys changed since that wait for a restart, "" for none; it may
+     * change. */
+    const char *needs_restart;
+    struct rounds *rounds;
+};
+
+/* NULL and E on lack of memory. */
+struct pages *pages_new(const struct pages_options *o, struct err *e) MUST_USE;
 void pages_free(struct pages *p); /* NULL is a no-op */
 
 /* See struct httpd_options; ARG is the struct pages. */

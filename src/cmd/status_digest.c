@@ -53,6 +53,7 @@ static void mix_page(uint64_t *digest, const struct status_view *v)
     mix_text(digest, v->page.id);
     mix_text(digest, v->page.zk_state);
     mix_text(digest, v->page.zk_trouble);
+    mix_text(digest, v->page.needs_restart);
     for (size_t i = 0;
          (said = status_json_sentence(v->page.trouble, i)) != NULL; i++)
         mix_text(digest, said);

@@ -43,6 +43,7 @@ static void read_page(struct status_view *v, const json_t *page)
     v->page.round = status_json_number(agent, "round", 0);
     v->page.interval_ms = status_json_number(agent, "interval_ms", 0);
     v->page.well = !json_is_false(json_object_get(agent, "healthy"));
+    v->page.needs_restart = status_json_text(agent, "needs_restart");
     v->page.trouble = json_object_get(agent, "trouble");
     v->page.workers = status_json_number(pool, "workers", 0);
     v->page.jobs = status_json_number(pool, "jobs_active", 0);

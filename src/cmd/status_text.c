@@ -148,6 +148,18 @@ static void say_health(struct flow *f, const struct status_view *v)
     new_line(f);
 }
 
+static void say_restart(struct flow *f, const struct status_view *v)
+{
+    char text[TABLE_CELL];
+
+    if (v->page.needs_restart[0] == '\0')
+        return;
+    say(f, PAINT_WARNING,
+        "changed in the config, and waiting for a restart: %s",
+        table_text(v->page.needs_restart, text));
+    new_line(f);
+}
+
 static void say_publishing(struct flow *f, const struct status_view *v)
 {
     bool connected = strcmp(v->page.zk_state, "connected") == 0;
@@ -220,6 +232,7 @@ void status_view_print(const struct status_view *v,
     } else {
         say_agent(&f, v);
         say_health(&f, v);
+        say_restart(&f, v);
         say_publishing(&f, v);
     }
     status_print_rows(v, s, out);

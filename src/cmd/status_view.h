@@ -121,6 +121,7 @@ struct status_view {
         int64_t zk_since_wall_ms;
         int64_t zk_pending;
         const char *zk_trouble;
+        const char *needs_restart; /* changed keys; "" for none */
     } page;
     /* What ZooKeeper says of all agents. */
     struct status_writer *writers; /* by name, then those without a node */

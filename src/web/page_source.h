@@ -12,6 +12,8 @@ struct rounds;
 struct page_source {
     const struct config *config; /* what the agent was started with */
     const char *config_file;
+    /* The changed keys that wait for a restart; "" for none. */
+    const char *needs_restart;
     struct rounds *rounds;
     const struct pool *pool;
 };

@@ -104,6 +104,8 @@ static void add_agent(const struct page_source *s,
     jsonw_string(out, "version", AGENT_VERSION);
     jsonw_time(out, "started", info->started_wall_ms);
     jsonw_string(out, "config_file", s->config_file);
+    jsonw_string(out, "needs_restart",
+                 s->needs_restart[0] != '\0' ? s->needs_restart : NULL);
     jsonw_uint(out, "round", info->round);
     jsonw_uint(out, "interval_ms", info->interval_ms);
     jsonw_uint(out, "instances", pool_parts(s->pool).count);

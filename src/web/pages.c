@@ -379,8 +379,7 @@ void pages_answer(void *arg, const struct httpd_request *r,
         answer_not_found(r->path, out);
 }
 
-struct pages *pages_new(const struct config *config, const char *config_file,
-                        struct rounds *rounds, struct err *e)
+struct pages *pages_new(const struct pages_options *o, struct err *e)
 {
     struct pages *p = calloc(1, sizeof *p);
 
@@ -389,10 +388,11 @@ struct pages *pages_new(const struct config *config, const char *config_file,
         return NULL;
     }
     p->source = (struct page_source){
-        .config = config,
-        .config_file = config_file,
-        .rounds = rounds,
-        .pool = rounds_pool(rounds),
+        .config = o->config,
+        .config_file = o->config_file,
+        .needs_restart = o->needs_restart,
+        .rounds = o->rounds,
+        .pool = rounds_pool(o->rounds),
     };
     return p;
 }

@@ -308,6 +308,19 @@ def test_reload_reads_the_config_again(service, action):
     assert service.pid() == pid
 
 
+@pytest.mark.parametrize("form", ["logfmt", "json"])
+def test_reload_tells_what_waits_for_a_restart(service, form):
+    service.write_config(f"log_format = {form}")
+    service.do("start", OK)
+    assert "restart" not in service.do("reload", OK)
+    service.write_config(f"log_format = {form}\nworkers = 5\nid = other")
+    out = service.do("reload", OK)
+    assert "needs a restart for: " in out
+    assert "agent.id, agent.workers" in out
+    service.write_config(f"log_format = {form}")
+    assert "restart" not in service.do("reload", OK)
+
+
 def test_reload_shows_the_faults_and_changes_nothing(service):
     service.do("start", OK)
     service.break_config()

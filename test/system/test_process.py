@@ -364,6 +364,7 @@ def test_what_needs_a_restart_is_said_until_it_was_done(
         event = reconfigure(agent, tree, {"r": redis_server.address},
                             workers=5)
         assert event["needs_restart"] == "agent.workers"
+        assert event["level"] == "warn"
     event = reconfigure(agent, tree, {"r": redis_server.address})
     assert event["needs_restart"] == "nothing"
     agent.stop()

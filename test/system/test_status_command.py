@@ -94,6 +94,19 @@ def terminal(request):
 
 # ------------------------------------------------------------------ the agent
 
+def test_a_config_that_waits_for_a_restart_is_said(watched):
+    sound = watched.config.read_text()
+    assert "restart" not in shown(watched.config)
+    watched.reload(sound.replace("workers = 2", "workers = 3"))
+    # The page may be that of a moment before.
+    wait_until(lambda: "waiting for a restart: agent.workers\n"
+               in shown(watched.config), "it is said")
+    page = json.loads(shown(watched.config, "--format", "json"))
+    assert page["agent"]["needs_restart"] == "agent.workers"
+    watched.reload(sound)
+    wait_until(lambda: "restart" not in shown(watched.config), "it is over")
+
+
 def test_the_running_agent_is_shown(watched, tree, listen):
     text = shown(watched.config)
     head = text.split("\n\n")[0]
