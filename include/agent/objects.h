@@ -22,8 +22,9 @@ enum object_kind {
     OBJECT_HTTP_CONNECTION,
     OBJECT_HTTP_RESPONSE,
     OBJECT_TEXT,
+    OBJECT_TLS_STREAM,
 };
-#define OBJECT_KINDS 12
+#define OBJECT_KINDS 13
 
 /* To be called by the room that makes and frees the object, at those very
  * places. */

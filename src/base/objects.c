@@ -32,6 +32,7 @@ static const struct {
     [OBJECT_HTTP_CONNECTION] = { "http_connection", "HTTP clients" },
     [OBJECT_HTTP_RESPONSE] = { "http_response", "HTTP answers being sent" },
     [OBJECT_TEXT] = { "text", "texts that results share" },
+    [OBJECT_TLS_STREAM] = { "tls_stream", "connections to Redis with TLS" },
 };
 
 static struct {
