@@ -464,6 +464,8 @@ int main(int argc, char **argv)
     /* Nor is a file that may not grow. */
     signal(SIGXFSZ, SIG_IGN);
     parse(&a, argc, argv);
+    if (a.mode == MODE_RUN && !a.background)
+        agent_hold_signals();
     int code = run(&a, &must_exit);
     if (must_exit)
         _exit(code);

@@ -272,19 +272,6 @@ static void block_signals(void)
     (void)rc;
 }
 
-/* Signals that come after their handles are closed must not kill a process that
- * is about to exit cleanly. */
-static void block_our_signals(void)
-{
-    sigset_t ours;
-    sigemptyset(&ours);
-    for (size_t i = 0; i < NSIGNALS; i++)
-        sigaddset(&ours, SIGNALS[i]);
-    int rc = pthread_sigmask(SIG_BLOCK, &ours, NULL);
-    assert(rc == 0);
-    (void)rc;
-}
-
 /* Whatever mask the parent left us. */
 static void unblock_signals(void)
 {
@@ -449,6 +436,17 @@ static void free_configs(struct agent *a)
     config_free(a->started);
 }
 
+void agent_hold_signals(void)
+{
+    sigset_t ours;
+    sigemptyset(&ours);
+    for (size_t i = 0; i < NSIGNALS; i++)
+        sigaddset(&ours, SIGNALS[i]);
+    int rc = pthread_sigmask(SIG_BLOCK, &ours, NULL);
+    assert(rc == 0);
+    (void)rc;
+}
+
 int agent_run(const struct agent_options *o, bool *must_exit)
 {
     /* Not on the stack: a thread that was left behind may still wake it. */
@@ -475,7 +473,9 @@ int agent_run(const struct agent_options *o, bool *must_exit)
     uv_run(&a.loop.uv, UV_RUN_DEFAULT);
 
     *must_exit = shut_down(&a) != STORE_CLOSED;
-    block_our_signals();
+    /* Signals that come after their handles are closed must not kill a process
+     * that is about to exit cleanly. */
+    agent_hold_signals();
     if (!*must_exit) {
         loop_close(&a.loop);
         httpd_free(a.httpd);

@@ -251,6 +251,25 @@ static void a_file_with_a_password_that_others_can_read_is_exposed(void **state)
     assert_false(p->config->files[1].exposed);
 }
 
+/* `log` and `user` may stand in it. */
+static void a_file_that_others_can_write_is_refused(void **state)
+{
+    struct place *p = *state;
+
+    put("a.ini", "[redis:b]\naddress = h:2\n");
+    chmod(path_of("a.ini"), 0646);
+    load(p, INCLUDE MINIMAL);
+    assert_int_equal(p->faults.count, 1);
+    assert_non_null(
+        strstr(p->faults.lines[0],
+               "a.ini: mode 0646 lets others write it (chmod o-w)"));
+    chmod(path_of("a.ini"), 0664);
+    good(state, INCLUDE MINIMAL);
+    chmod(p->file, 0602);
+    load_file(p, p->file);
+    expect_faults(p, " mode 0602 lets others write it (chmod o-w)\n");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -270,6 +289,7 @@ int main(void)
         T(files_that_are_too_big_are_faults),
         T(what_was_included_is_printed_as_one_file),
         T(a_file_with_a_password_that_others_can_read_is_exposed),
+        T(a_file_that_others_can_write_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

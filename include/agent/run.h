@@ -42,6 +42,13 @@ struct agent_options {
 int agent_need_fds(const struct config *c, struct err *e) MUST_USE;
 
 /*
+ * Blocks the signals that a long run listens to, so that those that come
+ * before it listens wait for it, instead of killing the process.  To be called
+ * before the config is read, in the first thread.
+ */
+void agent_hold_signals(void);
+
+/*
  * Runs until SIGTERM or SIGINT, or a failure that the process should not
  * survive.  Returns the exit code; *MUST_EXIT says that threads are left, so
  * that the caller must _exit, soon, instead of returning from main.

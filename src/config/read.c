@@ -15,6 +15,7 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <ini.h>
 
@@ -318,6 +319,10 @@ static bool read_source(struct config_reading *r, const char *path)
         return false;
     }
     s->mode = b.mode;
+    /* Its `log` and `user` say which file is written, and by which user. */
+    if ((b.mode & S_IWOTH) != 0)
+        config_fault(r, r->at, "mode %04o lets others write it (chmod o-w)",
+                     b.mode);
     r->total_len += b.len;
     if (r->total_len <= TOTAL_MAX)
         parse_lines(r, &b);

@@ -36,6 +36,27 @@ def test_sigterm_and_sigint_end_it_cleanly(make_agent, redis_server, tree):
         assert agent.log_events()[-1]["event"] == "stopped"
 
 
+def held(agent):
+    """Whether it holds SIGHUP back until it listens."""
+    return int(proc_status(agent.pid).get("SigBlk", "0"), 16) & 1
+
+
+@pytest.mark.parametrize("early", [signal.SIGHUP, signal.SIGTERM])
+def test_a_signal_that_comes_while_the_config_is_read_is_not_lost(
+        make_agent, redis_server, early):
+    """With so many instances that there is time for it."""
+    agent = make_agent({f"r-{i}": redis_server.address for i in range(3000)},
+                       start=False, agent={"interval": "60s"})
+    agent.spawn()
+    wait_until(lambda: held(agent), agent.output)
+    agent.signal(early)
+    if early == signal.SIGHUP:
+        agent.wait_event("reloaded")
+        agent.signal(signal.SIGTERM)
+    assert agent.wait_exit() == 0
+    assert agent.events("started") and agent.events("stopped")
+
+
 def test_sigterm_publishes_the_last_results(make_agent, make_redis, tree):
     """What was seen before the end is in ZooKeeper after it."""
     r = make_redis()
