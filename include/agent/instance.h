@@ -82,7 +82,12 @@ struct instance {
     enum role role;
     char version[VERSION_SIZE];
     uint64_t round; /* of the last result */
-    bool news;      /* role or version changed; cleared by the one who posts */
+    /* Of the last result: which connection answered, and its age then. */
+    enum answered_by answered_by;
+    uint64_t connection_age_ms;
+    bool credentials_rejected; /* by the last new connection, while the kept
+                                  one answers */
+    bool news; /* role or version changed; cleared by the one who posts */
 
     /* Replication, from the last INFO. */
     char replid[REPLID_SIZE];

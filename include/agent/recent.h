@@ -24,6 +24,7 @@ struct recent_entry {
     bool answered : 1;
     bool voided : 1;
     bool info : 1;
+    bool by_new : 1; /* answered on a new connection */
 };
 
 /* Of a result that was no plain one on a connection that stood already. */
@@ -65,6 +66,7 @@ struct recent_result {
     int64_t rtt_us; /* -1: none */
     bool voided;    /* says nothing, as the agent was stalled */
     bool info;      /* INFO was asked too, and answered */
+    bool by_new;    /* answered on a connection made for it */
 };
 
 /* From the newest to the oldest: start with { recent }. */

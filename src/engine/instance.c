@@ -154,6 +154,9 @@ enum health_edge instance_judge(struct instance *i, const struct result *r,
 
     i->checked_wall_ms = r->ended_wall_ms;
     i->rtt_us = r->rtt_us;
+    i->answered_by = r->answered_by;
+    i->connection_age_ms = r->connection_age_ms;
+    i->credentials_rejected = r->credentials_rejected;
     i->round = r->round;
     string_pool_set(&i->words[reason_status(reason)], words);
 

@@ -105,6 +105,7 @@ void recent_add(struct recent *recent, const struct result *r,
         .answered = r->rtt_us >= 0,
         .voided = voided,
         .info = r->fresh_info,
+        .by_new = r->answered_by == ANSWERED_BY_NEW,
     };
     recent->newest_wall_ms = r->ended_wall_ms;
     recent->next = (uint8_t)((recent->next + 1u) % RECENT_MAX);
@@ -140,6 +141,7 @@ bool recent_next(struct recent_walk *w, struct recent_result *out)
         .rtt_us = recent_rtt_us(w->recent, w->i),
         .voided = e->voided,
         .info = e->info,
+        .by_new = e->by_new,
     };
     w->earlier_ms += e->later_ms;
     w->i++;

@@ -58,6 +58,17 @@ void verdicts_doubt(struct rounds *r, struct instance *i, enum reason reason,
     settle_not_awaited(r, i);
 }
 
+/* Once, as long as it lasts: new clients with our credentials are not let in,
+ * and a restart of ours would not be, either. */
+static void note_credentials(const struct instance *i, const struct result *res)
+{
+    if (!res->credentials_rejected || i->credentials_rejected)
+        return;
+    LOG_EVENT(LOG_LEVEL_WARN, "credentials_rejected",
+              LOG_STR("instance", i->config->name),
+              LOG_STR("address", i->config->address));
+}
+
 void verdicts_judge(struct rounds *r, struct instance *i,
                     const struct result *res, enum reason reason)
 {
@@ -67,6 +78,7 @@ void verdicts_judge(struct rounds *r, struct instance *i,
     };
     struct health before = i->health;
     char cause[HEALTH_CAUSE];
+    note_credentials(i, res);
     enum health_edge edge = instance_judge(i, res, reason, &policy);
     if (edge == HEALTH_STATUS)
         i->pace.hastened = false; /* it was no habit */

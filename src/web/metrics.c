@@ -68,6 +68,11 @@ static void each_changes(const struct out *o, const struct metrics_instance *i)
     metrics_put(o, i->name, NULL, i->status_changes, 0);
 }
 
+static void each_rejected(const struct out *o, const struct metrics_instance *i)
+{
+    metrics_put(o, i->name, NULL, i->credentials_rejected, 0);
+}
+
 /* --------------------------------------------------------------- of others */
 
 static void build_info(const struct out *o)
@@ -206,6 +211,11 @@ static const struct metric METRICS[] = {
       "How often the status changed.",
       { "instance" },
       .each = each_changes },
+    { OURS("instance_credentials_rejected"),
+      GAUGE,
+      "1 while a new connection cannot log in, and the kept one answers.",
+      { "instance" },
+      .each = each_rejected },
     { OURS("probe_duration_seconds"), HISTOGRAM,
       "What probes took, from start to result.", .samples = probe_duration },
 

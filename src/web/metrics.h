@@ -26,6 +26,7 @@ struct metrics_instance {
     int64_t rtt_us;             /* of the last result; -1: no answer */
     const uint32_t *by_reason;  /* results; REASON_COUNT; borrowed */
     uint64_t status_changes;
+    bool credentials_rejected;
 };
 
 struct metrics_source {

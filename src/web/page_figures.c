@@ -33,6 +33,7 @@ static bool instance_figures(void *arg, size_t index,
         .rtt_us = i->rtt_us,
         .by_reason = i->record.by_reason,
         .status_changes = i->record.status_changes,
+        .credentials_rejected = i->credentials_rejected,
     };
     return true;
 }

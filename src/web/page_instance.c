@@ -83,6 +83,7 @@ static void add_pace(const struct instance *i, const struct page_time *now,
     jsonw_uint(out, "interval_ms", c->interval_ms);
     jsonw_uint(out, "timeout_ms", c->timeout_ms);
     jsonw_uint(out, "retry_interval_ms", c->retry_interval_ms);
+    jsonw_uint(out, "connect_interval_ms", c->connect_interval_ms);
     jsonw_uint(out, "info_interval_ms", c->info_interval_ms);
     jsonw_time(out, "next", page_wall_ms(now, i->pace.due_mono_ms));
     jsonw_bool(out, "retrying", !health_settled(&i->health));
@@ -123,6 +124,26 @@ static void add_node(const struct page_source *s, const struct instance *i,
     jsonw_close(out, '}');
 }
 
+static const char *connection_word(bool answered, bool new)
+{
+    if (!answered)
+        return NULL;
+    return new ? "new" : "kept";
+}
+
+/* That the last result speaks of. */
+static void add_connection(const struct instance *i, struct text *out)
+{
+    bool answered = i->answered_by != ANSWERED_BY_NONE;
+
+    jsonw_open(out, "connection", '{');
+    jsonw_string(out, "answered",
+                 connection_word(answered, i->answered_by == ANSWERED_BY_NEW));
+    jsonw_natural(out, "age_ms", answered ? (int64_t)i->connection_age_ms : -1);
+    jsonw_bool(out, "credentials_rejected", i->credentials_rejected);
+    jsonw_close(out, '}');
+}
+
 static void add_replication(const struct instance *i, struct text *out)
 {
     jsonw_open(out, "replication", '{');
@@ -150,6 +171,7 @@ static void add_result(const struct recent_result *r, struct text *out)
     jsonw_natural(out, "rtt_us", r->rtt_us);
     jsonw_bool(out, "void", r->voided);
     jsonw_bool(out, "info", r->info);
+    jsonw_string(out, "connection", connection_word(r->rtt_us >= 0, r->by_new));
     jsonw_open(out, "phases", '{');
     add_phase("lookup_us", r->lookup_us, out);
     add_phase("connect_us", r->connect_us, out);
@@ -187,6 +209,7 @@ void page_instance(const struct page_source *s, const struct instance *i,
         add_node(s, i, &node, out);
     else
         jsonw_null(out, "zookeeper");
+    add_connection(i, out);
     add_replication(i, out);
     jsonw_open(out, "results", '[');
     struct recent_walk walk =
