@@ -36,9 +36,23 @@ def test_sigterm_and_sigint_end_it_cleanly(make_agent, redis_server, tree):
         assert agent.log_events()[-1]["event"] == "stopped"
 
 
-def held(agent):
-    """Whether it holds SIGHUP back until it listens."""
-    return int(proc_status(agent.pid).get("SigBlk", "0"), 16) & 1
+LISTENED_TO = sum(1 << (n - 1) for n in (
+    signal.SIGHUP, signal.SIGINT, signal.SIGUSR1, signal.SIGTERM))
+
+
+def caught_reading(agent):
+    """Spawns it until it is seen while it reads its config and holds the
+    signals back."""
+    for _ in range(20):
+        agent.spawn()
+        seen = wait_until(lambda: agent.events("started") and "late" or int(
+            proc_status(agent.pid)["SigBlk"], 16) == LISTENED_TO and "early",
+            agent.output)
+        if seen == "early":
+            return
+        agent.kill()
+        os.truncate(agent.log_path, 0)
+    pytest.fail("it never held its signals back while it read its config")
 
 
 @pytest.mark.parametrize("early", [signal.SIGHUP, signal.SIGTERM])
@@ -47,8 +61,7 @@ def test_a_signal_that_comes_while_the_config_is_read_is_not_lost(
     """With so many instances that there is time for it."""
     agent = make_agent({f"r-{i}": redis_server.address for i in range(3000)},
                        start=False, agent={"interval": "60s"})
-    agent.spawn()
-    wait_until(lambda: held(agent), agent.output)
+    caught_reading(agent)
     agent.signal(early)
     if early == signal.SIGHUP:
         agent.wait_event("reloaded")
