@@ -12,10 +12,19 @@
 
 #include "book_bench.h"
 
-#define START 1000000
-
 static const char *const PARENTS[] = { "/r", "/r/instances", "/r/agents",
                                        "/r/alive" };
+
+void connect_session(struct bench_book *w, int64_t session, bool connected)
+{
+    const struct store_status status = {
+        .state = connected ? STORE_CONNECTED : STORE_CONNECTING,
+        .session = session,
+        .timeout_ms = SESSION_MS,
+    };
+
+    lease_connection(&w->book.owners.lease, &status);
+}
 
 struct bench_book *open_book(void)
 {
@@ -37,7 +46,7 @@ struct bench_book *open_book(void)
     refresh_init(&w->refresh, 0, w->now);
     for (size_t i = 0; i < sizeof PARENTS / sizeof *PARENTS; i++)
         fake_tree_at(&w->tree, PARENTS[i])->exists = true;
-    lease_connection(&w->book.owners.lease, SESSION, true);
+    connect_session(w, SESSION, true);
     return w;
 }
 
@@ -175,6 +184,8 @@ static void reply(struct bench_book *w, const struct store_request *r,
         .token = r->token,
         .code = code,
         .raw = -1,
+        .words = code == STORE_FAILED ? "the quota is exceeded" : NULL,
+        .advice = code == STORE_FAILED ? "raise it" : NULL,
         .version = -1,
         .data = "",
     };
@@ -201,7 +212,8 @@ void answer_code(struct bench_book *w, const struct store_request *r,
 
 void answer(struct bench_book *w, const struct store_request *r)
 {
-    bool denied = w->denied[0] != '\0' && strcmp(r->path, w->denied) == 0;
+    bool denied = w->denied[0] != '\0' && strcmp(r->path, w->denied) == 0 &&
+                  !(w->writes_only && r->verb == STORE_GET);
     int64_t session = w->book.owners.lease.session;
 
     if (denied && !w->lost) {
@@ -236,7 +248,7 @@ void new_session(struct bench_book *w, int64_t session, bool gone)
         if (w->tree.entries[i].exists &&
             w->tree.entries[i].node.owner == before)
             fake_entry_vanish(&w->tree.entries[i]);
-    lease_connection(&w->book.owners.lease, session, true);
+    connect_session(w, session, true);
     book_new_session(&w->book);
 }
 

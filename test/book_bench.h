@@ -27,10 +27,13 @@ struct bench_book {
     char denied[64];      /* requests for this path … */
     enum store_code code; /* … get this answer */
     bool lost;            /* … after they were done */
+    bool writes_only;     /* … readings do not */
 };
 
-#define AGENT   "web-1"
-#define SESSION 101
+#define AGENT      "web-1"
+#define SESSION    101
+#define SESSION_MS 10000
+#define START      1000000
 
 /* Documents, as posted: a status is sealed with its number. */
 #define UP      "{\"schema\":1,\"agent\":\"web-1\",\"status\":\"up\""
@@ -80,6 +83,9 @@ bool let_out(struct bench_book *w, struct store_request *r);
 void answer(struct bench_book *w, const struct store_request *r);
 void answer_code(struct bench_book *w, const struct store_request *r,
                  enum store_code code);
+
+/* The store has (not) this session. */
+void connect_session(struct bench_book *w, int64_t session, bool connected);
 
 /* Another session begins, in which our ephemeral nodes are gone or not. */
 void new_session(struct bench_book *w, int64_t session, bool gone);

@@ -173,8 +173,9 @@ static void parents_that_cannot_be_made_are_a_refusal(void **state)
         run_at(w, w->now + 29999);
         assert_asked(w, "");
         run_at(w, w->now + 1);
-        assert_asked(w, "create instances/a, create /r, create instances, "
-                        "create agents, create alive, create instances/a");
+        assert_asked(w, "get instances/a, create instances/a, create /r, "
+                        "create instances, create agents, create alive, "
+                        "create instances/a");
         assert_int_equal(why_of(w, s), WHY_WRITTEN);
         assert_string_equal(w->book.trouble, "");
         close_book(w);
@@ -220,22 +221,29 @@ static void a_failure_is_tried_again_ever_later(void **state)
     (void)state;
     strcpy(w->denied, "/r/instances/a");
     w->code = STORE_FAILED;
+    w->writes_only = true;
     post_to(w, s, UP);
     for (size_t i = 0; i < sizeof WAITS_MS / sizeof *WAITS_MS; i++) {
         run(w);
-        assert_asked(w, "create instances/a");
+        assert_asked(w, i == 0 ? "create instances/a"
+                               : "get instances/a, create instances/a");
         assert_int_equal(why_of(w, s), WHY_FAILED);
+        assert_false(refusal_lasts(&s->refusal, 100, START + 99));
+        assert_true(refusal_lasts(&s->refusal, 100, START + 100));
         assert_int_equal(sources_due(&w->book, w->now), w->now + WAITS_MS[i]);
         run_at(w, w->now + WAITS_MS[i] - 1);
         assert_asked(w, "");
         w->now++;
     }
-    assert_string_equal(w->book.trouble, "/r/instances/a: create: failed (-1)");
+    assert_string_equal(w->book.trouble,
+                        "/r/instances/a: create: the quota is exceeded (-1): "
+                        "raise it");
     assert_int_equal(w->book.writes_failed, 7);
     assert_int_equal(pending(w), 1);
     w->denied[0] = '\0';
     run(w);
     assert_int_equal(why_of(w, s), WHY_WRITTEN);
+    assert_false(refusal_lasts(&s->refusal, 0, w->now));
     /* The next failure waits as little as the first. */
     strcpy(w->denied, "/r/instances/a");
     post_to(w, s, DOWN);
@@ -263,7 +271,7 @@ static void no_right_is_tried_again_slowly(void **state)
     assert_asked(w, "create instances/a");
     w->denied[0] = '\0';
     run_at(w, w->now + 30000);
-    assert_asked(w, "create instances/a");
+    assert_asked(w, "get instances/a, create instances/a");
     assert_string_equal(at(w, "instances/a")->node.data, DOWN ",\"seq\":1}");
     assert_int_equal(w->book.tally.count[PUBLISHER_REFUSED], 0);
     close_book(w);
@@ -282,7 +290,7 @@ static void to_be_slow_is_no_refusal(void **state)
     assert_int_equal(why_of(w, s), WHY_SLOWED);
     assert_string_equal(w->book.trouble, "");
     assert_int_equal(sources_due(&w->book, w->now), w->now + 1000);
-    lease_connection(&w->book.owners.lease, SESSION, false);
+    connect_session(w, SESSION, false);
     assert_int_equal(why_of(w, s), WHY_OFFLINE);
     close_book(w);
 }
@@ -323,10 +331,10 @@ static void the_earliest_of_several_waits_is_due_first(void **state)
     assert_int_equal(sources_due(&w->book, w->now), w->now + 1000);
     w->asked[0] = '\0';
     run_at(w, w->now + 1000);
-    assert_asked(w, "create instances/b");
+    assert_asked(w, "get instances/b, create instances/b");
     assert_int_equal(sources_due(&w->book, w->now), w->now + 29000);
     run_at(w, w->now + 29000);
-    assert_asked(w, "create instances/a");
+    assert_asked(w, "get instances/a, create instances/a");
     assert_int_equal(sources_due(&w->book, w->now), UINT64_MAX);
     close_book(w);
 }
@@ -638,9 +646,9 @@ static void a_refresh_reads_each_node_once_in_its_period(void **state)
     run_at(w, w->now + 30000);
     assert_asked(w, "get instances/a");
     /* Without a connection no time passes. */
-    lease_connection(&w->book.owners.lease, SESSION, false);
+    connect_session(w, SESSION, false);
     refresh_mark(&w->refresh, &w->book, w->now + 30000);
-    lease_connection(&w->book.owners.lease, SESSION, true);
+    connect_session(w, SESSION, true);
     run_at(w, w->now + 30000);
     assert_asked(w, "");
     /* However late it is, each is read once. */

@@ -552,6 +552,33 @@ static void a_take_over_that_must_wait_reads_the_node_again(void **state)
     close_book(w);
 }
 
+static void a_take_over_that_is_refused_is_made_up_for_later(void **state)
+{
+    struct bench_book *w = open_book();
+    struct slot *beat;
+
+    (void)state;
+    put(w, "agents/web-1", BEAT, 7);
+    strcpy(w->denied, "/r/agents/web-1");
+    w->code = STORE_NO_AUTH;
+    w->writes_only = true;
+    beat = add_slot(w, SLOT_HEARTBEAT, AGENT);
+    run(w);
+    assert_asked(w, "get agents/web-1, take agents/web-1:0");
+    assert_int_equal(why_of(w, beat), WHY_NO_AUTH);
+    /* The session that it lives in ends meanwhile. */
+    assert_int_equal(sources_due(&w->book, w->now), w->now + SESSION_MS);
+    run_at(w, w->now + SESSION_MS);
+    assert_asked(w, "get agents/web-1, take agents/web-1:0");
+    drop(w, "agents/web-1");
+    w->denied[0] = '\0';
+    run_at(w, w->now + SESSION_MS);
+    assert_asked(w, "get agents/web-1, create agents/web-1*");
+    assert_int_equal(w->book.owners.lease.state, LEASE_HELD);
+    assert_int_equal(w->book.drifts, 0);
+    close_book(w);
+}
+
 /* ----------------------------------------------------------------- drift */
 
 static void what_others_did_is_set_right_and_counted(void **state)
@@ -795,6 +822,7 @@ int main(void)
         cmocka_unit_test(what_was_taken_from_us_is_not_stolen_back),
         cmocka_unit_test(a_heartbeat_that_cannot_be_read_holds_up_everything),
         cmocka_unit_test(a_take_over_that_must_wait_reads_the_node_again),
+        cmocka_unit_test(a_take_over_that_is_refused_is_made_up_for_later),
         cmocka_unit_test(what_others_did_is_set_right_and_counted),
         cmocka_unit_test(a_node_that_vanishes_with_its_session_is_no_drift),
         cmocka_unit_test(a_late_write_of_ours_is_no_drift),

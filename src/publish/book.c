@@ -99,20 +99,15 @@ static void settle_all(struct book *b)
     }
 }
 
-void book_refuse(struct book *b, struct slot *s, enum cause cause,
-                 const char *detail, int raw, uint64_t now_mono_ms)
+void book_refuse(struct book *b, struct slot *s, const struct refused *what)
 {
-    const struct refused what = {
-        .cause = cause,
-        .path = s->path,
-        .detail = detail,
-        .raw = raw,
-        .now_mono_ms = now_mono_ms,
-    };
-    unsigned ms = refusal_add(&s->refusal, &what, b->refused_ms, b->trouble,
-                              sizeof b->trouble);
+    struct refused full = *what;
 
-    book_delay(b, s, now_mono_ms + ms);
+    if (full.max_ms == 0 || full.max_ms > b->refused_ms)
+        full.max_ms = b->refused_ms;
+    unsigned ms =
+        refusal_add(&s->refusal, &full, s->path, b->trouble, sizeof b->trouble);
+    book_delay(b, s, what->now_mono_ms + ms);
 }
 
 /* ------------------------------------------------------ slots come and go */

@@ -83,9 +83,9 @@ void book_settle(struct book *b, struct slot *s);
 /* Frees S if it is removed and done. */
 void book_sweep(struct book *b, struct slot *s);
 
-/* The request for S was refused: it is left alone for a while. */
-void book_refuse(struct book *b, struct slot *s, enum cause cause,
-                 const char *detail, int raw, uint64_t now_mono_ms);
+/* The request for S was refused: it is left alone for a while.  Without a
+ * max_ms in WHAT, for as long as the options say. */
+void book_refuse(struct book *b, struct slot *s, const struct refused *what);
 
 /* More may be known of the agent R: the slots whose nodes name it go on. */
 void book_rival_known(struct book *b, const struct rival *r);

@@ -13,11 +13,13 @@ void lease_init(struct lease *l, const char *agent, const char *host)
     l->state = LEASE_HELD;
 }
 
-void lease_connection(struct lease *l, int64_t session, bool connected)
+void lease_connection(struct lease *l, const struct store_status *status)
 {
-    if (session != 0)
-        l->session = session;
-    l->connected = connected;
+    if (status->session != 0)
+        l->session = status->session;
+    if (status->timeout_ms != 0)
+        l->session_ms = status->timeout_ms;
+    l->connected = status->state == STORE_CONNECTED;
 }
 
 void lease_new_session(struct lease *l)

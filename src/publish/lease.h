@@ -3,6 +3,7 @@
 
 #include "agent/document.h"
 #include "agent/publisher.h"
+#include "agent/store.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,9 +25,10 @@ enum lease_state {
 };
 
 struct lease {
-    const char *agent; /* our id; borrowed */
-    const char *host;  /* borrowed */
-    int64_t session;   /* the newest one; 0: none yet */
+    const char *agent;   /* our id; borrowed */
+    const char *host;    /* borrowed */
+    int64_t session;     /* the newest one; 0: none yet */
+    unsigned session_ms; /* how long it outlives us, as granted; 0: not said */
     bool connected;
     struct slot *heartbeat; /* borrowed; NULL: without one all is allowed */
     enum lease_state state;
@@ -39,7 +41,7 @@ struct lease {
 void lease_init(struct lease *l, const char *agent, const char *host);
 
 /* The connection, as the store sees it now. */
-void lease_connection(struct lease *l, int64_t session, bool connected);
+void lease_connection(struct lease *l, const struct store_status *status);
 
 /* The session is another one than before. */
 void lease_new_session(struct lease *l);

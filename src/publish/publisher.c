@@ -80,8 +80,7 @@ static void look_at_store(struct publisher *p)
 
     p->store->ops->status(p->store, &status);
     publisher_lock(p);
-    lease_connection(&p->book.owners.lease, status.session,
-                     status.state == STORE_CONNECTED);
+    lease_connection(&p->book.owners.lease, &status);
     if (status.sessions != p->sessions) {
         p->sessions = status.sessions;
         book_new_session(&p->book);

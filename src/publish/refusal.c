@@ -32,15 +32,15 @@ static unsigned wait_ms(struct refusal *f, enum cause cause, unsigned max_ms)
 }
 
 unsigned refusal_add(struct refusal *f, const struct refused *what,
-                     unsigned max_ms, char *trouble, size_t size)
+                     const char *path, char *trouble, size_t size)
 {
-    unsigned ms = wait_ms(f, what->cause, max_ms);
+    unsigned ms = wait_ms(f, what->cause, what->max_ms);
 
     if (what->cause == CAUSE_BUSY)
         return ms;
-    snprintf(trouble, size, "%s: %s", what->path, what->detail);
+    snprintf(trouble, size, "%s: %s", path, what->detail);
     if (f->cause != what->cause)
-        LOG_EVENT(LOG_LEVEL_WARN, "publish_failed", LOG_STR("path", what->path),
+        LOG_EVENT(LOG_LEVEL_WARN, "publish_failed", LOG_STR("path", path),
                   LOG_STR("code", CAUSES[what->cause]),
                   LOG_STR("detail", what->detail), LOG_INT("raw", what->raw));
     if (f->cause == CAUSE_NONE)

@@ -29,12 +29,12 @@ struct refusal {
     bool parents_tried;     /* the nodes above it were made for it just now */
 };
 
-/* What was refused, for people. */
+/* A refusal, and what is to be said of it. */
 struct refused {
     enum cause cause;
-    const char *path;
     const char *detail;
-    int raw; /* the library's code */
+    int raw;         /* the library's code */
+    unsigned max_ms; /* it is tried again after that, at the latest */
     uint64_t now_mono_ms;
 };
 
@@ -43,10 +43,10 @@ struct refused {
 #define REFUSED_MS      30000 /* unless the options say */
 #define FAILED_FIRST_MS 1000
 
-/* Takes the refusal down, and says it in TROUBLE (SIZE bytes) and in the log.
- * Returns for how many ms to leave the node alone, at most MAX_MS. */
+/* Takes the refusal of the node PATH down, and says it in TROUBLE (SIZE bytes)
+ * and in the log.  Returns for how many ms to leave the node alone. */
 unsigned refusal_add(struct refusal *f, const struct refused *what,
-                     unsigned max_ms, char *trouble, size_t size);
+                     const char *path, char *trouble, size_t size);
 
 /* It has been refused for at least MS. */
 bool refusal_lasts(const struct refusal *f, uint64_t ms, uint64_t now_mono_ms);

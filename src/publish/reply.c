@@ -16,7 +16,17 @@
 static void refuse_memory(struct book *b, struct slot *s, uint64_t now)
 {
     node_forget(&s->node);
-    book_refuse(b, s, CAUSE_NO_MEMORY, "out of memory for a reply", 0, now);
+    book_refuse(b, s,
+                &(struct refused){
+                    .cause = CAUSE_NO_MEMORY,
+                    .detail = "out of memory for a reply",
+                    .now_mono_ms = now,
+                });
+}
+
+static bool has_advice(const struct store_reply *r)
+{
+    return r->advice != NULL && r->advice[0] != '\0';
 }
 
 static void refuse_code(struct book *b, struct slot *s, enum cause cause,
@@ -27,14 +37,25 @@ static void refuse_code(struct book *b, struct slot *s, enum cause cause,
         [STORE_SET] = "set",       [STORE_CREATE] = "create",
         [STORE_DELETE] = "delete", [STORE_TAKE_OVER] = "take over",
     };
-    char detail[80];
+    char detail[200];
+    struct refused what = {
+        .cause = cause,
+        .detail = detail,
+        .raw = r->raw,
+        .now_mono_ms = now,
+    };
 
     /* It is to be read again even if it was known. */
     if (r->verb == STORE_GET && cause != CAUSE_BUSY)
         node_forget(&s->node);
-    snprintf(detail, sizeof detail, "%s: %s (%d)", VERBS[r->verb],
-             store_code_name(r->code), r->raw);
-    book_refuse(b, s, cause, detail, r->raw, now);
+    /* The node will be gone when the session that it lives in has ended: then
+     * it can be made, even where it may not be deleted. */
+    if (r->verb == STORE_TAKE_OVER)
+        what.max_ms = b->owners.lease.session_ms;
+    snprintf(detail, sizeof detail, "%s: %s (%d)%s%s", VERBS[r->verb],
+             r->words != NULL ? r->words : store_code_name(r->code), r->raw,
+             has_advice(r) ? ": " : "", has_advice(r) ? r->advice : "");
+    book_refuse(b, s, &what);
 }
 
 /* The first reading goes to the loop.  -1 on lack of memory. */
@@ -127,7 +148,9 @@ static void no_parent(struct book *b, struct slot *s, uint64_t now)
         return;
     }
     enum cause cause = parents_cause(&b->parents, detail, sizeof detail);
-    book_refuse(b, s, cause, detail, 0, now);
+    book_refuse(b, s,
+                &(struct refused){
+                    .cause = cause, .detail = detail, .now_mono_ms = now });
 }
 
 /* Returns false when the slot was put aside already. */

@@ -43,6 +43,16 @@ static int make_request(struct slot *s, enum action a, struct store_request *r)
     return 0;
 }
 
+static void refuse_memory(struct book *b, struct slot *s, uint64_t now)
+{
+    book_refuse(b, s,
+                &(struct refused){
+                    .cause = CAUSE_NO_MEMORY,
+                    .detail = "out of memory for a request",
+                    .now_mono_ms = now,
+                });
+}
+
 bool requests_next(struct book *b, uint64_t now_mono_ms,
                    struct store_request *r)
 {
@@ -57,8 +67,7 @@ bool requests_next(struct book *b, uint64_t now_mono_ms,
             book_move(b, s, PLACE_IDLE);
             book_sweep(b, s);
         } else if (make_request(s, a, r) != 0) {
-            book_refuse(b, s, CAUSE_NO_MEMORY, "out of memory for a request", 0,
-                        now_mono_ms);
+            refuse_memory(b, s, now_mono_ms);
         } else {
             book_send(b, s, a == ACTION_GET && s->node.known);
             return true;
@@ -89,7 +98,9 @@ void requests_release(struct book *b, uint64_t now_mono_ms)
     struct slot *s;
 
     while ((s = places_due(&b->places, now_mono_ms)) != NULL) {
-        place_reread(s, lease_is_contested(&b->owners.lease, s));
+        /* What was known when it was refused may be over by now. */
+        place_reread(s, s->refusal.cause != CAUSE_NONE ||
+                            lease_is_contested(&b->owners.lease, s));
         book_move(b, s, PLACE_QUEUE);
     }
 }

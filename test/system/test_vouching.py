@@ -4,6 +4,7 @@ good: nothing that is not so."""
 import json
 
 import pytest
+from kazoo.security import ACL, ANYONE_ID_UNSAFE, Permissions
 
 import agentproc
 from httpclient import HttpClient
@@ -93,4 +94,46 @@ def test_what_a_quota_keeps_out_is_not_vouched_for(
     wait_until(lambda: own_tree.heartbeat("agent-1")["except"] == [],
                "it is vouched for again")
     assert read("r") == "down"
+    agent.stop()
+
+
+def test_a_heartbeat_that_may_not_be_deleted_is_made_again(
+        make_agent, redis_server, tree):
+    """The parents are an administrator's, who gave no right to delete: the
+    heartbeat of an earlier life cannot be taken over.  When it has ended with
+    its session, there is one again."""
+    no_delete = Permissions.READ | Permissions.WRITE | Permissions.CREATE
+    acl = [ACL(no_delete, ANYONE_ID_UNSAFE)]
+    for path in ("", "/instances", "/agents", "/alive"):
+        tree.client().create(tree.root + path, b"", acl=acl)
+    agent = make_agent({"r": redis_server.address}, tree,
+                       zookeeper={"session_timeout": "4s", "presence": "yes"})
+    tree.wait_status("r", "up")
+    tree.wait_round("agent-1")
+    wait_until(lambda: tree.alive("r"), "a presence")
+    agent.restart()
+    refused = agent.wait_event("publish_failed",
+                               path=f"{tree.root}/agents/agent-1")
+    assert refused["code"] == "no_auth"
+    wait_until(lambda: (h := tree.heartbeat("agent-1")) and
+               h["pid"] == agent.pid,
+               lambda: f"{tree.heartbeat('agent-1')}\n{agent.output()}", 60)
+    wait_until(lambda: tree.alive("r"), "its presence is there again", 60)
+    wait_until(lambda: agent.dump()[0]["zk_pending"] == "0", agent.output)
+    agent.stop()
+
+
+def test_a_heartbeat_with_a_child_is_told_with_the_way_out(
+        make_agent, redis_server, tree):
+    at = f"{tree.root}/agents/agent-1"
+    tree.client().create(f"{at}/child", b"", makepath=True)
+    agent = make_agent({"r": redis_server.address}, tree,
+                       zookeeper={"session_timeout": "4s"})
+    said = agent.wait_event("publish_failed", path=at)
+    assert said["detail"] == "take over: the node has children (-111): " \
+        "delete them: they are not the agent's"
+    tree.wait_status("r", "up")
+    tree.client().delete(f"{at}/child")
+    wait_until(lambda: tree.owner("agents/agent-1"), agent.output)
+    tree.wait_round("agent-1")
     agent.stop()
