@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -446,6 +447,112 @@ static void roles_have_their_words(void **state)
     assert_int_equal(r, ROLE_REPLICA);
 }
 
+/* What a reader that is to keep SECRET makes of BYTES. */
+static enum reply_next read_guarded(const char *secret, const char *bytes,
+                                    struct reply *out, struct err *e)
+{
+    struct reply_reader *r = new_reader();
+    reply_reader_guard(r, secret);
+    feed(r, bytes, strlen(bytes));
+    enum reply_next next = reply_reader_next(r, out, e);
+    reply_reader_free(r);
+    return next;
+}
+
+static void a_secret_is_never_repeated(void **state)
+{
+    static const char LONG[] = "geheimes-passwort-das-lang-ist";
+    static const struct {
+        const char *secret, *bytes;
+        bool hidden;
+    } CASES[] = {
+        { LONG, "-ERR no geheimes-passwort-das-lang-ist here\r\n", true },
+        { LONG, "-ERR xgeheimes-x\r\n", true }, /* enough of it */
+        { LONG, "-ERR xgeheime\r\n", false },
+        { LONG, "+geheimes-\r\n", true },
+        { "x-1", "-ERR is x-1\r\n", true },
+        { "x-1", "-ERR is xx-1\r\n", false },
+        { "x-1", "-ERR is x-12\r\n", false },
+        { "or", "-ERR for or. nor\r\n", true },
+        { "or", "-ERR for nor\r\n", false },
+        { "\xff\xfe-abcdefgh", "-ERR \xff\xfe-abcdefgh\r\n", true },
+        { NULL, "-ERR geheim\r\n", false },
+        { "", "-ERR geheim\r\n", false },
+    };
+    struct reply reply;
+    struct err e;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        assert_int_equal(
+            read_guarded(CASES[i].secret, CASES[i].bytes, &reply, &e),
+            REPLY_READY);
+        if ((strstr(reply.text, "not shown") != NULL) != CASES[i].hidden)
+            fail_msg("case %zu: %s", i, reply.text);
+    }
+}
+
+/* The cut, wherever it falls, leaves no part of it. */
+static void a_cut_leaves_no_part_of_a_secret(void **state)
+{
+    static const char SECRET[] = "QZQWQYQXQVQUQTQSQRQPQOQN";
+    char bytes[400];
+    struct reply reply;
+    struct err e;
+
+    (void)state;
+    for (size_t before = 0; before < 200; before++) {
+        snprintf(bytes, sizeof bytes, "-%*s%s ends\r\n", (int)before, "",
+                 SECRET);
+        assert_int_equal(read_guarded(SECRET, bytes, &reply, &e), REPLY_READY);
+        assert_null(strstr(reply.text, "QZ"));
+        snprintf(bytes, sizeof bytes, "?%*s%s", (int)before, "", SECRET);
+        assert_int_equal(read_guarded(SECRET, bytes, &reply, &e), REPLY_BAD);
+        assert_null(strstr(e.text, "QZ"));
+    }
+}
+
+static void an_error_that_is_not_shown_is_judged_all_the_same(void **state)
+{
+    struct reply reply;
+    struct err e;
+
+    (void)state;
+    read_guarded("geheim-12", "-WRONGPASS geheim-12 is not it\r\n", &reply, &e);
+    assert_int_equal(reply.error, REASON_WRONGPASS);
+    read_guarded("geheim-12",
+                 "-ERR unknown command `AUTH`, with args beginning with: "
+                 "`geheim-12`, \r\n",
+                 &reply, &e);
+    assert_int_equal(reply.error, REASON_NOPERM);
+}
+
+static void a_version_is_no_place_for_a_secret_either(void **state)
+{
+    static const struct {
+        const char *secret, *version, *told;
+    } CASES[] = {
+        { "geheim", "geheim", "" },
+        { "geheim", "geheim7", "geheim7" },
+        { "7", "7.0.15", "7.0.15" },
+        { "geheimes-passwort-lang", "geheimes-passwort-lang", "" },
+        { "geheimes-passwort-lang", "7geheimes-", "" },
+        { NULL, "7.0.15", "7.0.15" },
+    };
+    char info[100], bytes[200];
+    struct reply reply;
+    struct err e;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        snprintf(info, sizeof info, "redis_version:%s\r\n", CASES[i].version);
+        snprintf(bytes, sizeof bytes, "$%zu\r\n%s\r\n", strlen(info), info);
+        assert_int_equal(read_guarded(CASES[i].secret, bytes, &reply, &e),
+                         REPLY_READY);
+        assert_string_equal(reply.info.version, CASES[i].told);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -463,6 +570,10 @@ int main(void)
         cmocka_unit_test(errors_mean_what_the_server_said),
         cmocka_unit_test(escaping_appends_and_never_cuts_an_escape),
         cmocka_unit_test(roles_have_their_words),
+        cmocka_unit_test(a_secret_is_never_repeated),
+        cmocka_unit_test(a_cut_leaves_no_part_of_a_secret),
+        cmocka_unit_test(an_error_that_is_not_shown_is_judged_all_the_same),
+        cmocka_unit_test(a_version_is_no_place_for_a_secret_either),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,6 +47,7 @@ enum reply_kind {
 struct reply {
     enum reply_kind kind;
     char text[ESCAPED_SIZE]; /* escaped start of what was said */
+    enum reason error;       /* by its text, as reply_error_reason says */
     bool pong;               /* exactly +PONG */
     bool ok;                 /* exactly +OK */
     struct reply_info info;  /* valid for REPLY_BULK only */
@@ -72,6 +73,13 @@ enum reply_next {
 
 struct reply_reader *reply_reader_new(struct err *e) MUST_USE;
 void reply_reader_free(struct reply_reader *r); /* NULL is a no-op */
+
+/*
+ * From now on no text and no version that R gives repeats SECRET (borrowed;
+ * NULL: none), nor a part of it that gives it away.  Redis itself repeats a
+ * password: to AUTH where that was renamed.
+ */
+void reply_reader_guard(struct reply_reader *r, const char *secret);
 
 /*
  * Adds bytes; they are copied.  Returns -1 and E on lack of memory, or if the

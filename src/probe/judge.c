@@ -2,7 +2,6 @@
  * Replies to reasons.  The server's own words go into the detail; where INFO
  * is what speaks against it, the detail is a sentence of ours.
  */
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -46,7 +45,7 @@ const char *verdict_words(const struct kept_verdict *k)
 
 static void judge_error(const struct reply *r, struct verdict *v)
 {
-    verdict_set(v, reply_error_reason(r->text), "%s", r->text);
+    verdict_set(v, r->error, "%s", r->text);
 }
 
 void judge_ping(const struct reply *r, struct verdict *v)
@@ -59,7 +58,7 @@ void judge_ping(const struct reply *r, struct verdict *v)
 
 void judge_auth(const struct reply *r, struct verdict *v)
 {
-    if (r->ok || reply_error_reason(r->text) == REASON_PROTOCOL)
+    if (r->ok || r->error == REASON_PROTOCOL)
         verdict_ok(v);
     else
         judge_error(r, v);
@@ -107,45 +106,6 @@ bool judge_farewell(const struct reply *r, struct verdict *v)
     judge_error(r, v);
     return v->reason == REASON_MAXCLIENTS ||
            strncmp(r->text, denied, sizeof denied - 1) == 0;
-}
-
-/* As much of a password as gives it away, wherever it stands. */
-#define TELLTALE 8
-
-static bool in_word(char c)
-{
-    return isalnum((unsigned char)c) != 0;
-}
-
-/*
- * Redis itself does it: to AUTH where that was renamed.  A short password
- * counts as a word only, as its letters are in any text.  At its end a text
- * may have been cut inside the password.
- */
-static bool repeats(const char *text, const char *password)
-{
-    size_t len = strnlen(password, TELLTALE);
-    char shown[4 * TELLTALE + 1] = "";
-
-    escape_add(shown, sizeof shown, password, len);
-    for (const char *p = text; *p; p++) {
-        bool begins = p == text || !in_word(p[-1]);
-        size_t n = 0;
-
-        while (shown[n] && p[n] == shown[n])
-            n++;
-        if (shown[n] == '\0' && (len == TELLTALE || (begins && !in_word(p[n]))))
-            return true;
-        if (n > 0 && p[n] == '\0' && begins)
-            return true;
-    }
-    return false;
-}
-
-void hide_password(const char *password, char detail[ESCAPED_SIZE])
-{
-    if (password != NULL && repeats(detail, password))
-        snprintf(detail, ESCAPED_SIZE, "not shown: it repeats the password");
 }
 
 /* By the replica's own view: what it knows of the master's offset. */

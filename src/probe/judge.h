@@ -59,8 +59,4 @@ bool judge_new_client(const struct kept_verdict *kept,
  */
 bool judge_farewell(const struct reply *r, struct verdict *v);
 
-/* Replaces a detail in which PASSWORD (NULL: none), or its beginning, was
- * sent back to us. */
-void hide_password(const char *password, char detail[ESCAPED_SIZE]);
-
 #endif

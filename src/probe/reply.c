@@ -24,6 +24,7 @@
 
 struct reply_reader {
     redisReader *hiredis; /* owned */
+    const char *secret;   /* borrowed; NULL: none */
     char type;            /* first byte of the reply under way; 0: none */
     bool bad;
     struct err why;   /* if bad */
@@ -56,16 +57,85 @@ static const struct {
     { "ERR AUTH <password> called without any password", REASON_WRONGPASS },
 };
 
-static void fill(struct reply *out, enum reply_kind kind, const char *text,
+enum reason reply_error_reason(const char *text)
+{
+    for (size_t i = 0; i < sizeof ERRORS / sizeof ERRORS[0]; i++) {
+        size_t n = strlen(ERRORS[i].start);
+        if (strncmp(text, ERRORS[i].start, n) == 0 &&
+            !isalnum((unsigned char)text[n]))
+            return ERRORS[i].reason;
+    }
+    return REASON_PROTOCOL;
+}
+
+/* As much of a secret as gives it away, wherever it stands. */
+#define TELLTALE 8
+
+static bool in_word(const char *text, const char *end, const char *at)
+{
+    return at >= text && at < end && isalnum((unsigned char)*at);
+}
+
+/* Looked for before anything is cut, since a cut may leave a part of it.  A
+ * short secret counts as a word only, as its letters are in any text. */
+static bool tells(const char *secret, const char *text, size_t len)
+{
+    const char *end = text + len;
+    size_t n = secret == NULL ? 0 : strnlen(secret, TELLTALE);
+
+    if (n == 0)
+        return false;
+    for (const char *at = text;
+         (at = memmem(at, (size_t)(end - at), secret, n)) != NULL; at++) {
+        if (n == TELLTALE ||
+            (!in_word(text, end, at - 1) && !in_word(text, end, at + n)))
+            return true;
+    }
+    return false;
+}
+
+/* The start of TEXT, escaped, or a sentence in place of a secret. */
+static void show(const struct reply_reader *r, const char *text, size_t len,
+                 char out[ESCAPED_SIZE])
+{
+    /* Of what begins behind that nothing is shown. */
+    const size_t seen = ESCAPED_SIZE + TELLTALE;
+
+    out[0] = '\0';
+    if (tells(r->secret, text, len < seen ? len : seen))
+        snprintf(out, ESCAPED_SIZE, "not shown: it repeats the password");
+    else
+        escape_add(out, ESCAPED_SIZE, text, len);
+}
+
+/* Versions consist of short words, of which a short secret may be one: only a
+ * version that is the secret, or has much of it, tells something. */
+static void guard_version(const struct reply_reader *r, char *version)
+{
+    const char *secret = r->secret;
+
+    if (secret != NULL && (strcmp(version, secret) == 0 ||
+                           (strlen(secret) >= TELLTALE &&
+                            tells(secret, version, strlen(version)))))
+        version[0] = '\0';
+}
+
+static void fill(struct reply_reader *r, enum reply_kind kind, const char *text,
                  size_t len)
 {
+    struct reply *out = &r->out;
+    char start[ESCAPED_SIZE] = "";
+
     out->kind = kind;
     out->pong = false;
     out->ok = false;
-    out->text[0] = '\0';
-    escape_add(out->text, sizeof out->text, text, len);
-    if (kind == REPLY_BULK)
+    escape_add(start, sizeof start, text, len);
+    out->error = reply_error_reason(start);
+    show(r, text, len, out->text);
+    if (kind == REPLY_BULK) {
         reply_parse_info(text, len, &out->info);
+        guard_version(r, out->info.version);
+    }
 }
 
 /* RESP ends a simple string at its first line break; hiredis before 1.2 only
@@ -89,10 +159,10 @@ static void *on_string(const redisReadTask *task, char *text, size_t len)
     }
     switch (task->type) {
     case REDIS_REPLY_ERROR:
-        fill(&r->out, REPLY_ERROR, text, len);
+        fill(r, REPLY_ERROR, text, len);
         break;
     case REDIS_REPLY_STATUS:
-        fill(&r->out, REPLY_STATUS, text, len);
+        fill(r, REPLY_STATUS, text, len);
         r->out.pong = len == 4 && memcmp(text, "PONG", 4) == 0;
         r->out.ok = len == 2 && memcmp(text, "OK", 2) == 0;
         break;
@@ -102,7 +172,7 @@ static void *on_string(const redisReadTask *task, char *text, size_t len)
             err_set(&r->why, "not RESP: bulk goes on after %zu bytes", len);
             return NULL;
         }
-        fill(&r->out, REPLY_BULK, text, len);
+        fill(r, REPLY_BULK, text, len);
         break;
     }
     return r;
@@ -113,14 +183,14 @@ static void *on_integer(const redisReadTask *task, long long value)
     struct reply_reader *r = task->privdata;
     char text[24];
     int n = snprintf(text, sizeof text, "%lld", value);
-    fill(&r->out, REPLY_INTEGER, text, (size_t)n);
+    fill(r, REPLY_INTEGER, text, (size_t)n);
     return r;
 }
 
 static void *on_nil(const redisReadTask *task)
 {
     struct reply_reader *r = task->privdata;
-    fill(&r->out, REPLY_INTEGER, "nil", 3);
+    fill(r, REPLY_INTEGER, "nil", 3);
     return r;
 }
 
@@ -130,17 +200,6 @@ static redisReplyObjectFunctions object_functions = {
     .createInteger = on_integer,
     .createNil = on_nil,
 };
-
-enum reason reply_error_reason(const char *text)
-{
-    for (size_t i = 0; i < sizeof ERRORS / sizeof ERRORS[0]; i++) {
-        size_t n = strlen(ERRORS[i].start);
-        if (strncmp(text, ERRORS[i].start, n) == 0 &&
-            !isalnum((unsigned char)text[n]))
-            return ERRORS[i].reason;
-    }
-    return REASON_PROTOCOL;
-}
 
 struct reply_reader *reply_reader_new(struct err *e)
 {
@@ -168,6 +227,11 @@ void reply_reader_free(struct reply_reader *r)
     redisReaderFree(r->hiredis);
     free(r);
     object_gone(OBJECT_REPLY_READER);
+}
+
+void reply_reader_guard(struct reply_reader *r, const char *secret)
+{
+    r->secret = secret;
 }
 
 int reply_reader_feed(struct reply_reader *r, const char *bytes, size_t len,
@@ -201,9 +265,9 @@ static bool announces_too_much(const char *text, size_t len)
 /* Its first byte says so, so all of it is still there. */
 static void not_resp(struct reply_reader *r)
 {
-    char text[ESCAPED_SIZE] = "";
-    escape_add(text, sizeof text, r->hiredis->buf + r->hiredis->pos,
-               r->hiredis->len - r->hiredis->pos);
+    char text[ESCAPED_SIZE];
+    show(r, r->hiredis->buf + r->hiredis->pos,
+         r->hiredis->len - r->hiredis->pos, text);
     err_set(&r->why, "not RESP: %s", text);
 }
 

@@ -111,19 +111,10 @@ static const char *asking(const struct talk *t)
     return COMMANDS[t->asks[t->nanswers]].name;
 }
 
-/* The server answered, for good or ill. */
-static enum talk_next settle(struct remote *to, struct verdict *v,
-                             enum talk_next next)
-{
-    hide_password(to->config->password, v->detail);
-    return next;
-}
-
-static enum talk_next protocol(const struct talk *t, const struct remote *to,
-                               const char *text, struct verdict *v)
+static enum talk_next protocol(const struct talk *t, const char *text,
+                               struct verdict *v)
 {
     verdict_set(v, REASON_PROTOCOL, "%.80s (in %s)", text, asking(t));
-    hide_password(to->config->password, v->detail);
     return TALK_BAD;
 }
 
@@ -131,10 +122,11 @@ static enum talk_next auth_reply(struct talk *t, struct remote *to,
                                  const struct reply *r, struct verdict *v)
 {
     (void)t;
+    (void)to;
     judge_auth(r, v);
     if (v->reason == REASON_OK)
         return TALK_MORE;
-    return settle(to, v, TALK_LAST_WORDS);
+    return TALK_LAST_WORDS;
 }
 
 /* A server that refuses the name still serves. */
@@ -195,10 +187,9 @@ static enum talk_next conclude(const struct talk *t, struct remote *to,
     v->reason = kept->reason;
     strcpy(v->detail, verdict_words(kept));
     /* Only a new connection logs in anew. */
-    return settle(to, v,
-                  v->reason == REASON_NOAUTH || v->reason == REASON_WRONGPASS
-                      ? TALK_LAST_WORDS
-                      : TALK_ANSWERED);
+    return v->reason == REASON_NOAUTH || v->reason == REASON_WRONGPASS
+               ? TALK_LAST_WORDS
+               : TALK_ANSWERED;
 }
 
 /* Is it any answer to that?  An error is one to everything. */
@@ -226,9 +217,9 @@ static enum talk_next take_reply(struct talk *t, struct remote *to,
     enum talk_next next;
 
     if (judge_farewell(r, v))
-        return settle(to, v, TALK_LAST_WORDS);
+        return TALK_LAST_WORDS;
     if (!fits(what, r))
-        return protocol(t, to, r->text, v);
+        return protocol(t, r->text, v);
     next = COMMANDS[what].on_reply(t, to, r, v);
     if (next != TALK_MORE)
         return next;
@@ -249,7 +240,7 @@ static enum talk_next parse(struct talk *t, struct remote *to,
         case REPLY_MORE:
             return TALK_MORE;
         case REPLY_BAD:
-            return protocol(t, to, e.text, v);
+            return protocol(t, e.text, v);
         case REPLY_READY:
             next = take_reply(t, to, &reply, v);
         }
@@ -274,7 +265,7 @@ static enum talk_next feed(struct talk *t, struct remote *to,
 
     t->received += (uint32_t)len;
     if (t->received > REPLY_MAX)
-        return protocol(t, to, "more than 65536 bytes", v);
+        return protocol(t, "more than 65536 bytes", v);
     if (reply_reader_feed(r, bytes, len, &e) != 0)
         return out_of_memory(&e, v);
     return parse(t, to, r, v);
@@ -296,6 +287,7 @@ enum talk_next talk_bytes(struct talk *t, struct remote *to, const char *bytes,
         r = probe_env_reader(to->env, &e);
     if (r == NULL)
         return out_of_memory(&e, v);
+    reply_reader_guard(r, to->config->password);
     next = feed(t, to, r, bytes, len, v);
     clean = reply_reader_empty(r);
     if (next == TALK_MORE && !clean)
