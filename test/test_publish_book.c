@@ -28,11 +28,14 @@ static void a_document_is_read_for_written_and_let_be(void **state)
     struct slot *s = add_slot(w, SLOT_STATUS, "a");
 
     (void)state;
-    assert_int_equal(why_of(w, s), WHY_NOT_POSTED);
+    assert_int_equal(why_of(w, s), WHY_NOT_READ);
+    assert_int_equal(pending(w), 1);
     assert_true(w->book.nudged);
     run(w);
     assert_asked(w, "get instances/a");
     assert_true(w->book.tell);
+    assert_int_equal(why_of(w, s), WHY_NOT_POSTED);
+    assert_int_equal(pending(w), 0);
     assert_false(take_of(w, s).exists);
     post_to(w, s, UP);
     assert_int_equal(why_of(w, s), WHY_QUEUED);
@@ -150,9 +153,10 @@ static void parents_that_cannot_be_made_are_a_refusal(void **state)
         const char *trouble;
     } CASES[] = {
         { STORE_NO_AUTH, WHY_NO_AUTH,
-          "/r/instances/a: create: no parent; create /r: no_auth" },
+          "/r/instances/a: create: no parent; /r: create: no_auth (-1)" },
         { STORE_FAILED, WHY_NO_PARENT,
-          "/r/instances/a: create: no parent; create /r: failed" },
+          "/r/instances/a: create: no parent; /r: create: the quota is "
+          "exceeded (-1): raise it" },
     };
 
     (void)state;

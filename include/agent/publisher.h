@@ -211,7 +211,7 @@ struct publisher_info {
     unsigned conflicts;         /* slots left to another agent just now */
     bool seeking;               /* orphans, and not yet through */
     uint64_t drifts;            /* what others did to our nodes, so far */
-    char trouble[256];          /* the last refusal, for people; "" */
+    char trouble[400];          /* the last refusal, for people; "" */
     struct histogram publish;   /* from a post until its node was as posted */
 };
 

@@ -60,6 +60,10 @@ struct store_reply {
     size_t len;
 };
 
+/* "set: the quota is exceeded (-125): raise it (setquota), …" into OUT.
+ * Pure. */
+void store_reply_say(const struct store_reply *r, char *out, size_t size);
+
 enum store_state {
     STORE_OFFLINE, /* no handle: resolving, or backing off */
     STORE_CONNECTING,

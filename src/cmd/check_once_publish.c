@@ -85,7 +85,7 @@ static void post_all(struct once_publish *p)
 static void give_up(struct once_publish *p, const struct publisher_info *info)
 {
     const char *why =
-        info->trouble[0] != '\0' ? info->trouble : info->store.why;
+        info->store.why[0] != '\0' ? info->store.why : info->trouble;
     snprintf(p->words, sizeof p->words, "not published within %u ms: %.200s",
              p->config->zookeeper.publish_timeout_ms,
              why[0] != '\0' ? why : store_state_name(info->store.state));

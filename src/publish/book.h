@@ -33,7 +33,7 @@ struct book {
     uint64_t drifts;
     uint64_t writes_ok;
     uint64_t writes_failed;
-    char trouble[256]; /* the last refusal, for people; "" */
+    char trouble[400]; /* the last refusal, for people; "" */
     bool stopping;
     bool nudged; /* there is something to ask for now */
     bool tell;   /* the loop is to be woken */

@@ -76,11 +76,12 @@ void parents_unsent(struct parents *a)
     a->under_way = false;
 }
 
-static void note(struct parents *a, enum store_code code)
+static void note(struct parents *a, const struct store_reply *r)
 {
     if (a->code != STORE_OK)
         return;
-    a->code = code;
+    a->code = r->code;
+    store_reply_say(r, a->said, sizeof a->said);
     a->at = a->next;
 }
 
@@ -95,12 +96,12 @@ bool parents_reply(struct parents *a, const struct store_reply *r,
         a->next++;
         break;
     case STORE_NO_AUTH: /* of an upper level: it may be there */
-        note(a, r->code);
+        note(a, r);
         a->next++;
         break;
     case STORE_NO_NODE:
     case STORE_FAILED:
-        note(a, r->code);
+        note(a, r);
         a->next = a->count;
         break;
     case STORE_UNCERTAIN:
@@ -123,7 +124,7 @@ enum cause parents_cause(const struct parents *a, char *detail, size_t size)
     if (a->code == STORE_OK)
         snprintf(detail, size, "create: no parent, though it was made");
     else
-        snprintf(detail, size, "create: no parent; create %.100s: %s",
-                 a->paths[a->at], store_code_name(a->code));
+        snprintf(detail, size, "create: no parent; %.100s: %s", a->paths[a->at],
+                 a->said);
     return a->code == STORE_NO_AUTH ? CAUSE_NO_AUTH : CAUSE_NO_PARENT;
 }

@@ -22,6 +22,7 @@ struct parents {
     bool under_way;
     uint64_t retry_mono_ms;
     enum store_code code; /* the worst answer of this pass, and where */
+    char said[200];       /* … for people */
     size_t at;
     char **paths; /* owned */
 };

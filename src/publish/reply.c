@@ -24,20 +24,10 @@ static void refuse_memory(struct book *b, struct slot *s, uint64_t now)
                 });
 }
 
-static bool has_advice(const struct store_reply *r)
-{
-    return r->advice != NULL && r->advice[0] != '\0';
-}
-
 static void refuse_code(struct book *b, struct slot *s, enum cause cause,
                         const struct store_reply *r, uint64_t now)
 {
-    static const char *const VERBS[] = {
-        [STORE_GET] = "get",       [STORE_LIST] = "list",
-        [STORE_SET] = "set",       [STORE_CREATE] = "create",
-        [STORE_DELETE] = "delete", [STORE_TAKE_OVER] = "take over",
-    };
-    char detail[200];
+    char detail[240];
     struct refused what = {
         .cause = cause,
         .detail = detail,
@@ -52,9 +42,7 @@ static void refuse_code(struct book *b, struct slot *s, enum cause cause,
      * it can be made, even where it may not be deleted. */
     if (r->verb == STORE_TAKE_OVER)
         what.max_ms = b->owners.lease.session_ms;
-    snprintf(detail, sizeof detail, "%s: %s (%d)%s%s", VERBS[r->verb],
-             r->words != NULL ? r->words : store_code_name(r->code), r->raw,
-             has_advice(r) ? ": " : "", has_advice(r) ? r->advice : "");
+    store_reply_say(r, detail, sizeof detail);
     book_refuse(b, s, &what);
 }
 
@@ -140,7 +128,7 @@ static void written(struct book *b, struct slot *s, const struct store_reply *r)
 
 static void no_parent(struct book *b, struct slot *s, uint64_t now)
 {
-    char detail[160];
+    char detail[320];
 
     if (refusal_try_parents(&s->refusal)) {
         book_move(b, s, PLACE_PARENTS);

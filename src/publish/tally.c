@@ -37,7 +37,7 @@ bool tally_update(struct tally *t, struct slot *s, enum publisher_standing now,
     if (!is_pending(before) || is_pending(now))
         return false;
     TAILQ_REMOVE(&t->pending, s, counted.at);
-    if (now == PUBLISHER_CLEAN)
+    if (now == PUBLISHER_CLEAN && s->wanted.want != WANT_NOTHING)
         histogram_observe(&t->publish,
                           (now_mono_ms - s->counted.pending_mono_ms) * 1000);
     return TAILQ_EMPTY(&t->pending);

@@ -123,12 +123,19 @@ static enum publisher_why why_open(const struct owners *o, const struct slot *s)
     return owner_is_other(s) ? why_rival(s->owner.rival) : why_pending(l, s);
 }
 
+/* Its verdict is held back until it is known what was there before. */
+static bool is_unread(const struct slot *s)
+{
+    return s->kind == SLOT_STATUS && s->wanted.gate == GATE_UNREAD &&
+           !s->wanted.removed;
+}
+
 enum publisher_why why_not_written(const struct owners *o, const struct slot *s)
 {
     if (s->refusal.cause != CAUSE_NONE)
         return why_refused(s->refusal.cause);
     if (s->wanted.want == WANT_NOTHING)
-        return WHY_NOT_POSTED;
+        return is_unread(s) ? WHY_NOT_READ : WHY_NOT_POSTED;
     if (slot_is_clean(s))
         return WHY_WRITTEN;
     return why_open(o, s);

@@ -55,17 +55,18 @@ static void zookeeper(const struct page_source *s, const struct page_time *now,
                       struct troubles *out)
 {
     const struct pool_parts pool = pool_parts(s->pool);
-    const unsigned patience_ms = s->config->zookeeper.session_timeout_ms;
+    unsigned patience_ms = s->config->zookeeper.session_timeout_ms;
     struct publisher_holder holder;
     struct publisher_info info;
 
     if (pool.publisher == NULL)
         return;
     publisher_info(pool.publisher, &info);
+    if (info.store.timeout_ms > 0)
+        patience_ms = info.store.timeout_ms;
     uint64_t since = now->mono_ms - info.store.since_mono_ms;
-    if (info.store.state != STORE_CONNECTED && since > patience_ms)
-        add(out, "ZooKeeper has been %s for %" PRIu64 " ms%s%s",
-            store_state_name(info.store.state), since,
+    if (info.store.outage && since > patience_ms)
+        add(out, "ZooKeeper has been silent for %" PRIu64 " ms%s%s", since,
             info.store.why[0] != '\0' ? ": " : "", info.store.why);
     else if (info.oldest_pending_ms > 2ULL * patience_ms)
         add(out, "%zu nodes wait to be written, the oldest for %" PRIu64 " ms",

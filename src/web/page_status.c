@@ -204,6 +204,9 @@ static void add_zookeeper(const struct page_source *s,
                      i.store.server[0] != '\0' ? i.store.server : NULL);
         jsonw_string(out, "session", i.store.session != 0 ? session : NULL);
         jsonw_uint(out, "sessions", i.store.sessions);
+        jsonw_uint(out, "session_timeout_ms", i.store.timeout_ms);
+        jsonw_bool(out, "outage", i.store.outage);
+        jsonw_uint(out, "losses", i.store.losses);
         jsonw_string(out, "root", s->config->zookeeper.root);
         jsonw_uint(out, "pending", i.pending);
         jsonw_uint(out, "in_flight", i.in_flight);
@@ -215,9 +218,9 @@ static void add_zookeeper(const struct page_source *s,
         jsonw_uint(out, "refused", i.refused);
         add_not_vouched(pool_parts(s->pool).not_vouched, out);
         jsonw_string(out, "trouble",
-                     i.trouble[0] != '\0'     ? i.trouble
-                     : i.store.why[0] != '\0' ? i.store.why
-                                              : NULL);
+                     i.store.why[0] != '\0' ? i.store.why
+                     : i.trouble[0] != '\0' ? i.trouble
+                                            : NULL);
     }
     jsonw_close(out, '}');
 }
