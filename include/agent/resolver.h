@@ -100,11 +100,11 @@ enum resolver_state resolver_addrs(struct resolver_name *n, uint16_t port,
                                    size_t *count, struct err *why);
 
 /*
- * True when the last lookup has ended within the last second, however; if not,
- * the name is asked for, and the wake tells when that has ended.  Thread: any;
- * never waits.
+ * True when the last lookup has ended, however, within the last MAX_AGE_MS; if
+ * not, the name is asked for, and the wake tells when that has ended.  Thread:
+ * any; never waits.
  */
-bool resolver_is_fresh(struct resolver_name *n);
+bool resolver_is_fresh(struct resolver_name *n, uint64_t max_age_ms);
 
 /* Differs from what it was as soon as the list is another.  Thread: any; takes
  * no lock. */

@@ -421,13 +421,13 @@ enum resolver_state resolver_addrs(struct resolver_name *n, uint16_t port,
     return state;
 }
 
-bool resolver_is_fresh(struct resolver_name *n)
+bool resolver_is_fresh(struct resolver_name *n, uint64_t max_age_ms)
 {
     struct resolver *r = n->resolver;
 
     pthread_mutex_lock(&r->lock);
     uint64_t now_mono_ms = r->now_mono_ms();
-    bool fresh = !known_may_be_refreshed(&n->known, now_mono_ms);
+    bool fresh = !known_is_older(&n->known, now_mono_ms, max_age_ms);
     if (!fresh && n->lookup == LOOKUP_IDLE)
         enqueue(n, now_mono_ms);
     pthread_mutex_unlock(&r->lock);

@@ -73,19 +73,21 @@ bool known_learn(struct known *k, const struct answer *a, uint64_t now_mono_ms)
     return other;
 }
 
-static bool older(const struct known *k, uint64_t now_mono_ms, uint64_t age_ms)
+bool known_is_older(const struct known *k, uint64_t now_mono_ms,
+                    uint64_t age_ms)
 {
     return !k->answered || now_mono_ms - k->ended_mono_ms > age_ms;
 }
 
 bool known_is_due(const struct known *k, uint64_t now_mono_ms)
 {
-    return older(k, now_mono_ms, k->failed ? RETRY_MS : RESOLVER_REFRESH_MS);
+    return known_is_older(k, now_mono_ms,
+                          k->failed ? RETRY_MS : RESOLVER_REFRESH_MS);
 }
 
 bool known_may_be_refreshed(const struct known *k, uint64_t now_mono_ms)
 {
-    return older(k, now_mono_ms, RETRY_MS);
+    return known_is_older(k, now_mono_ms, RETRY_MS);
 }
 
 size_t known_addrs(const struct known *k, uint16_t port,

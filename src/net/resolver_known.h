@@ -33,6 +33,10 @@ bool known_learn(struct known *k, const struct answer *a, uint64_t now_mono_ms);
 /* It is time to ask anew. */
 bool known_is_due(const struct known *k, uint64_t now_mono_ms);
 
+/* No lookup has ended within the last AGE_MS. */
+bool known_is_older(const struct known *k, uint64_t now_mono_ms,
+                    uint64_t age_ms);
+
 /* To ask anew is no flood. */
 bool known_may_be_refreshed(const struct known *k, uint64_t now_mono_ms);
 

@@ -290,10 +290,11 @@ struct connection *connection_new(const struct connection_events *events,
     return c;
 }
 
-void connection_dial(struct connection *c, bool want_info, uint64_t end_us)
+void connection_dial(struct connection *c, bool want_info,
+                     const struct dial_order *order)
 {
     c->want_info = want_info;
     c->entered_us = clock_mono_us();
     enter_and_tell(c, PROBE_LOOKUP, c->entered_us);
-    dial_start(c->dial, &DIAL_EVENTS, &c->socket, c->to, end_us);
+    dial_start(c->dial, &DIAL_EVENTS, &c->socket, c->to, order);
 }

@@ -3,6 +3,7 @@
 
 #include "agent/probe.h"
 
+#include "dial.h"
 #include "judge.h"
 #include "remote.h"
 #include "socket.h"
@@ -26,7 +27,6 @@
  * is closed.  Thread: worker.
  */
 struct connection;
-struct dial;
 
 /* What becomes of it, told to its owner: from inside connection_dial also, and
  * of no other call here.  V is lent for the length of the call. */
@@ -72,10 +72,11 @@ struct connection *connection_new(const struct connection_events *events,
 
 /*
  * Looks up, connects, logs in and asks; WANT_INFO: INFO as well.  That it does
- * not take longer than END_US, of the monotonic clock, is for the owner to see
+ * not take longer than the order's end_us is for the owner to see
  * (connection_expire); each of a name's addresses gets a share of that time.
  */
-void connection_dial(struct connection *c, bool want_info, uint64_t end_us);
+void connection_dial(struct connection *c, bool want_info,
+                     const struct dial_order *order);
 
 /* It is idle and still waits for the answer to an old question. */
 bool connection_is_waiting(const struct connection *c);

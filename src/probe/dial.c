@@ -1,6 +1,6 @@
 /*
- * From an instance's address to a connection.  A name is asked for anew each
- * time, as it may have moved; the worker calls again when the answer is here.
+ * From an instance's address to a connection.  A name is asked for anew, as it
+ * may have moved; the worker calls again when the answer is here.
  * A name service that does not answer for a part of the time is not waited
  * for: then the last good list is used.  Addresses are tried one after another,
  * the one that worked last first; each gets its share of the time that is left,
@@ -23,6 +23,9 @@
 
 /* The part of the time in which a fresh answer to a name is waited for. */
 #define LOOKUP_PARTS 3
+
+/* No answer is fresh that is older. */
+#define FRESH_MS 1000
 
 static void next_address(struct dial *d);
 
@@ -62,6 +65,14 @@ static void connect_first(struct dial *d)
     next_address(d);
 }
 
+/* Many instances may share a name, and it is asked for once for all. */
+static uint64_t max_age_ms(const struct remote *to)
+{
+    unsigned retry_ms = to->config->retry_interval_ms;
+
+    return retry_ms < FRESH_MS ? retry_ms : FRESH_MS;
+}
+
 static void look_up(struct dial *d)
 {
     const struct remote *to = d->to;
@@ -69,7 +80,7 @@ static void look_up(struct dial *d)
     struct err why;
     size_t n = 0;
 
-    if (!d->old_will_do && !resolver_is_fresh(to->name))
+    if (!d->old_will_do && !resolver_is_fresh(to->name, max_age_ms(to)))
         return;
     switch (resolver_addrs(to->name, to->config->port, d->addrs, &n, &why)) {
     case RESOLVER_PENDING:
@@ -232,15 +243,16 @@ void dial_expired(struct dial *d, struct verdict *v)
 }
 
 void dial_start(struct dial *d, const struct dial_events *events,
-                struct socket *s, struct remote *to, uint64_t end_us)
+                struct socket *s, struct remote *to,
+                const struct dial_order *order)
 {
     d->events = events;
     d->socket = s;
     d->to = to;
-    d->end_us = end_us;
+    d->end_us = order->end_us;
     d->deadline = (struct deadline){ .expired = share_expired };
     d->ran_out = false;
-    d->old_will_do = false;
+    d->old_will_do = !order->anew;
     d->looking_up = to->name != NULL;
     if (d->looking_up) {
         uint64_t now_us = clock_mono_us();

@@ -51,10 +51,16 @@ struct dial {
     struct verdict failure;
 };
 
-/* D is not zeroed.  Looks a name up anew, and connects S, which is closed, by
- * END_US of the monotonic clock. */
+/* What is wanted of a dial. */
+struct dial_order {
+    bool anew;       /* the name is asked for, also if it is known */
+    uint64_t end_us; /* of the whole probe, by the monotonic clock */
+};
+
+/* D is not zeroed.  Looks a name up, and connects S, which is closed. */
 void dial_start(struct dial *d, const struct dial_events *events,
-                struct socket *s, struct remote *to, uint64_t end_us);
+                struct socket *s, struct remote *to,
+                const struct dial_order *order);
 
 /* Of a dial that has connected: the address. */
 const struct net_addr *dial_addr(const struct dial *d);

@@ -114,18 +114,20 @@ static void tell_remote(const struct remote *to, struct result *r)
         memcpy(r->replid, to->replid, sizeof r->replid);
 }
 
-/* The name may have moved.  That is asked at the pace of rounds: the one of
- * retries may go on for as long as the port is closed. */
-static void look_anew(struct probe *p)
+/*
+ * Is the name asked for anew?  As long as nothing serves there that is done at
+ * the pace of rounds only: the one of retries may go on for ever.
+ */
+static bool may_look_anew(struct probe *p)
 {
     uint64_t interval_us = (uint64_t)p->remote.config->interval_ms * 1000;
 
     if (p->remote.name == NULL ||
         (p->looked_anew_us != 0 &&
          p->started_us - p->looked_anew_us < interval_us))
-        return;
+        return false;
     p->looked_anew_us = p->started_us;
-    resolver_refresh(p->remote.name);
+    return true;
 }
 
 static void finish(struct probe *p, const struct connection *c,
@@ -138,8 +140,8 @@ static void finish(struct probe *p, const struct connection *c,
     deadline_clear(&env->deadlines, &p->deadline);
     p->under_way = false;
     show_phase(p, PROBE_IDLE);
-    if (reason != REASON_OK)
-        look_anew(p);
+    if (reason != REASON_OK && may_look_anew(p))
+        resolver_refresh(p->remote.name);
     r.id = p->job.id;
     r.lost = false;
     r.late = false;
@@ -303,12 +305,17 @@ static const struct connection_events EVENTS = {
 
 static void dial_new(struct probe *p)
 {
+    bool paced = p->job.status == STATUS_DOWN;
+    const struct dial_order order = {
+        .anew = may_look_anew(p) || !paced,
+        .end_us = p->deadline_us,
+    };
     struct verdict v;
 
     p->new.connection = connection_new(&EVENTS, p, &p->remote);
     if (p->new.connection != NULL) {
         p->new.state = LEG_ASKED;
-        connection_dial(p->new.connection, true, p->deadline_us);
+        connection_dial(p->new.connection, true, &order);
         return;
     }
     verdict_set(&v, REASON_DOUBT, "out of memory for a connection");
