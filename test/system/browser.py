@@ -33,7 +33,7 @@ const text = (root, what) => {
 const rows = [...document.querySelectorAll('#rows .row')].map(r => ({
     name: text(r, '.c-name a'), address: text(r, '.c-name .sub'),
     status: text(r, '.c-status .word'), tags: text(r, '.c-status .sub'),
-    reason: text(r, '.c-reason span:not(.tag)'),
+    reason: text(r, '.c-reason .words'), code: text(r, '.c-reason .code'),
     beside: text(r, '.c-reason .sub'),
     role: text(r, '.c-role > div'), version: text(r, '.c-role .sub'),
     since: text(r, '.c-since'), rtt: text(r, '.c-rtt'),

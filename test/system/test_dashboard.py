@@ -1,6 +1,7 @@
 """The dashboard, as a person sees it in a browser."""
 
 import json
+import re
 import signal
 import time
 import urllib.request
@@ -266,6 +267,49 @@ def test_a_conflict_and_a_pause_can_be_seen(
     page.wait(lambda s: s.row("p").tags == "paused", "with the pause")
     page.type_filter("conflict")
     page.wait_rows(["r"])
+
+
+# Whether what a row says is cut.
+CUT = """
+return [...document.querySelectorAll('#rows .row')].flatMap(r =>
+    ['.c-name > div', '.c-reason > div'].map(what => r.querySelector(what))
+    .filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent))
+"""
+
+
+def test_names_and_reasons_of_forty_letters_have_room(
+        watch, make_redis, open_page):
+    """On a screen of 1280 pixels, with as many rows as scroll."""
+    alive, dead = make_redis(), make_redis()
+    names = [f"orders-cache-eu-central-1a-production-{i:02}" for i in range(60)]
+    agent = watch({name: (dead if i < 3 else alive).address
+                   for i, name in enumerate(names)})
+    page = open_page(agent)
+    dead.kill()
+    for name in names[:3]:
+        seen = page.wait_status(name, "down")
+    assert seen.row(names[0]).code == "refused"
+    assert seen.row(names[3]).code == "ok"
+    assert page.run(CUT) == []
+    assert seen.wider_by == 0
+    # What was clicked has a column of its own, and leaves the table there.
+    page.click_row(names[0])
+    seen = page.wait(lambda s: s.open == names[0], "open")
+    assert seen.wider_by == 0 and names[1] in seen.names()
+    assert not page.run("return document.querySelector('#main').inert")
+
+
+def test_times_say_their_zone(watch, redis_server, open_page):
+    page = open_page(watch({"r": redis_server.address}))
+    page.browser.driver.execute_cdp_cmd("Emulation.setTimezoneOverride",
+                                        {"timezoneId": "Asia/Kolkata"})
+    try:
+        page.driver.refresh()
+        seen = page.wait(lambda s: "up" in s.events, "with an event")
+        assert re.search(r"\d\d:\d\d:\d\d GMT\+5:30", seen.events)
+    finally:
+        page.browser.driver.execute_cdp_cmd("Emulation.setTimezoneOverride",
+                                            {"timezoneId": ""})
 
 
 def test_a_phone_needs_no_scrolling_sideways(
