@@ -33,7 +33,7 @@ static struct {
     size_t nhosts;
     unsigned refreshed;
     unsigned asked; /* whether it is fresh */
-    bool stale; /* the lookup is under way */
+    bool stale;     /* the lookup is under way */
     uint32_t version;
 } names;
 

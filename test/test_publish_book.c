@@ -281,6 +281,36 @@ static void no_right_is_tried_again_slowly(void **state)
     close_book(w);
 }
 
+static void the_loop_is_told_when_all_is_written_or_refused(void **state)
+{
+    struct bench_book *w = open_book();
+    struct slot *a = add_read(w, SLOT_STATUS, "a");
+    struct slot *b = add_read(w, SLOT_STATUS, "b");
+    struct store_request r;
+
+    (void)state;
+    w->book.tell = false;
+    post_to(w, a, UP);
+    post_to(w, b, UP);
+    assert_true(let_out(w, &r));
+    answer_code(w, &r, STORE_FAILED);
+    assert_false(w->book.tell);
+    assert_true(let_out(w, &r));
+    answer(w, &r);
+    assert_true(w->book.tell);
+    assert_int_equal(tally_pending(&w->book.tally), 1);
+    w->book.tell = false;
+    run_at(w, w->now + 1000);
+    assert_true(w->book.tell);
+    assert_int_equal(tally_pending(&w->book.tally), 0);
+    /* Only where that is waited for. */
+    w->book.tell = w->book.wake_idle = false;
+    post_to(w, a, DOWN);
+    run(w);
+    assert_false(w->book.tell);
+    close_book(w);
+}
+
 static void to_be_slow_is_no_refusal(void **state)
 {
     struct bench_book *w = open_book();
@@ -701,6 +731,7 @@ int main(void)
         cmocka_unit_test(a_parent_that_is_slow_or_lost_is_asked_for_again),
         cmocka_unit_test(a_failure_is_tried_again_ever_later),
         cmocka_unit_test(no_right_is_tried_again_slowly),
+        cmocka_unit_test(the_loop_is_told_when_all_is_written_or_refused),
         cmocka_unit_test(to_be_slow_is_no_refusal),
         cmocka_unit_test(a_node_that_may_not_be_read_is_read_anew_later),
         cmocka_unit_test(the_earliest_of_several_waits_is_due_first),

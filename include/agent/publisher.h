@@ -48,7 +48,7 @@ struct publisher_options {
     void (*wake)(void *arg); /* events wait; called on the publisher's thread;
                                 must not wait */
     void *arg;
-    bool wake_idle; /* … or nothing is pending any more */
+    bool wake_idle; /* … or all that was posted is written or refused */
 };
 
 /* Signals must be blocked by the caller: the threads inherit the mask.  On

@@ -78,8 +78,18 @@ static void post_all(struct once_publish *p)
         instance_adopt_since(i);
         pool_post(p->pool, i);
     }
-    post_heartbeat(p);
     p->posted = true;
+}
+
+/* When every document is written or refused, so that the heartbeat does not
+ * vouch for what ZooKeeper did not take. */
+static void vouch(struct once_publish *p, struct publisher_info *info)
+{
+    if (!p->posted || p->vouched || info->pending > info->refused)
+        return;
+    p->vouched = true;
+    post_heartbeat(p);
+    publisher_info(pool_parts(p->pool).publisher, info);
 }
 
 static void give_up(struct once_publish *p, const struct publisher_info *info)
@@ -133,6 +143,7 @@ bool once_publish_step(struct once_publish *p, uint64_t now_mono_ms)
         p->found == pool_parts(p->pool).count)
         post_all(p);
     publisher_info(pool_parts(p->pool).publisher, &info);
+    vouch(p, &info);
     /* Of what left the config, later runs find what this one does not. */
     if (p->posted && info.pending == 0 && (!info.seeking || late)) {
         say_published(p);

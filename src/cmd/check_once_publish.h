@@ -22,6 +22,7 @@ struct once_publish {
     size_t found; /* instances whose nodes were looked at */
     bool heartbeat_found;
     bool posted;
+    bool vouched;           /* the heartbeat, after all documents */
     uint64_t until_mono_ms; /* 0: not yet begun */
     /* What came of it. */
     char words[256]; /* for people */

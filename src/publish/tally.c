@@ -22,6 +22,11 @@ static bool is_pending(enum publisher_standing s)
     return s != PUBLISHER_CLEAN && s != PUBLISHER_CONFLICT;
 }
 
+static bool is_settled(const struct tally *t)
+{
+    return t->count[PUBLISHER_PENDING] + t->count[PUBLISHER_WAITING] == 0;
+}
+
 bool tally_update(struct tally *t, struct slot *s, enum publisher_standing now,
                   uint64_t now_mono_ms)
 {
@@ -34,13 +39,13 @@ bool tally_update(struct tally *t, struct slot *s, enum publisher_standing now,
         s->counted.pending_mono_ms = now_mono_ms;
         TAILQ_INSERT_TAIL(&t->pending, s, counted.at);
     }
-    if (!is_pending(before) || is_pending(now))
-        return false;
-    TAILQ_REMOVE(&t->pending, s, counted.at);
-    if (now == PUBLISHER_CLEAN && s->wanted.want != WANT_NOTHING)
-        histogram_observe(&t->publish,
-                          (now_mono_ms - s->counted.pending_mono_ms) * 1000);
-    return TAILQ_EMPTY(&t->pending);
+    if (is_pending(before) && !is_pending(now)) {
+        TAILQ_REMOVE(&t->pending, s, counted.at);
+        if (now == PUBLISHER_CLEAN && s->wanted.want != WANT_NOTHING)
+            histogram_observe(
+                &t->publish, (now_mono_ms - s->counted.pending_mono_ms) * 1000);
+    }
+    return is_pending(before) && now != before && is_settled(t);
 }
 
 uint64_t tally_oldest_ms(const struct tally *t, uint64_t now_mono_ms)

@@ -31,7 +31,8 @@ void tally_init(struct tally *t);
 void tally_add(struct tally *t);
 void tally_remove(struct tally *t);
 
-/* S stands like this now.  True: nothing is pending any more. */
+/* S stands like this now.  True: with that, all is written or refused that
+ * was posted. */
 bool tally_update(struct tally *t, struct slot *s, enum publisher_standing now,
                   uint64_t now_mono_ms);
 

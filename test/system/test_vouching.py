@@ -2,11 +2,13 @@
 good: nothing that is not so."""
 
 import json
+import time
 
 import pytest
 from kazoo.security import ACL, ANYONE_ID_UNSAFE, Permissions
 
 import agentproc
+from documents import moment
 from httpclient import HttpClient
 from waiting import wait_until
 from zookeeper import ZooKeeper
@@ -22,15 +24,16 @@ def own_zookeeper(tmp_path):
     server.kill()
 
 
-def limit(tree, path, size):
-    """No write may make the node larger than SIZE bytes."""
+def limit(tree, path, hard):
+    """HARD: the limit of nodes or bytes below PATH, as the server writes
+    it."""
     at = f"/zookeeper/quota{tree.root}/{path}"
     used = len(tree.get(path)[0])
     client = tree.client()
     client.ensure_path(at)
     client.create(f"{at}/zookeeper_stats", b"count=1,bytes=%d" % used)
     client.create(f"{at}/zookeeper_limits",
-                  b"count=-1,bytes=-1=;byteHardLimit=%d" % size)
+                  f"count=-1,bytes=-1=;{hard}".encode())
 
 
 def unlimit(tree, path):
@@ -58,7 +61,8 @@ def from_zookeeper(agent):
 
 def refuse_down(tree, name="r"):
     """The document that is there fits just so: a longer one does not."""
-    limit(tree, f"instances/{name}", len(tree.get(f"instances/{name}")[0]) + 8)
+    size = len(tree.get(f"instances/{name}")[0]) + 8
+    limit(tree, f"instances/{name}", f"byteHardLimit={size}")
 
 
 def test_what_a_quota_keeps_out_is_not_vouched_for(
@@ -94,6 +98,25 @@ def test_what_a_quota_keeps_out_is_not_vouched_for(
     wait_until(lambda: own_tree.heartbeat("agent-1")["except"] == [],
                "it is vouched for again")
     assert read("r") == "down"
+    agent.stop()
+
+
+def test_of_more_than_can_be_named_nothing_is_vouched_for(
+        make_agent, redis_server, own_tree):
+    own_tree.client().create(f"{own_tree.root}/instances", b"", makepath=True)
+    limit(own_tree, "instances", "countHardLimit=1")
+    agent = make_agent({f"r{i}": redis_server.address for i in range(51)},
+                       own_tree)
+    said = agent.wait_event("heartbeat_withheld")
+    assert said["refused"] == "51"
+    last = own_tree.heartbeat("agent-1")
+    wait_until(lambda: time.time() > moment(last["valid_until"]), "it is old")
+    assert own_tree.heartbeat("agent-1") == last
+    unlimit(own_tree, "instances")
+    agent.wait_event("heartbeat_goes_on")
+    wait_until(lambda: (h := own_tree.heartbeat("agent-1")) != last and
+               h["except"] == [], agent.output)
+    own_tree.wait_status("r50", "up")
     agent.stop()
 
 
@@ -137,3 +160,22 @@ def test_a_heartbeat_with_a_child_is_told_with_the_way_out(
     wait_until(lambda: tree.owner("agents/agent-1"), agent.output)
     tree.wait_round("agent-1")
     agent.stop()
+
+
+def test_check_once_does_not_vouch_for_what_it_could_not_write(
+        write_config, make_redis, own_tree, agent_id):
+    victim, other = make_redis(), make_redis()
+    config = write_config({"r": victim.address, "ok": other.address},
+                          own_tree, zookeeper={"publish_timeout": "2s"})
+    done = agentproc.run("--check-once", "-c", config)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert own_tree.heartbeat(agent_id)["except"] == []
+    refuse_down(own_tree)
+    victim.kill()
+    done = agentproc.run("--check-once", "-c", config)
+    assert done.returncode == 2, "an instance is down"
+    assert "not published within 2000 ms" in done.stdout
+    assert "the quota is exceeded" in done.stdout
+    heartbeat = own_tree.heartbeat(agent_id)
+    assert (heartbeat["down"], heartbeat["except"]) == (1, ["r"])
+    assert own_tree.status("r")["status"] == "up"
