@@ -134,7 +134,8 @@ static void the_example_loads_with_every_key_uncommented(void **state)
         next = line + len;
         if (line[0] == ';' &&
             (line[1] == '[' || (line[1] >= 'a' && line[1] <= 'z')) &&
-            strncmp(line, ";password =", 11) != 0)
+            strncmp(line, ";password =", 11) != 0 &&
+            strncmp(line, ";tls_", 5) != 0) /* see test_config_tls.c */
             line++, len--;
         const char *other = stands_in(p, line, len);
         if (other != NULL) {

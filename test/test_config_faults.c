@@ -147,13 +147,6 @@ static void lines_of_no_known_form_are_faults(void **state)
            "11: timeout begins with ;: a comment needs a space before it\n");
 }
 
-static void keys_that_come_later_are_unknown_today(void **state)
-{
-    faults(state, MINIMAL "tls = no\ntls_ca_file = /x\n",
-           "3: unknown key tls in [redis:a]\n"
-           "4: unknown key tls_ca_file in [redis:a]\n");
-}
-
 static void bytes_that_are_no_text_are_faults(void **state)
 {
     static const char NUL_LINE[] = MINIMAL "password = a\0b\nrise = 0\n";
@@ -464,7 +457,6 @@ int main(void)
         T(what_stands_twice_is_a_fault),
         T(an_empty_section_twice_is_a_fault),
         T(lines_of_no_known_form_are_faults),
-        T(keys_that_come_later_are_unknown_today),
         T(bytes_that_are_no_text_are_faults),
         T(numbers_out_of_range_are_faults),
         T(unknown_words_are_faults),

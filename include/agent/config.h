@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct tls_context;
+
 /*
  * INI text in, immutable settings out.  One table of keys (name, type, range,
  * default, help) drives parsing, checking, defaults and printing.  inih does
@@ -47,6 +49,16 @@ struct config_instance {
     char *password_file; /* NULL: none; as written, for printing */
     enum role expect_role;
     uint64_t max_lag; /* bytes; 0: not checked */
+    bool tls;         /* what follows counts only then */
+    char *tls_ca_file;
+    char *tls_ca_dir;
+    char *tls_cert_file;
+    char *tls_key_file;
+    char *tls_server_name; /* NULL: host */
+    bool tls_verify;
+    unsigned tls_min_days;
+    struct tls_context *tls_context; /* a reference; NULL without TLS, and
+                                        where passwords are left, too */
     bool paused;
 };
 

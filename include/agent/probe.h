@@ -22,10 +22,11 @@ enum probe_phase {
     PROBE_IDLE,
     PROBE_LOOKUP,
     PROBE_CONNECT,
+    PROBE_TLS,
     PROBE_AUTH,
     PROBE_REPLY,
 };
-#define PROBE_PHASES 5
+#define PROBE_PHASES 6
 const char *probe_phase_name(enum probe_phase p);
 
 /* What the worker lends to its probes; all of it outlives them. */

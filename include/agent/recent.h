@@ -32,6 +32,7 @@ struct recent_extra {
     const char *detail; /* string_pool.h; NULL: free */
     uint32_t lookup_us;
     uint32_t connect_us;
+    uint32_t tls_us;
     uint32_t auth_us;
 };
 
@@ -61,6 +62,7 @@ struct recent_result {
     const char *detail; /* borrowed, until the next recent_add */
     uint32_t lookup_us; /* of each phase; 0: not passed through */
     uint32_t connect_us;
+    uint32_t tls_us;
     uint32_t auth_us;
     uint32_t reply_us;
     int64_t rtt_us; /* -1: none */

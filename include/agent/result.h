@@ -52,6 +52,7 @@ struct result {
     /* Time in each phase; 0 where it was not passed through. */
     uint32_t lookup_us;
     uint32_t connect_us;
+    uint32_t tls_us;
     uint32_t auth_us;
     uint32_t reply_us;
     int64_t rtt_us; /* first byte sent to last reply; -1: no reply */

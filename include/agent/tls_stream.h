@@ -73,6 +73,9 @@ char *tls_stream_output(struct tls_stream *s, size_t *len);
 /* Why it was refused, printable ASCII; "" otherwise. */
 const char *tls_words(const struct tls_stream *s);
 
+/* Any byte was received. */
+bool tls_stream_heard(const struct tls_stream *s);
+
 /* The handshake resumed a session, and verified no certificate. */
 bool tls_stream_resumed(const struct tls_stream *s);
 

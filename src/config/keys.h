@@ -54,7 +54,7 @@ enum {
 };
 #define CONFIG_SECTIONS 4
 
-#define CONFIG_KEYS_MAX 24 /* of one section */
+#define CONFIG_KEYS_MAX 32 /* of one section */
 
 struct config_keyset {
     const char *name; /* "agent", "zookeeper", "http", "redis" */

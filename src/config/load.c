@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "agent/escape.h"
+#include "agent/tls.h"
 
 #include "faults.h"
 #include "files.h"
@@ -126,6 +127,75 @@ static void inherit(struct config_reading *r, struct config_section *s)
     }
 }
 
+static const char *const TLS_KEYS[TLS_FILES] = {
+    [TLS_CA_FILE] = "tls_ca_file",
+    [TLS_CA_DIR] = "tls_ca_dir",
+    [TLS_CERT_FILE] = "tls_cert_file",
+    [TLS_KEY_FILE] = "tls_key_file",
+};
+
+/* Where a key of S stands that it may have from the defaults. */
+static unsigned tls_place(const struct config_reading *r,
+                          const struct config_section *s, const char *key)
+{
+    size_t k = config_key_index(INSTANCE, key);
+    if (s->keys_at[k] == 0 && r->defaults.keys_at[k] > 0)
+        return r->defaults.keys_at[k];
+    return place_of(s, key);
+}
+
+/* Keys of its own that have no effect would be taken for protection. */
+static void check_no_tls(struct config_reading *r,
+                         const struct config_section *s)
+{
+    for (size_t k = 0; k < INSTANCE->nkeys; k++)
+        if (s->keys_at[k] > 0 && INSTANCE->keys[k].type == CONFIG_STRING &&
+            strncmp(INSTANCE->keys[k].name, "tls_", 4) == 0)
+            config_fault(r, s->keys_at[k], "%s needs tls = yes",
+                         INSTANCE->keys[k].name);
+}
+
+static void read_tls_files(struct config_reading *r,
+                           const struct config_section *s)
+{
+    struct config_instance *i = s->base;
+    const struct tls_settings tls = {
+        .files = { [TLS_CA_FILE] = i->tls_ca_file,
+                   [TLS_CA_DIR] = i->tls_ca_dir,
+                   [TLS_CERT_FILE] = i->tls_cert_file,
+                   [TLS_KEY_FILE] = i->tls_key_file },
+        .verify = i->tls_verify,
+    };
+    enum tls_file which;
+    struct err why;
+    i->tls_context = tls_context_get(&tls, &which, &why);
+    if (i->tls_context == NULL)
+        config_fault(
+            r, tls_place(r, s, TLS_KEYS[which]), "%s: %s: %s", TLS_KEYS[which],
+            tls.files[which] != NULL ? tls.files[which] : "", why.text);
+}
+
+static void complete_tls(struct config_reading *r,
+                         const struct config_section *s)
+{
+    const struct config_instance *i = s->base;
+    if (!i->tls) {
+        check_no_tls(r, s);
+        return;
+    }
+    if (i->path != NULL)
+        config_fault(r, tls_place(r, s, "tls"),
+                     "tls = yes: there is no TLS on a UNIX socket");
+    else if ((i->tls_cert_file == NULL) != (i->tls_key_file == NULL))
+        config_fault(r,
+                     tls_place(r, s,
+                               i->tls_key_file == NULL ? "tls_cert_file"
+                                                       : "tls_key_file"),
+                     "tls_cert_file and tls_key_file need each other");
+    else if (!r->leave_passwords)
+        read_tls_files(r, s);
+}
+
 static void complete_instance(struct config_reading *r,
                               struct config_section *s)
 {
@@ -146,6 +216,7 @@ static void complete_instance(struct config_reading *r,
              config_split_address(i->address, &i->host, &i->port, &i->path) !=
                  0)
         r->out_of_memory = true;
+    complete_tls(r, s);
 }
 
 static void read_digest(struct config_reading *r, struct config *c)

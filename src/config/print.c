@@ -23,6 +23,9 @@ static void print_instance(const struct config_instance *i, FILE *out)
     /* Read from there: the file may name one of the two only. */
     if (i->password_file)
         copy.password = NULL;
+    if (!i->tls) /* from the defaults, and of no effect */
+        copy.tls_ca_file = copy.tls_ca_dir = copy.tls_cert_file =
+            copy.tls_key_file = copy.tls_server_name = NULL;
     print_section(&CONFIG_KEYSETS[SECTION_INSTANCE], i->name, &copy, out);
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/tls.h"
 #include "files.h"
 #include "settings.h"
 
@@ -52,6 +53,7 @@ void config_instance_unref(struct config_instance *i)
     free(i->name);
     free(i->host);
     free(i->path);
+    tls_context_put(i->tls_context);
     free(counted);
 }
 
@@ -88,6 +90,7 @@ bool config_has_secrets(const struct config *c)
     bool any = c->zookeeper.digest != NULL;
 
     for (size_t i = 0; i < c->ninstances; i++)
-        any = any || c->instances[i]->password != NULL;
+        any = any || c->instances[i]->password != NULL ||
+              c->instances[i]->tls_key_file != NULL;
     return any;
 }

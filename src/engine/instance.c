@@ -111,7 +111,7 @@ enum reason instance_replication(struct instance *i, const struct result *r,
         i->offset_mono_us = r->started_mono_us;
         if (r->role == ROLE_MASTER)
             i->offset_mono_us += (uint64_t)r->lookup_us + r->connect_us +
-                                 r->auth_us + r->reply_us;
+                                 r->tls_us + r->auth_us + r->reply_us;
         lag_judge(i, master);
     }
     return r->reason == REASON_OK && i->lagging ? REASON_LAG : r->reason;

@@ -69,7 +69,7 @@ static uint8_t keep_extra(struct recent *recent, const struct result *r,
                           const char *detail)
 {
     if (detail[0] == '\0' && r->lookup_us == 0 && r->connect_us == 0 &&
-        r->auth_us == 0)
+        r->tls_us == 0 && r->auth_us == 0)
         return 0;
     size_t i = free_extra(recent);
     if (i == recent->nextras)
@@ -78,6 +78,7 @@ static uint8_t keep_extra(struct recent *recent, const struct result *r,
         .detail = string_pool_keep(detail),
         .lookup_us = r->lookup_us,
         .connect_us = r->connect_us,
+        .tls_us = r->tls_us,
         .auth_us = r->auth_us,
     };
     return (uint8_t)(i + 1);
@@ -136,6 +137,7 @@ bool recent_next(struct recent_walk *w, struct recent_result *out)
         .detail = extra->detail,
         .lookup_us = extra->lookup_us,
         .connect_us = extra->connect_us,
+        .tls_us = extra->tls_us,
         .auth_us = extra->auth_us,
         .reply_us = e->reply_us,
         .rtt_us = recent_rtt_us(w->recent, w->i),

@@ -67,7 +67,8 @@ static void on_result(void *arg, struct instance *i, const struct result *res,
     recent_add(&i->record.recent, res, reason,
                reason == res->reason ? res->detail : i->lag_detail, voided);
     histogram_observe(&r->probes, (uint64_t)res->lookup_us + res->connect_us +
-                                      res->auth_us + res->reply_us);
+                                      res->tls_us + res->auth_us +
+                                      res->reply_us);
     if (voided) {
         doubt_void(r, i, res);
         return;

@@ -270,6 +270,11 @@ const char *tls_words(const struct tls_stream *s)
     return s->words;
 }
 
+bool tls_stream_heard(const struct tls_stream *s)
+{
+    return s->heard;
+}
+
 bool tls_stream_resumed(const struct tls_stream *s)
 {
     return SSL_session_reused(s->ssl) == 1;

@@ -6,15 +6,20 @@
  */
 #include <assert.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include <uv.h>
 
 #include "agent/clock.h"
+#include "agent/tls_stream.h"
 
 #include "connection.h"
 #include "dial.h"
 #include "env.h"
 #include "remote.h"
+
+/* Of what was said over TLS: a record has 16 KiB at most. */
+#define TLS_PIECE 16384
 
 static struct connection *connection_of(struct socket *s)
 {
@@ -54,11 +59,34 @@ static void free_if_closed(struct connection *c)
     probe_env_connection_done(c->env, c);
 }
 
+/* Sends what the stream has to send.  The bytes are copied where the kernel
+ * does not take them at once. */
+static void flush_tls(struct connection *c)
+{
+    size_t len;
+    char *bytes = tls_stream_output(c->tls, &len);
+    if (bytes != NULL && c->socket.state == SOCKET_OPEN)
+        socket_write_owned(&c->socket, bytes, len);
+    else
+        free(bytes);
+}
+
+static void end_tls(struct connection *c)
+{
+    if (c->tls == NULL)
+        return;
+    tls_stream_end(c->tls);
+    flush_tls(c);
+    tls_stream_free(c->tls);
+    c->tls = NULL;
+}
+
 static void let_go(struct connection *c)
 {
     if (c->dial != NULL)
         dial_stop(c->dial);
     talk_clear(&c->talk, c->to);
+    end_tls(c);
     socket_close(&c->socket);
     c->owner = NULL;
     c->to = NULL;
@@ -89,15 +117,24 @@ static void ask(struct connection *c, const struct talk_ask *a)
     uv_buf_t bufs[ASKS];
     unsigned n = talk_ask(&c->talk, c->to, a, bufs);
 
-    socket_write(&c->socket, bufs, n);
+    if (c->tls == NULL) {
+        socket_write(&c->socket, bufs, n);
+        return;
+    }
+    /* One that cannot write breaks where it reads, too. */
+    for (unsigned i = 0; i < n; i++)
+        if (tls_stream_write(c->tls, bufs[i].base, bufs[i].len) != 0)
+            break;
+    flush_tls(c);
 }
 
 void connection_ask(struct connection *c, bool want_info, uint64_t now_us)
 {
     assert(c->phase == PROBE_IDLE && c->socket.state == SOCKET_OPEN &&
-           !talk_is_asking(&c->talk));
+           !c->shaking && !talk_is_asking(&c->talk));
     c->spent_us[PROBE_LOOKUP] = 0;
     c->spent_us[PROBE_CONNECT] = 0;
+    c->spent_us[PROBE_TLS] = 0;
     c->spent_us[PROBE_AUTH] = 0;
     c->spent_us[PROBE_REPLY] = 0;
     enter(c, PROBE_REPLY, now_us);
@@ -106,7 +143,7 @@ void connection_ask(struct connection *c, bool want_info, uint64_t now_us)
 
 bool connection_is_waiting(const struct connection *c)
 {
-    return c->phase == PROBE_IDLE && talk_is_asking(&c->talk);
+    return c->phase == PROBE_IDLE && (c->shaking || talk_is_asking(&c->talk));
 }
 
 bool connection_is_mute(const struct connection *c)
@@ -134,9 +171,8 @@ static void late(struct connection *c, enum talk_next next)
         lost(c);
 }
 
-static void on_bytes(struct socket *s, const char *bytes, size_t len)
+static void hear(struct connection *c, const char *bytes, size_t len)
 {
-    struct connection *c = connection_of(s);
     struct verdict v;
     enum talk_next next;
 
@@ -167,6 +203,153 @@ static void on_bytes(struct socket *s, const char *bytes, size_t len)
     }
 }
 
+/* --------------------------------------------------------------------- TLS */
+
+/* What is said begins, on a connection that stands. */
+static void begin_talk(struct connection *c, uint64_t now_us)
+{
+    if (c->phase != PROBE_IDLE)
+        enter_and_tell(c, PROBE_AUTH, now_us);
+    ask(c, &(struct talk_ask){
+               .fresh = true, .want_info = c->want_info, .now_us = now_us });
+}
+
+static void fail_tls(struct connection *c, enum tls_next next)
+{
+    struct verdict v;
+
+    if (c->phase == PROBE_IDLE) {
+        lost(c);
+        return;
+    }
+    if (next == TLS_CLOSED)
+        verdict_set(&v, REASON_CLOSED, "closed by the server (in %s)",
+                    c->shaking ? "TLS handshake" : "order, over TLS");
+    else
+        verdict_set(&v, next == TLS_PLAIN ? REASON_PROTOCOL : REASON_TLS, "%s",
+                    tls_words(c->tls));
+    fail(c, &v, false);
+}
+
+/* Hands on what is in the records; each piece may end the connection. */
+static void hear_tls(struct connection *c)
+{
+    char plain[TLS_PIECE];
+    enum tls_next next;
+
+    for (;;) {
+        size_t n = tls_stream_read(c->tls, plain, sizeof plain, &next);
+
+        if (n == 0)
+            break;
+        hear(c, plain, n);
+        if (c->owner == NULL)
+            return;
+    }
+    flush_tls(c);
+    if (next != TLS_MORE)
+        fail_tls(c, next);
+}
+
+static void shake(struct connection *c, const char *bytes, size_t len)
+{
+    enum tls_next next = tls_stream_shake(c->tls, bytes, len);
+
+    c->to->mute = false;
+    flush_tls(c);
+    if (next == TLS_MORE)
+        return;
+    if (next != TLS_OPEN) {
+        fail_tls(c, next);
+        return;
+    }
+    c->shaking = false;
+    begin_talk(c, clock_mono_us());
+    hear_tls(c);
+}
+
+/*
+ * A Redis without TLS waits for the end of a line that never comes, and is as
+ * mute as one that hangs.  So after a handshake in which nothing came the next
+ * connection asks in plain whether it understands that.
+ */
+static void ask_in_plain(struct connection *c)
+{
+    static char ping[] = "PING\r\n";
+    uv_buf_t buf = uv_buf_init(ping, sizeof ping - 1);
+
+    socket_write(&c->socket, &buf, 1);
+}
+
+static void hear_in_plain(struct connection *c, const char *bytes)
+{
+    struct verdict v;
+    bool understood = bytes[0] == '+' || bytes[0] == '-';
+
+    c->to->mute = understood;
+    if (c->phase == PROBE_IDLE) {
+        lost(c);
+        return;
+    }
+    if (understood)
+        verdict_set(&v, REASON_PROTOCOL, "no TLS there: it answers in plain");
+    else
+        verdict_set(&v, REASON_REPLY_TIMEOUT,
+                    "no reply in the last TLS handshake");
+    fail(c, &v, false);
+}
+
+static void begin_tls(struct connection *c, uint64_t now_us)
+{
+    struct verdict v;
+
+    c->shaking = true;
+    enter_and_tell(c, PROBE_TLS, now_us);
+    if (c->to->mute) {
+        ask_in_plain(c);
+        return;
+    }
+    c->tls = tls_stream_new(c->to->tls, now_us / 1000);
+    if (c->tls == NULL) {
+        verdict_set(&v, REASON_DOUBT, "out of memory for a TLS connection");
+        fail(c, &v, false);
+        return;
+    }
+    flush_tls(c);
+}
+
+static void on_bytes(struct socket *s, const char *bytes, size_t len)
+{
+    struct connection *c = connection_of(s);
+
+    if (c->shaking && c->tls == NULL) {
+        hear_in_plain(c, bytes);
+    } else if (c->shaking) {
+        shake(c, bytes, len);
+    } else if (c->tls != NULL) {
+        tls_stream_take(c->tls, bytes, len);
+        hear_tls(c);
+    } else {
+        hear(c, bytes, len);
+    }
+}
+
+static void broken_tls(struct connection *c, int error)
+{
+    struct verdict v;
+    char what[64];
+
+    uv_strerror_r(error, what, sizeof what);
+    c->to->mute = false;
+    if (error == UV_EOF)
+        verdict_set(&v, REASON_CLOSED,
+                    "closed by the server (in TLS handshake)");
+    else
+        verdict_set(&v, socket_read_reason(error),
+                    "read: %s (in TLS handshake)", what);
+    fail(c, &v, false);
+}
+
 static void on_broken(struct socket *s, int error)
 {
     struct connection *c = connection_of(s);
@@ -174,6 +357,8 @@ static void on_broken(struct socket *s, int error)
 
     if (c->phase == PROBE_IDLE) {
         lost(c);
+    } else if (c->phase == PROBE_TLS) {
+        broken_tls(c, error);
     } else if (c->phase == PROBE_CONNECT) {
         dial_broken(c->dial, error);
     } else {
@@ -199,9 +384,10 @@ static void on_connected(struct socket *s)
     remote_place(c->to, dial_addr(c->dial), &c->place);
     dial_done(c);
     c->opened_us = now_us;
-    enter_and_tell(c, PROBE_AUTH, now_us);
-    ask(c, &(struct talk_ask){
-               .fresh = true, .want_info = c->want_info, .now_us = now_us });
+    if (c->to->tls != NULL)
+        begin_tls(c, now_us);
+    else
+        begin_talk(c, now_us);
 }
 
 static void on_dial_failed(struct socket *s, const struct verdict *v)
@@ -248,6 +434,15 @@ static void wait_on(struct connection *c)
     c->kept_alive = true;
 }
 
+static void expired_tls(struct connection *c, struct verdict *v)
+{
+    /* In turns, lest a server that hangs is never spoken to in TLS again. */
+    c->to->mute = c->tls != NULL && !tls_stream_heard(c->tls);
+    verdict_set(v, REASON_REPLY_TIMEOUT,
+                "no reply within %u ms (in TLS handshake)",
+                c->to->config->timeout_ms);
+}
+
 bool connection_expire(struct connection *c, uint64_t now_us, struct verdict *v)
 {
     bool talking = c->opened_us > 0;
@@ -256,7 +451,10 @@ bool connection_expire(struct connection *c, uint64_t now_us, struct verdict *v)
     c->ran_out = true;
     if (talking) {
         ack = socket_ack(&c->socket);
-        talk_expired(&c->talk, c->to, ack, v);
+        if (c->shaking)
+            expired_tls(c, v);
+        else
+            talk_expired(&c->talk, c->to, ack, v);
     } else {
         dial_expired(c->dial, v);
     }

@@ -19,6 +19,9 @@
  *     dial (name, addresses, connect) ──→ talk (requests, replies) ──→ idle
  *                                          ↑──── connection_ask ────────┘
  *
+ * Where TLS is asked for, a handshake stands between dial and talk, and what
+ * is said goes through a stream.
+ *
  * A question that was not answered in time stays asked: the connection is idle
  * then, and still waits.
  *
@@ -62,6 +65,8 @@ struct connection {
     uint64_t entered_us;             /* the phase */
     uint32_t spent_us[PROBE_PHASES]; /* in each, since it was opened or asked */
     struct place place;              /* where it leads, once it stands */
+    struct tls_stream *tls;          /* owned; NULL: in plain */
+    bool shaking;                    /* the TLS handshake is under way */
     struct talk talk;                /* by talk.c */
     struct socket socket;            /* by socket.c */
 };

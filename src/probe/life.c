@@ -38,8 +38,8 @@ const char *probe_phase_name(enum probe_phase p)
 {
     static const char *const names[] = {
         [PROBE_IDLE] = "idle",       [PROBE_LOOKUP] = "lookup",
-        [PROBE_CONNECT] = "connect", [PROBE_AUTH] = "auth",
-        [PROBE_REPLY] = "reply",
+        [PROBE_CONNECT] = "connect", [PROBE_TLS] = "tls",
+        [PROBE_AUTH] = "auth",       [PROBE_REPLY] = "reply",
     };
 
     return names[p];
@@ -97,6 +97,7 @@ static void tell_connection(const struct probe *p, const struct connection *c,
 
     r->lookup_us = us[PROBE_LOOKUP];
     r->connect_us = us[PROBE_CONNECT];
+    r->tls_us = us[PROBE_TLS];
     r->auth_us = us[PROBE_AUTH];
     r->reply_us = us[PROBE_REPLY];
     r->connection_age_ms = c != NULL ? (now_us - c->opened_us) / 1000 : 0;

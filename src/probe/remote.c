@@ -28,6 +28,15 @@ int remote_init(struct remote *r, struct config_instance *config,
         err_set(e, "out of memory for the login of %s", config->name);
         return -1;
     }
+    if (config->tls) {
+        r->tls = tls_peer_new(config->tls_context,
+                              config->tls_server_name != NULL
+                                  ? config->tls_server_name
+                                  : config->host,
+                              e);
+        if (r->tls == NULL)
+            return -1;
+    }
     if (config->path != NULL ||
         net_addr_parse(config->host, config->port, &r->addr))
         return 0;
@@ -39,6 +48,7 @@ void remote_clear(struct remote *r)
 {
     resolver_name_put(r->name);
     request_clear(&r->auth);
+    tls_peer_free(r->tls);
     free(r->info.words);
     config_instance_unref(r->config);
 }

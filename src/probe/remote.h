@@ -4,6 +4,7 @@
 #include "agent/config.h"
 #include "agent/resolver.h"
 #include "agent/result.h"
+#include "agent/tls_stream.h"
 
 #include "env.h"
 #include "judge.h"
@@ -19,6 +20,9 @@ struct remote {
     struct config_instance *config; /* owned: a reference */
     struct resolver_name *name;     /* owned: a reference; NULL: no name */
     struct request auth;            /* owned; bytes NULL: no password */
+    struct tls_peer *tls;           /* owned; NULL: in plain */
+    bool mute; /* nothing came in the last TLS handshake: perhaps it speaks no
+                  TLS; by connection.c */
     struct net_addr addr;  /* no name: the address; else, by dial.c, the one
                               that worked last */
     uint32_t list_version; /* of the name's addresses, as last compared */

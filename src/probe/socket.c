@@ -166,6 +166,44 @@ void socket_write(struct socket *s, uv_buf_t *bufs, unsigned nbufs)
     write_rest(s, bufs, nbufs);
 }
 
+struct owned_write {
+    uv_write_t req; /* first */
+    char *bytes;
+};
+
+static void on_owned_written(uv_write_t *req, int status)
+{
+    struct owned_write *w = (struct owned_write *)req;
+
+    (void)status;
+    free(w->bytes);
+    free(w);
+}
+
+void socket_write_owned(struct socket *s, char *bytes, size_t len)
+{
+    uv_buf_t buf = uv_buf_init(bytes, (unsigned)len);
+
+    assert(s->state == SOCKET_OPEN);
+    int r = uv_try_write(&s->u.stream, &buf, 1);
+    if (r == (int)len || (r < 0 && r != UV_EAGAIN)) {
+        free(bytes);
+        return;
+    }
+    struct owned_write *w = malloc(sizeof *w);
+    if (w == NULL) {
+        free(bytes);
+        return;
+    }
+    w->bytes = bytes;
+    if (r > 0) {
+        buf.base += r;
+        buf.len -= (size_t)r;
+    }
+    if (uv_write(&w->req, &s->u.stream, &buf, 1, on_owned_written) != 0)
+        on_owned_written(&w->req, 0);
+}
+
 enum socket_ack socket_ack(const struct socket *s)
 {
     struct tcp_info info;

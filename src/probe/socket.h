@@ -71,6 +71,10 @@ enum socket_ack socket_ack(const struct socket *s);
  * connection, so that one which does not breaks it.  UNIX: a no-op. */
 void socket_keep_alive(struct socket *s);
 
+/* The same for LEN bytes of malloc that it takes over; one may follow another
+ * before that is through. */
+void socket_write_owned(struct socket *s, char *bytes, size_t len);
+
 /* Closed, or being closed: a no-op. */
 void socket_close(struct socket *s);
 

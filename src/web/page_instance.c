@@ -175,12 +175,12 @@ static void add_result(const struct recent_result *r, struct text *out)
     jsonw_open(out, "phases", '{');
     add_phase("lookup_us", r->lookup_us, out);
     add_phase("connect_us", r->connect_us, out);
-    jsonw_null(out, "tls_us");
+    add_phase("tls_us", r->tls_us, out);
     add_phase("auth_us", r->auth_us, out);
     add_phase("reply_us", r->reply_us, out);
     jsonw_close(out, '}');
     jsonw_uint(out, "total_us",
-               (uint64_t)r->lookup_us + r->connect_us + r->auth_us +
+               (uint64_t)r->lookup_us + r->connect_us + r->tls_us + r->auth_us +
                    r->reply_us);
     jsonw_close(out, '}');
 }
