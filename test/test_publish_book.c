@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "agent/objects.h"
+
 #include "../src/publish/sources.h"
 
 #include "book_bench.h"
@@ -658,6 +660,30 @@ static void the_table_takes_more_than_it_began_with(void **state)
     close_book(w);
 }
 
+static void documents_are_counted_while_they_take_memory(void **state)
+{
+    struct bench_book *w = open_book();
+    struct object_count before;
+    struct object_count now;
+    struct slot *s = add_read(w, SLOT_STATUS, "a");
+
+    (void)state;
+    objects_read(OBJECT_DOCUMENT, &before);
+    post_to(w, s, UP);
+    post_to(w, s, DOWN);
+    objects_read(OBJECT_DOCUMENT, &now);
+    assert_int_equal(now.live, before.live + 1);
+    assert_int_equal(now.allocated, before.allocated + 1);
+    /* What was sent is needed only until it is known to be written. */
+    run(w);
+    objects_read(OBJECT_DOCUMENT, &now);
+    assert_int_equal(now.live, before.live + 1);
+    assert_int_equal(now.allocated, before.allocated + 2);
+    close_book(w);
+    objects_read(OBJECT_DOCUMENT, &now);
+    assert_int_equal(now.live, before.live);
+}
+
 /* --------------------------------------------------------------- refresh */
 
 static void a_refresh_reads_each_node_once_in_its_period(void **state)
@@ -750,6 +776,7 @@ int main(void)
             a_slot_that_is_removed_unread_is_written_without_an_answer),
         cmocka_unit_test(a_name_that_comes_back_has_one_writer),
         cmocka_unit_test(the_table_takes_more_than_it_began_with),
+        cmocka_unit_test(documents_are_counted_while_they_take_memory),
         cmocka_unit_test(a_refresh_reads_each_node_once_in_its_period),
         cmocka_unit_test(many_nodes_are_refreshed_in_few_steps),
     };

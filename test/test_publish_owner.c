@@ -95,6 +95,8 @@ static void one_look_is_enough_for_all_nodes_of_an_agent(void **state)
     book_remove(&w->book, b);
     assert_int_equal(table_count(&w->book.table), 1);
     assert_int_equal(w->book.owners.conflicts, 0);
+    assert_int_equal(w->book.tally.count[PUBLISHER_CONFLICT], 0);
+    assert_int_equal(w->book.tally.count[PUBLISHER_CLEAN], 1);
     run_at(w, w->now + 5000);
     assert_asked(w, "");
     close_book(w);
@@ -640,27 +642,43 @@ static void a_late_write_of_ours_is_no_drift(void **state)
 {
     struct bench_book *w = open_with_beat();
     struct slot *s = add_written(w, SLOT_STATUS, "a", UP);
-    struct store_request late;
+    struct store_request r;
 
     (void)state;
-    refresh_init(&w->refresh, 60000, w->now);
     post_to(w, s, DOWN);
-    assert_true(let_out(w, &late));
-    answer_code(w, &late, STORE_UNCERTAIN);
+    assert_true(let_out(w, &r));
+    answer_code(w, &r, STORE_UNCERTAIN);
+    assert_true(s->sure.doubtful);
+    assert_true(let_out(w, &r));
+    answer(w, &r);
+    assert_false(s->sure.is);
+    /* It comes to pass after it was looked for, and before it is repeated. */
+    assert_true(let_out(w, &r));
+    put(w, "instances/a", DOWN ",\"seq\":2}", 0);
+    answer(w, &r);
     run(w);
-    assert_asked(w, "set instances/a:0, get instances/a, set instances/a:0");
+    assert_asked(w, "set instances/a:0, get instances/a, set instances/a:0, "
+                    "get instances/a");
+    assert_int_equal(why_of(w, s), WHY_WRITTEN);
+    assert_int_equal(w->book.drifts, 0);
     assert_true(s->sure.is);
     assert_false(s->sure.doubtful);
-    /* What is read while one may still come is not sure. */
-    post_to(w, s, UP);
-    assert_true(let_out(w, &late));
-    answer_code(w, &late, STORE_UNCERTAIN);
-    assert_true(s->sure.doubtful);
-    w->book.stopping = false;
-    post_to(w, s, DOWN);
-    put(w, "instances/a", UP ",\"seq\":7}", 0);
-    run(w);
+    close_book(w);
+}
+
+static void what_was_only_read_is_watched_as_well(void **state)
+{
+    struct bench_book *w = open_with_beat();
+
+    (void)state;
+    put(w, "instances/a", UP ",\"seq\":4}", 0);
+    add_read(w, SLOT_STATUS, "a");
+    refresh_init(&w->refresh, 60000, w->now);
+    run_at(w, w->now + 60000);
     assert_int_equal(w->book.drifts, 0);
+    put(w, "instances/a", DOWN ",\"seq\":5}", 0);
+    run_at(w, w->now + 60000);
+    assert_int_equal(w->book.drifts, 1);
     close_book(w);
 }
 
@@ -826,6 +844,7 @@ int main(void)
         cmocka_unit_test(what_others_did_is_set_right_and_counted),
         cmocka_unit_test(a_node_that_vanishes_with_its_session_is_no_drift),
         cmocka_unit_test(a_late_write_of_ours_is_no_drift),
+        cmocka_unit_test(what_was_only_read_is_watched_as_well),
         cmocka_unit_test(a_contested_id_leaves_nothing_sure),
         cmocka_unit_test(what_nobody_keeps_is_found_once),
         cmocka_unit_test(a_search_that_is_held_up_goes_on),

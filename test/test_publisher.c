@@ -252,6 +252,60 @@ static void parents_that_may_not_be_made_are_a_refusal(void **state)
     finish(&w);
 }
 
+static void what_is_refused_for_long_enough_is_named(void **state)
+{
+    struct bench_publisher w;
+    struct publisher_refused refused;
+    size_t slot;
+
+    (void)state;
+    slot = start_slot(&w, SLOT_STATUS, "a");
+    fake_store_deny(w.store, "/r/s/instances/a", STORE_NO_AUTH);
+    publisher_refused(w.publisher, 0, &refused);
+    assert_int_equal(refused.count, 0);
+    post(&w, slot, STATUS_A);
+    AWAIT(&w, info(&w).refused == 1);
+    publisher_refused(w.publisher, 0, &refused);
+    assert_int_equal(refused.count, 1);
+    assert_string_equal(refused.names[0], "a");
+    publisher_refused(w.publisher, 3600000, &refused);
+    assert_int_equal(refused.count, 0);
+    /* Also when nobody keeps it any more. */
+    publisher_remove(w.publisher, slot);
+    publisher_refused(w.publisher, 0, &refused);
+    assert_int_equal(refused.count, 1);
+    fake_store_deny(w.store, NULL, STORE_OK);
+    AWAIT(&w, node_begins(&w, "/r/s/instances/a", STATUS_A));
+    AWAIT(&w, info(&w).refused == 0);
+    publisher_refused(w.publisher, 0, &refused);
+    assert_int_equal(refused.count, 0);
+    finish(&w);
+}
+
+static void the_holder_of_a_node_or_of_our_id_is_named(void **state)
+{
+    struct bench_publisher w;
+    struct publisher_holder holder;
+    size_t slot;
+
+    (void)state;
+    start_over(&w, "/r/s/agents/web-2", BEAT_WEB2, 9);
+    fake_store_put(w.store, "/r/s/instances/a", STATUS_WEB2, 0);
+    fake_store_on_write(w.store, NULL, NULL);
+    slot = add_posted(&w, SLOT_STATUS, "a", STATUS_A);
+    AWAIT(&w, publisher_conflict(w.publisher, slot, &holder));
+    assert_string_equal(holder.agent, "web-2");
+    assert_string_equal(holder.host, "h1");
+    finish(&w);
+    start_over(&w, "/r/s/agents/web-1", BEAT_H2, 9);
+    add_and_take(&w, SLOT_HEARTBEAT, "web-1");
+    slot = add_and_take(&w, SLOT_STATUS, "a");
+    assert_true(publisher_conflict(w.publisher, slot, &holder));
+    assert_string_equal(holder.agent, "web-1");
+    assert_string_equal(holder.host, "h2");
+    finish(&w);
+}
+
 static void a_removed_slot_is_written_first_and_its_number_comes_back(
     void **state)
 {
@@ -347,6 +401,8 @@ int main(void)
         cmocka_unit_test(what_is_no_document_is_replaced),
         cmocka_unit_test(no_rights_are_tried_slowly_until_they_are_given),
         cmocka_unit_test(parents_that_may_not_be_made_are_a_refusal),
+        cmocka_unit_test(what_is_refused_for_long_enough_is_named),
+        cmocka_unit_test(the_holder_of_a_node_or_of_our_id_is_named),
         cmocka_unit_test(
             a_removed_slot_is_written_first_and_its_number_comes_back),
         cmocka_unit_test(a_name_that_comes_back_has_one_writer),
