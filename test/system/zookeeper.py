@@ -59,13 +59,15 @@ class ZooKeeper(Clients, Process):
     modes = ("standalone",)
     config = CONFIG
 
-    def __init__(self, directory):
+    def __init__(self, directory, properties=()):
+        """PROPERTIES: of the server's JVM, as NAME=VALUE."""
         self.dir = directory
         (self.dir / "data").mkdir(parents=True, exist_ok=True)
         self.port = None
         argv = ["java", "-Xmx128m", "-XX:+UseSerialGC",
                 "-XX:TieredStopAtLevel=1", "-Xshare:auto",
-                "-Dzookeeper.forceSync=no", "-cp", JAR, MAIN,
+                "-Dzookeeper.forceSync=no",
+                *(f"-D{p}" for p in properties), "-cp", JAR, MAIN,
                 self.dir / "zoo.cfg"]
         super().__init__(argv, self.dir / "log", cwd=self.dir)
 
