@@ -262,11 +262,20 @@ static struct config *load_to_look(const struct args *a,
     return c;
 }
 
+static struct config *load_for(const struct args *a,
+                               struct config_faults *faults)
+{
+    if (a->mode == MODE_STATUS)
+        return load_to_look(a, faults);
+    if (a->mode == MODE_TEST)
+        return config_load_to_test(a->file, faults);
+    return config_load(a->file, faults);
+}
+
 static struct config *load(const struct args *a)
 {
     struct config_faults faults;
-    struct config *c = a->mode == MODE_STATUS ? load_to_look(a, &faults)
-                                              : config_load(a->file, &faults);
+    struct config *c = load_for(a, &faults);
     for (size_t i = 0; i < faults.count; i++)
         fprintf(stderr, "%s%s\n", c != NULL ? "warning: " : "",
                 faults.lines[i]);

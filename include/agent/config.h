@@ -145,6 +145,14 @@ struct config *config_load(const char *file,
                            struct config_faults *faults) MUST_USE;
 
 /*
+ * As config_load; a log or a state_dir that the config's user cannot write is
+ * a fault as well.  It is tried as that user, by a child process where we are
+ * root, and not at all where we are another user than that.
+ */
+struct config *config_load_to_test(const char *file,
+                                   struct config_faults *faults) MUST_USE;
+
+/*
  * As config_load, for a command that only looks at what an agent does, as any
  * user who can read FILE: at its page, as [http] says, or at ZOOKEEPER, as
  * [zookeeper] says.  Only a fault in that section makes it NULL; others are in

@@ -117,20 +117,6 @@ int config_check_new_file(const char *text, struct err *e)
     return config_check_path(text, e) != 0 ? -1 : check_place(text, e);
 }
 
-int config_check_folder(const char *text, struct err *e)
-{
-    char got[ESCAPED_SIZE];
-    struct stat st;
-
-    if (config_check_path(text, e) != 0)
-        return -1;
-    if (stat(text, &st) == 0 && S_ISDIR(st.st_mode))
-        return 0;
-    err_set(e, "must be a folder that is there, got %s",
-            config_show(text, got));
-    return -1;
-}
-
 int config_check_log(const char *text, struct err *e)
 {
     char got[ESCAPED_SIZE];

@@ -94,7 +94,6 @@ void config_values_free(const struct config_keyset *set, void *base);
 int config_check_id(const char *text, struct err *e);
 int config_check_path(const char *text, struct err *e);
 int config_check_new_file(const char *text, struct err *e);
-int config_check_folder(const char *text, struct err *e);
 int config_check_log(const char *text, struct err *e);
 int config_check_user(const char *text, struct err *e);
 int config_check_root(const char *text, struct err *e);

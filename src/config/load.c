@@ -19,6 +19,7 @@
 
 #include "faults.h"
 #include "files.h"
+#include "places.h"
 #include "read.h"
 #include "settings.h"
 
@@ -286,9 +287,11 @@ static void complete_id(struct config_reading *r, struct config *c)
         r->out_of_memory = true;
 }
 
-static void complete(struct config_reading *r, struct config *c)
+static void complete(struct config_reading *r, struct config *c,
+                     bool try_places)
 {
     complete_id(r, c);
+    config_check_places(r, c, try_places);
     complete_zookeeper(r, c);
     complete_http(r, c);
     complete_defaults(r);
@@ -381,7 +384,7 @@ static void reading_free(struct config_reading *r)
 }
 
 /* What it is read for. */
-enum purpose { TO_RUN, TO_LOOK_AT_HTTP, TO_LOOK_AT_ZOOKEEPER };
+enum purpose { TO_RUN, TO_TEST, TO_LOOK_AT_HTTP, TO_LOOK_AT_ZOOKEEPER };
 
 static void set_all_defaults(struct config_reading *r, struct config *c)
 {
@@ -393,6 +396,7 @@ static void set_all_defaults(struct config_reading *r, struct config *c)
 static struct config *load(const char *file, enum purpose purpose,
                            struct config_faults *faults)
 {
+    bool looks = purpose != TO_RUN && purpose != TO_TEST;
     struct config *c = calloc(1, sizeof *c);
     struct config_reading r = {
         .agent = { .set = AGENT, .base = c },
@@ -400,12 +404,12 @@ static struct config *load(const char *file, enum purpose purpose,
         .http = { .set = HTTP, .base = c },
         .defaults = { .set = INSTANCE,
                       .base = config_instance_new("defaults") },
-        .leave_passwords = purpose != TO_RUN,
+        .leave_passwords = looks,
         .leave_digest = purpose == TO_LOOK_AT_HTTP,
     };
     bool read = false;
 
-    if (purpose != TO_RUN)
+    if (looks)
         r.wanted = purpose == TO_LOOK_AT_HTTP ? &r.http : &r.zookeeper;
     *faults = (struct config_faults){ 0 };
     if (c == NULL || r.defaults.base == NULL) {
@@ -414,7 +418,7 @@ static struct config *load(const char *file, enum purpose purpose,
         set_all_defaults(&r, c);
         read = config_read(&r, file);
         if (read)
-            complete(&r, c);
+            complete(&r, c, purpose == TO_TEST);
         adopt_instances(&r, c);
         list_files(&r, c);
     }
@@ -430,6 +434,12 @@ static struct config *load(const char *file, enum purpose purpose,
 struct config *config_load(const char *file, struct config_faults *faults)
 {
     return load(file, TO_RUN, faults);
+}
+
+struct config *config_load_to_test(const char *file,
+                                   struct config_faults *faults)
+{
+    return load(file, TO_TEST, faults);
 }
 
 struct config *config_load_to_look(const char *file, bool zookeeper,

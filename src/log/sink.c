@@ -42,7 +42,8 @@ int sink_open(const char *target, struct sink *out, struct err *e)
              O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
              0640);
     if (fd < 0) {
-        err_set(e, "log %s: open: %s", target, strerror(errno));
+        err_set(e, "log %s: open: %s%s", target, strerror(errno),
+                errno == EACCES ? " (--test-config tells the remedy)" : "");
         return -1;
     }
     *out = (struct sink){ .kind = SINK_FILE, .fd = fd };

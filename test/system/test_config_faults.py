@@ -2,11 +2,14 @@
 
 import os
 import re
+import shutil
+import subprocess
 
 import pytest
 
 import agentproc
 from agentproc import write_secret
+from common import needs_root
 
 GOOD = "[redis:r]\naddress = 127.0.0.1:6379\n"
 ZK = "[zookeeper]\nservers = 127.0.0.1:2181\n"
@@ -298,3 +301,54 @@ def test_print_config_prints_what_it_can_read(tmp_path):
                           write(tmp_path, first.stdout))
     assert again.returncode == 0, again.stderr
     assert again.stdout == first.stdout
+
+
+# -- places, as the user who is to write there --------------------------------
+
+@needs_root
+def test_places_that_the_user_cannot_write_are_told_with_their_remedy(
+        open_path):
+    """And what is told, typed as it stands, mends it."""
+    state, log, missing = (open_path / n for n in ("state", "log", "gone"))
+    new, shut = open_path / "shut" / "new", open_path / "shut"
+    state.mkdir(mode=0o700)
+    shut.mkdir(mode=0o755)
+    log.touch(mode=0o600)
+    config = open_path / "config.ini"
+
+    def faults(state_dir, log):
+        config.write_text(f"[agent]\nuser = nobody\nstate_dir = {state_dir}\n"
+                          f"log = {log}\n{GOOD}")
+        done = agentproc.run("--test-config", "-c", config)
+        lines = done.stderr.splitlines()
+        assert (done.returncode == 0) == (not lines), done
+        return [line.removeprefix(f"{config}:") for line in lines]
+
+    def remedy(line):
+        command = re.search(r"\((.*)\)$", line)[1]
+        subprocess.run(command, shell=True, check=True)
+
+    told = faults(state, log)
+    assert told == [
+        f"3: state_dir: nobody cannot write in {state} "
+        f"(install -d -o nobody -m 700 {state})",
+        f"4: log: nobody cannot write to {log} (chown nobody {log})"]
+    for line in told:
+        remedy(line)
+    assert not faults(state, log)
+    told = faults(missing, new)
+    assert told == [
+        f"3: state_dir must be a folder that is there, got {missing} "
+        f"(install -d -o nobody -m 700 {missing})",
+        f"4: log: nobody cannot make {new} "
+        f"(install -o nobody -m 640 /dev/null {new})"]
+    for line in told:
+        remedy(line)
+    assert not faults(missing, new)
+    # Nothing was made by trying.
+    shutil.rmtree(missing)
+    os.chown(shut, 65534, 65534)
+    new.unlink()
+    state.chmod(0o700)
+    assert not faults(state, new)
+    assert not new.exists()
