@@ -2,13 +2,14 @@
 
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
 
 import pytest
 
-from agentproc import agent_bin
+from agentproc import agent_bin, write_secret
 from common import needs_root, zookeeper_keys
 from daemonproc import children_of, wait_gone
 from process import proc_status
@@ -232,17 +233,28 @@ def test_a_first_start_that_fails_leaves_nothing(daemon, redis_server):
 
 
 def test_the_supervisor_is_small_and_keeps_no_secret(daemon, redis_server):
-    secret = "sesame-" + "x" * 20
-    instance = {"address": redis_server.address, "password": secret}
-    assert daemon({"r": instance}).returncode == 0
+    """Nor a part of one, such as a register leaves on the stack."""
+    inline, in_file, digest = (secrets.token_hex(60) for _ in range(3))
+    places = {key: write_secret(daemon.dir / key, text) for key, text in (
+        ("password_file", in_file), ("digest_file", f"agent:{digest}\n"))}
+    instances = {
+        "r": {"address": redis_server.address, "password": inline},
+        "f": {"address": redis_server.address,
+              "password_file": places["password_file"]}}
+    zookeeper = {"servers": "127.0.0.1:1", "acl": "read",
+                 "digest_file": places["digest_file"]}
+    assert daemon(instances, zookeeper=zookeeper).returncode == 0
     supervisor = daemon.running()
     daemon.wait_worker()
     # A sanitizer has a thread of its own, and terabytes to search.
     if not is_sanitized(supervisor):
         assert proc_status(supervisor)["Threads"] == "1"
         assert private_kb(supervisor) < 512
-        assert secret.encode() not in memory_of(supervisor)
-        assert secret.encode() in memory_of(daemon.worker()), "it is found"
+        kept, known = memory_of(supervisor), memory_of(daemon.worker())
+        for secret in (inline, in_file, digest):
+            parts = {secret[i:i + 8].encode() for i in range(len(secret) - 7)}
+            assert not [part for part in parts if part in kept]
+            assert secret[40:].encode() in known, "it is found"
     fds = [os.readlink(f"/proc/{supervisor}/fd/{n}")
            for n in os.listdir(f"/proc/{supervisor}/fd")]
     assert str(daemon.config) not in fds and str(daemon.dir / "log") not in fds
