@@ -30,7 +30,7 @@
 #include "agent/supervisor.h"
 #include "agent/log_options.h"
 
-#include "agent/background.h"
+#include "background.h"
 
 #define LOG_CLOSE_MS 1000
 

@@ -10,13 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/run.h"
-#include "agent/background.h"
 #include "agent/check_once.h"
 #include "agent/config.h"
 #include "agent/daemon.h"
 #include "agent/status.h"
 #include "agent/supervisor.h"
+
+#include "background.h"
+#include "run.h"
 
 #define DEFAULT_FILE "/etc/sentinel-agent/config.ini"
 

@@ -27,7 +27,7 @@
 #include "agent/log_options.h"
 #include "agent/loop.h"
 
-#include "agent/run.h"
+#include "run.h"
 
 /* Descriptors besides one for each instance: libraries, log, pipes. */
 #define FDS_BESIDES 128

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "agent/background.h"
+#include "../src/background.h"
 #include "agent/config.h"
 
 #include "caught_syslog.h"

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "agent/reply.h"
+#include "../src/probe/reply.h"
 
 /* Parses a copy without a byte to spare, so that a sanitizer sees overruns. */
 static struct reply_info parse_bytes(const char *text, size_t len)

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "agent/reply.h"
+#include "../src/probe/reply.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 

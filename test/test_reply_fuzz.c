@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "agent/reply.h"
+#include "../src/probe/reply.h"
 
 static const char SESSION[] =
     "+OK\r\n"

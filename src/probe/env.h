@@ -3,7 +3,7 @@
 
 #include "agent/err.h"
 #include "agent/probe.h"
-#include "agent/reply.h"
+#include "reply.h"
 
 #include "deadlines.h"
 #include "request.h"

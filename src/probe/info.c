@@ -8,7 +8,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "agent/reply.h"
+#include "reply.h"
 
 struct span {
     const char *at; /* borrowed, not NUL-terminated */

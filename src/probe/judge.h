@@ -3,7 +3,7 @@
 
 #include "agent/config.h"
 #include "agent/reason.h"
-#include "agent/reply.h"
+#include "reply.h"
 
 /*
  * What one reply means for the instance: either what was hoped for, or an

@@ -20,7 +20,7 @@
 
 #include "agent/objects.h"
 
-#include "agent/reply.h"
+#include "reply.h"
 
 struct reply_reader {
     redisReader *hiredis; /* owned */

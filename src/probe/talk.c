@@ -13,7 +13,7 @@
 #include <uv.h>
 
 #include "agent/clock.h"
-#include "agent/reply.h"
+#include "reply.h"
 
 #include "env.h"
 #include "remote.h"

@@ -1,7 +1,7 @@
 /* What it costs to understand one reply, as a probe does. */
 #include <string.h>
 
-#include "agent/reply.h"
+#include "../../src/probe/reply.h"
 
 #include "../must.h"
 #include "pace.h"

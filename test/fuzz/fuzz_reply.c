@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "agent/reply.h"
+#include "../../src/probe/reply.h"
 
 #include "fuzz.h"
 

@@ -1,5 +1,5 @@
-#ifndef AGENT_REPLY_H
-#define AGENT_REPLY_H
+#ifndef PROBE_REPLY_H
+#define PROBE_REPLY_H
 
 #include "agent/err.h"
 #include "agent/escape.h"

@@ -1,5 +1,5 @@
-#ifndef AGENT_RUN_H
-#define AGENT_RUN_H
+#ifndef RUN_H
+#define RUN_H
 
 #include "agent/err.h"
 

@@ -1,7 +1,7 @@
-#ifndef AGENT_BACKGROUND_H
-#define AGENT_BACKGROUND_H
+#ifndef BACKGROUND_H
+#define BACKGROUND_H
 
-#include "agent/run.h"
+#include "run.h"
 
 #include <stdbool.h>
 
