@@ -61,6 +61,7 @@ struct fake_redis {
     struct peer peers[PEERS];
     unsigned accepted;
     bool stopping;
+    bool paused;
 };
 
 static struct answer *find(struct fake_redis *f, const char *request)
@@ -242,12 +243,13 @@ static void *fake_main(void *arg)
 
     pthread_mutex_lock(&f->mutex);
     while (!f->stopping) {
-        nfds_t n = watch(f, fds, who);
+        nfds_t n = f->paused ? 0 : watch(f, fds, who);
 
         pthread_mutex_unlock(&f->mutex);
         poll(fds, n, DRIP_MS);
         pthread_mutex_lock(&f->mutex);
-        serve(f, fds, n, who);
+        if (n > 0)
+            serve(f, fds, n, who);
     }
     pthread_mutex_unlock(&f->mutex);
     return NULL;
@@ -297,6 +299,13 @@ static void answer(struct fake_redis *f, const char *request,
     free(a->bytes);
     a->bytes = owned;
     a->then = then;
+    pthread_mutex_unlock(&f->mutex);
+}
+
+void fake_redis_pause(struct fake_redis *f, bool yes)
+{
+    pthread_mutex_lock(&f->mutex);
+    f->paused = yes;
     pthread_mutex_unlock(&f->mutex);
 }
 

@@ -1,6 +1,7 @@
 #ifndef TEST_FAKE_REDIS_H
 #define TEST_FAKE_REDIS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -37,6 +38,10 @@ void fake_redis_answer(struct fake_redis *f, const char *request,
 /* As above, BYTES being the text of a bulk reply. */
 void fake_redis_answer_bulk(struct fake_redis *f, const char *request,
                             const char *text);
+
+/* As a process that is stopped: what comes in waits, new connections too.
+ * What is served already when it begins may still be answered. */
+void fake_redis_pause(struct fake_redis *f, bool yes);
 
 /* Closes all connections of now. */
 void fake_redis_drop(struct fake_redis *f);

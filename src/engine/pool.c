@@ -327,6 +327,7 @@ void pool_probe(struct pool *p, struct instance *i, uint64_t round,
         .id = job_id(i),
         .round = round,
         .want_info = want_info,
+        .retry = want_info && i->health.status != STATUS_UNKNOWN,
         .status = told_status(i),
     };
     assert(!i->job.busy);

@@ -443,6 +443,19 @@ static void expired_tls(struct connection *c, struct verdict *v)
                 c->to->config->timeout_ms);
 }
 
+/* A host may take its time to acknowledge, in the hope of an answer to go with
+ * it: up to 200 ms (tcp(7), TCP_QUICKACK), and the way. */
+#define ACK_US 400000
+
+static enum socket_ack ack_of(const struct connection *c, uint64_t now_us)
+{
+    enum socket_ack ack = socket_ack(&c->socket);
+
+    if (ack == SOCKET_ACK_MISSING && now_us - c->talk.asked_us < ACK_US)
+        return SOCKET_ACK_UNKNOWN;
+    return ack;
+}
+
 bool connection_expire(struct connection *c, uint64_t now_us, struct verdict *v)
 {
     bool talking = c->opened_us > 0;
@@ -450,7 +463,7 @@ bool connection_expire(struct connection *c, uint64_t now_us, struct verdict *v)
 
     c->ran_out = true;
     if (talking) {
-        ack = socket_ack(&c->socket);
+        ack = ack_of(c, now_us);
         if (c->shaking)
             expired_tls(c, v);
         else

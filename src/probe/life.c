@@ -186,16 +186,6 @@ static void finish_kept(struct probe *p)
            verdict_words(&p->kept.verdict));
 }
 
-/* The kept one answers, and the new one failed. */
-static void finish_unserved(struct probe *p)
-{
-    struct verdict v;
-
-    p->rejected = judge_new_client(&p->kept.verdict, &p->new.verdict, &v);
-    p->refused = v.reason == REASON_NO_NEW_CLIENTS;
-    finish(p, p->kept.connection, ANSWERED_BY_KEPT, v.reason, v.detail);
-}
-
 static void finish_failed(struct probe *p, const struct leg *leg)
 {
     finish(p, NULL,
@@ -203,6 +193,24 @@ static void finish_failed(struct probe *p, const struct leg *leg)
            : leg == &p->new     ? ANSWERED_BY_NEW
                                 : ANSWERED_BY_KEPT,
            leg->verdict.reason, verdict_words(&leg->verdict));
+}
+
+/* The kept one answers, and the new one failed.  One to where the name does not
+ * lead any more counts for nothing. */
+static void finish_unserved(struct probe *p)
+{
+    struct verdict v;
+
+    if (p->remote.name != NULL &&
+        !remote_leads_to(&p->remote, &p->kept.connection->place)) {
+        connection_drop(p->kept.connection);
+        p->kept.connection = NULL;
+        finish_failed(p, &p->new);
+        return;
+    }
+    p->rejected = judge_new_client(&p->kept.verdict, &p->new.verdict, &v);
+    p->refused = v.reason == REASON_NO_NEW_CLIENTS;
+    finish(p, p->kept.connection, ANSWERED_BY_KEPT, v.reason, v.detail);
 }
 
 /* -------------------------------------------------------------- connections */
@@ -507,7 +515,8 @@ static void begin_leg(struct leg *leg)
 }
 
 /* Is one made before the kept one is asked?  While that still owes an answer,
- * and the status does not know it yet, there is nothing else to ask. */
+ * and the status does not know it yet, there is nothing else to ask; and where
+ * results contradict the status the kept one alone would not be believed. */
 static bool wants_new(struct probe *p)
 {
     const struct config_instance *c = p->remote.config;
@@ -520,7 +529,7 @@ static bool wants_new(struct probe *p)
     if (p->renewal.due_us == 0)
         renewal_begin(&p->renewal, p->job.id, p->started_us, c->interval_ms,
                       c->connect_interval_ms);
-    return due || p->refused ||
+    return due || p->refused || p->job.retry ||
            (p->kept.state == LEG_WAITING && p->job.status != STATUS_DOWN);
 }
 

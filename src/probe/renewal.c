@@ -12,30 +12,37 @@
 /* As many whole steps of PACE_MS as fit: probes come no closer. */
 static uint64_t period_us(uint64_t pace_ms, uint64_t interval_ms)
 {
-    if (interval_ms < pace_ms)
-        return pace_ms * 1000;
     return (interval_ms - interval_ms % pace_ms) * 1000;
+}
+
+/* Of a pace: a round may come a little early. */
+static uint64_t early_us(uint64_t pace_ms)
+{
+    return (pace_ms - pace_ms / 10) * 1000;
 }
 
 void renewal_begin(struct renewal *r, uint64_t id, uint64_t now_us,
                    uint64_t pace_ms, uint64_t interval_ms)
 {
-    uint64_t place = (uint32_t)id * GOLDEN_32 & UINT32_MAX;
-    uint64_t period = period_us(pace_ms, interval_ms);
+    uint64_t place = ((uint32_t)id + 1) * GOLDEN_32 & UINT32_MAX;
 
-    r->due_us =
-        now_us + pace_ms * 1000 + ((place * (period / 1000)) >> 32) * 1000;
+    r->last_us = now_us;
+    r->due_us = now_us + early_us(pace_ms) + 1 +
+                (place * (period_us(pace_ms, interval_ms) / 1000) >> 32) * 1000;
 }
 
 bool renewal_due(struct renewal *r, uint64_t now_us, uint64_t pace_ms,
                  uint64_t interval_ms)
 {
-    /* A round may come a little early. */
-    uint64_t next_us = now_us + (pace_ms - pace_ms / 10) * 1000;
+    uint64_t next_us = now_us + early_us(pace_ms);
 
-    if (next_us < r->due_us)
+    if (interval_ms <= pace_ms)
+        return true;
+    if (next_us < r->due_us && next_us <= r->last_us + interval_ms * 1000)
         return false;
-    while (r->due_us <= next_us)
+    /* Probes that are not quite regular do not make it due twice. */
+    while (r->due_us <= next_us + period_us(pace_ms, interval_ms) / 2)
         r->due_us += period_us(pace_ms, interval_ms);
+    r->last_us = now_us;
     return true;
 }

@@ -10,7 +10,8 @@
  * more than its share of them.  Pure.
  */
 struct renewal {
-    uint64_t due_us; /* 0: not begun */
+    uint64_t due_us; /* by its place; 0: not begun */
+    uint64_t last_us;
 };
 
 /* The first connection is made at NOW_US; ID: the instance's number. */
