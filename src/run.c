@@ -178,6 +178,17 @@ static void warn_of_exposed(const struct config *c)
     }
 }
 
+/* Whoever is at the other end could be anybody. */
+static void warn_of_unverified(const struct config *c)
+{
+    for (size_t i = 0; i < c->ninstances; i++)
+        if (c->instances[i]->tls && !c->instances[i]->tls_verify)
+            LOG_EVENT(LOG_LEVEL_WARN, "tls_unverified",
+                      LOG_STR("instance", c->instances[i]->name),
+                      LOG_STR("detail", "tls_verify = no: anybody may be at "
+                                        "the other end"));
+}
+
 static void log_fault(const char *fault)
 {
     LOG_EVENT(LOG_LEVEL_ERROR, "config_error", LOG_STR("fault", fault));
@@ -468,6 +479,7 @@ int agent_run(const struct agent_options *o, bool *must_exit)
     unblock_signals();
     log_started(a.config);
     warn_of_exposed(a.config);
+    warn_of_unverified(a.config);
     say_ready(&a);
     go_on(&a);
     uv_run(&a.loop.uv, UV_RUN_DEFAULT);

@@ -15,6 +15,7 @@
 #include "agent/config.h"
 #include "agent/log.h"
 #include "agent/publisher.h"
+#include "agent/tls.h"
 #include "agent/watchdog.h"
 #include "agent/worker.h"
 #include "agent/session_file.h"
@@ -73,6 +74,8 @@ struct fakes {
     size_t nprobes;   /* added and not yet removed */
     size_t may_start; /* so many workers; then worker_start fails */
     bool no_probe;    /* worker_add fails */
+    bool certified;   /* probe_certificate has one */
+    struct tls_certificate certificate;
 
     bool resolver_started;
     bool resolver_stopped;

@@ -440,6 +440,36 @@ static void a_result_is_kept_and_counted(void **state)
     stop();
 }
 
+/* With a certificate that ends in DAYS, a result on a new connection. */
+static unsigned told_with(int days)
+{
+    fakes.certified = true;
+    fakes.certificate.earliest_wall_ms =
+        fakes.wall_ms + INT64_C(86400000) * days;
+    fire();
+    struct result r = result_of(0, REASON_OK);
+    r.tls_us = 1000;
+    r.ended_wall_ms = fakes.wall_ms;
+    deliver(0, &r);
+    return (unsigned)fakes_logged("tls_expiring");
+}
+
+static void a_certificate_that_ends_is_told_once_a_day(void **state)
+{
+    (void)state;
+    start("[agent]\ninterval = 12h\n" A
+          "tls = yes\ntls_verify = no\ntls_min_days = 20\n");
+    assert_int_equal(told_with(21), 0);
+    fakes_pass(12 * 3600000);
+    assert_int_equal(told_with(19), 1);
+    assert_non_null(strstr(fakes_event("tls_expiring")->pairs, "days=19 "));
+    fakes_pass(12 * 3600000);
+    assert_int_equal(told_with(19), 1);
+    fakes_pass(12 * 3600000);
+    assert_int_equal(told_with(19), 2);
+    stop();
+}
+
 static void what_lags_is_kept_with_the_words_of_the_lag(void **state)
 {
     (void)state;
@@ -1356,6 +1386,7 @@ int main(void)
         cmocka_unit_test(a_lost_connection_hastens_one_probe),
         cmocka_unit_test(a_lost_connection_during_retries_hastens_nothing),
         cmocka_unit_test(a_change_of_status_lets_the_next_loss_hasten),
+        cmocka_unit_test(a_certificate_that_ends_is_told_once_a_day),
         cmocka_unit_test(a_result_is_kept_and_counted),
         cmocka_unit_test(what_lags_is_kept_with_the_words_of_the_lag),
         cmocka_unit_test(a_change_is_logged_kept_and_counted),

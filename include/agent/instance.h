@@ -85,8 +85,9 @@ struct instance {
     /* Of the last result: which connection answered, and its age then. */
     enum answered_by answered_by;
     uint64_t connection_age_ms;
-    bool credentials_rejected; /* by the last new connection, while the kept
-                                  one answers */
+    bool credentials_rejected;    /* by the last new connection, while the kept
+                                     one answers */
+    uint64_t expiry_told_mono_ms; /* of its certificate; 0: never */
     bool news; /* role or version changed; cleared by the one who posts */
 
     /* Replication, from the last INFO. */

@@ -113,6 +113,14 @@ size_t pool_queued(const struct pool *p);
 /* What the job of I is doing: "queued", "connect", … */
 const char *pool_phase(const struct instance *i);
 
+/* The certificate that the server of I showed last; false: none, or no TLS.
+ * And whether one that was sent ends within its tls_min_days. */
+struct tls_certificate;
+bool pool_certificate(const struct instance *i, struct tls_certificate *out);
+bool pool_certificate_ends(const struct instance *i,
+                           const struct tls_certificate *c,
+                           int64_t now_wall_ms);
+
 /* "here", "gone" or "as it is": what was last asked of the alive node of I;
  * NULL without one. */
 const char *pool_presence(const struct pool *p, const struct instance *i);

@@ -60,6 +60,11 @@ void probe_close(struct probe *p);
 /* For a probe that was never attached.  NULL is a no-op. */
 void probe_free(struct probe *p);
 
+/* The certificate that the server showed last; false: none, or no TLS.
+ * Thread: any. */
+struct tls_certificate;
+bool probe_certificate(const struct probe *p, struct tls_certificate *out);
+
 /* Thread: any (the answer may be old by the time it is read). */
 enum probe_phase probe_phase(const struct probe *p);
 

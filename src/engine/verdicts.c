@@ -7,6 +7,7 @@
 #include "agent/log.h"
 #include "settle.h"
 
+#include "certificates.h"
 #include "verdicts.h"
 
 void verdicts_post(struct rounds *r, struct instance *i)
@@ -79,6 +80,8 @@ void verdicts_judge(struct rounds *r, struct instance *i,
     struct health before = i->health;
     char cause[HEALTH_CAUSE];
     note_credentials(i, res);
+    if (res->tls_us > 0)
+        certificates_look(i, clock_mono_ms(), res->ended_wall_ms);
     enum health_edge edge = instance_judge(i, res, reason, &policy);
     if (edge == HEALTH_STATUS)
         i->pace.hastened = false; /* it was no habit */

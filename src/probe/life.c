@@ -50,6 +50,11 @@ enum probe_phase probe_phase(const struct probe *p)
     return atomic_load_explicit(&p->phase, memory_order_relaxed);
 }
 
+bool probe_certificate(const struct probe *p, struct tls_certificate *out)
+{
+    return p->remote.tls != NULL && tls_peer_certificate(p->remote.tls, out);
+}
+
 static void show_phase(struct probe *p, enum probe_phase phase)
 {
     atomic_store_explicit(&p->phase, phase, memory_order_relaxed);

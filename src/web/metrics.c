@@ -46,6 +46,20 @@ static void each_rtt(const struct out *o, const struct metrics_instance *i)
         metrics_put(o, i->name, NULL, (uint64_t)i->rtt_us, 6);
 }
 
+static void each_tls_not_after(const struct out *o,
+                               const struct metrics_instance *i)
+{
+    if (i->tls_not_after_wall_ms != 0)
+        metrics_put(o, i->name, NULL, (uint64_t)i->tls_not_after_wall_ms, 3);
+}
+
+static void each_tls_expiring(const struct out *o,
+                              const struct metrics_instance *i)
+{
+    if (i->tls_not_after_wall_ms != 0)
+        metrics_put(o, i->name, NULL, i->tls_expiring, 0);
+}
+
 static void each_last_probe(const struct out *o,
                             const struct metrics_instance *i)
 {
@@ -196,6 +210,16 @@ static const struct metric METRICS[] = {
       "Round trip of the last probe; absent when that had no answer.",
       { "instance" },
       .each = each_rtt },
+    { OURS("instance_tls_not_after_timestamp_seconds"),
+      GAUGE,
+      "When the first of the certificates that the server sent ends.",
+      { "instance" },
+      .each = each_tls_not_after },
+    { OURS("instance_tls_expiring"),
+      GAUGE,
+      "1 when that is within tls_min_days.",
+      { "instance" },
+      .each = each_tls_expiring },
     { OURS("instance_last_probe_timestamp_seconds"),
       GAUGE,
       "When the last probe ended.",

@@ -21,10 +21,13 @@ struct metrics_instance {
     const char *address;
     enum status status;
     bool maintenance;
-    int64_t since_wall_ms;      /* of the status */
-    int64_t last_probe_wall_ms; /* end of the last one; 0: none yet */
-    int64_t rtt_us;             /* of the last result; -1: no answer */
-    const uint32_t *by_reason;  /* results; REASON_COUNT; borrowed */
+    int64_t since_wall_ms;         /* of the status */
+    int64_t last_probe_wall_ms;    /* end of the last one; 0: none yet */
+    int64_t tls_not_after_wall_ms; /* the first to end of the certificates that
+                                      were sent; 0: none was seen */
+    bool tls_expiring;             /* within tls_min_days */
+    int64_t rtt_us;                /* of the last result; -1: no answer */
+    const uint32_t *by_reason;     /* results; REASON_COUNT; borrowed */
     uint64_t status_changes;
     bool credentials_rejected;
 };

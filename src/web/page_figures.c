@@ -1,6 +1,7 @@
 /*
  * /metrics and /memory: figures, gathered here and named elsewhere.
  */
+#include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/json_writer.h"
 #include "agent/log.h"
@@ -8,6 +9,7 @@
 #include "agent/pool.h"
 #include "agent/process.h"
 #include "agent/rounds.h"
+#include "agent/tls.h"
 #include "agent/watchdog.h"
 #include "metrics.h"
 #include "page_health.h"
@@ -20,6 +22,7 @@ static bool instance_figures(void *arg, size_t index,
 {
     const struct page_source *s = arg;
     const struct instance *i = pool_instance(s->pool, index);
+    struct tls_certificate c;
 
     if (i == NULL)
         return false;
@@ -35,6 +38,10 @@ static bool instance_figures(void *arg, size_t index,
         .status_changes = i->record.status_changes,
         .credentials_rejected = i->credentials_rejected,
     };
+    if (pool_certificate(i, &c)) {
+        out->tls_not_after_wall_ms = c.earliest_wall_ms;
+        out->tls_expiring = pool_certificate_ends(i, &c, clock_wall_ms());
+    }
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include "agent/config.h"
 #include "agent/json_writer.h"
 #include "agent/rounds.h"
+#include "agent/tls.h"
 #include "page_document.h"
 #include "page_events.h"
 #include "page_time.h"
@@ -144,6 +145,32 @@ static void add_connection(const struct instance *i, struct text *out)
     jsonw_close(out, '}');
 }
 
+/* The last certificate is told also when it was refused since. */
+static void add_tls(const struct instance *i, const struct page_time *now,
+                    struct text *out)
+{
+    struct tls_certificate c;
+    bool any = pool_certificate(i, &c);
+
+    if (!i->config->tls) {
+        jsonw_null(out, "tls");
+        return;
+    }
+    jsonw_open(out, "tls", '{');
+    jsonw_bool(out, "verify", i->config->tls_verify);
+    jsonw_string(out, "server_name",
+                 i->config->tls_server_name != NULL ? i->config->tls_server_name
+                                                    : i->config->host);
+    jsonw_string(out, "subject", any ? c.subject : NULL);
+    jsonw_string(out, "issuer", any ? c.issuer : NULL);
+    jsonw_string(out, "names", any ? c.names : NULL);
+    jsonw_time(out, "ends", any ? c.ends_wall_ms : 0);
+    jsonw_time(out, "chain_ends", any ? c.earliest_wall_ms : 0);
+    jsonw_bool(out, "ends_soon",
+               any && pool_certificate_ends(i, &c, now->wall_ms));
+    jsonw_close(out, '}');
+}
+
 static void add_replication(const struct instance *i, struct text *out)
 {
     jsonw_open(out, "replication", '{');
@@ -210,6 +237,7 @@ void page_instance(const struct page_source *s, const struct instance *i,
     else
         jsonw_null(out, "zookeeper");
     add_connection(i, out);
+    add_tls(i, &now, out);
     add_replication(i, out);
     jsonw_open(out, "results", '[');
     struct recent_walk walk =
