@@ -237,6 +237,13 @@ static void unknown_words_are_faults(void **state)
              "presence must be no or yes, got true");
     bad_line(state, "zookeeper", "acl = none",
              "acl must be open, read or private, got none");
+    bad_line(state, "zookeeper", "tls_ca_file = x",
+             "tls_ca_file: the client library of ZooKeeper has neither TLS nor "
+             "SASL here: see TUNNEL in sentinel-agent.conf(5), or use "
+             "digest_file");
+    bad_line(state, "zookeeper", "sasl = yes",
+             "sasl: the client library of ZooKeeper has neither TLS nor SASL "
+             "here: see TUNNEL in sentinel-agent.conf(5), or use digest_file");
     bad_line(state, "redis:a", "expect_role = slave",
              "expect_role must be any, master or replica, got slave");
     bad_line(state, "redis:a", "paused = 1", "paused must be no or yes, got 1");

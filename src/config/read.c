@@ -240,6 +240,18 @@ static void set_value(struct config_reading *r, struct config_section *s,
         config_fault(r, r->at, "%s", why.text);
 }
 
+/* Keys that other clients have for it, under whatever name. */
+static bool is_secured_way(const char *key)
+{
+    static const char *const HEADS[] = { "tls",    "ssl",      "sasl",
+                                         "secure", "kerberos", "jaas" };
+
+    for (size_t i = 0; i < sizeof HEADS / sizeof HEADS[0]; i++)
+        if (strncasecmp(key, HEADS[i], strlen(HEADS[i])) == 0)
+            return true;
+    return false;
+}
+
 /* inih's handler; VALUE is NULL for a line without = or :.  The section that
  * inih names is none, as it saw no header. */
 static int on_pair(void *user, const char *section, const char *name,
@@ -259,7 +271,13 @@ static int on_pair(void *user, const char *section, const char *name,
     if (value == NULL || s == NULL || s->set == NULL)
         return 1;
     key = config_key_find(s->set, name);
-    if (key < 0)
+    if (key < 0 && s == &r->zookeeper && is_secured_way(name))
+        config_fault(r, r->at,
+                     "%s: the client library of ZooKeeper has neither TLS nor "
+                     "SASL here: see TUNNEL in sentinel-agent.conf(5), or use "
+                     "digest_file",
+                     show_key(name, shown));
+    else if (key < 0)
         config_fault(r, r->at, "unknown key %s in [%s]", show_key(name, shown),
                      section_title(r, s, title));
     else if (s == &r->defaults && strcmp(name, "address") == 0)

@@ -253,6 +253,7 @@ static void went_up(struct zk_ladder *l, uint64_t now)
     l->up = true;
     l->up_told = l->settled = l->auth_told = false;
     l->up_mono_ms = l->answered_mono_ms = now;
+    l->largest = 0;
     l->fresh = id->session != l->counted;
     if (l->fresh) {
         l->counted = id->session;
@@ -323,6 +324,19 @@ static void granted(struct zk_ladder *l, uint64_t now)
     (void)!zk_handle_prove(l->handle);
 }
 
+/* A server closes the connection at a request that is larger than it takes,
+ * and says so in its own log only. */
+static void blame_request(const struct zk_ladder *l, char *words, size_t size)
+{
+    size_t used = strlen(words);
+
+    if (l->up && !l->settled && l->largest > 0)
+        snprintf(words + used, size - used,
+                 " after requests of up to %zu bytes: is its jute.maxbuffer "
+                 "smaller?",
+                 l->largest);
+}
+
 static void lost(struct zk_ladder *l, uint64_t now)
 {
     char words[ZK_OUTAGE_WORDS] = "the server closed the connection";
@@ -337,6 +351,7 @@ static void lost(struct zk_ladder *l, uint64_t now)
         l->failures = zk_log_failure(&f);
     }
     l->opened_mono_ms = now; /* of the next one, if the library is quicker */
+    blame_request(l, words, sizeof words);
     if (l->up)
         went_down(l, now, alive, words);
     else if (!l->auth_told)

@@ -50,10 +50,11 @@ struct zk_ladder {
     uint64_t failures;        /* of the library's log, when it was opened */
     unsigned turn_ms;
     uint64_t opened_mono_ms;
-    bool up;      /* connected, and proved by a useful answer */
-    bool up_told; /* and the log knows */
-    bool settled; /* and that for a while */
-    bool fresh;   /* its session had not been seen before */
+    size_t largest; /* bytes of the largest request on this connection */
+    bool up;        /* connected, and proved by a useful answer */
+    bool up_told;   /* and the log knows */
+    bool settled;   /* and that for a while */
+    bool fresh;     /* its session had not been seen before */
     uint64_t up_mono_ms;
     uint64_t answered_mono_ms; /* the last useful answer; 0: none yet */
 

@@ -12,7 +12,7 @@
  */
 #define ZK_OUTAGE_CAUSES 8
 #define ZK_OUTAGE_ADDR   80
-#define ZK_OUTAGE_WORDS  120
+#define ZK_OUTAGE_WORDS  144
 
 struct zk_outage {
     bool under_way;

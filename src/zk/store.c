@@ -62,6 +62,8 @@ static int zk_submit(struct store *s, const struct store_request *r)
     if (zk_handle_submit(l->handle, r,
                          z->now_mono_ms + zk_ladder_patience_ms(l)) != 0)
         return -1;
+    if (r->len > l->largest)
+        l->largest = r->len;
     z->answers.open++;
     return 0;
 }

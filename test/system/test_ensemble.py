@@ -5,6 +5,7 @@ More of the same kind, on one server and on three: test_zookeeper.py.
 
 import pytest
 
+from ensemble import Ensemble
 from waiting import wait_until
 from watching import watching
 from zookeeper import Tree
@@ -179,4 +180,72 @@ def test_an_agent_restarted_without_a_quorum_takes_its_nodes_over_later(
         ensemble_tree.wait_round("agent-1", 3)
     stays = ensemble_tree.wait_status("stays", "up", "ok")
     assert stays["since"] == pair.since
+    agent.stop()
+
+
+def test_every_server_restarted_in_turn_under_load_costs_no_write(
+        make_agent, make_redis, ensemble, ensemble_tree):
+    """A hundred nodes are written every round, whatever goes and comes."""
+    server = make_redis()
+    names = [f"r-{i}" for i in range(100)]
+    agent = make_agent({n: server.address for n in names}, ensemble_tree,
+                       zookeeper={**PRESENCE, "publish": "round"})
+    for n in (names[0], names[-1]):
+        ensemble_tree.wait_status(n, "up", "ok")
+    session = wait_until(lambda: ensemble_tree.owner("agents/agent-1"),
+                         "its owner")
+
+    def seqs():
+        return {n: d["seq"] for n in names
+                if (d := ensemble_tree.status(n)) is not None}
+    with watching(ensemble_tree, *NODES[1:]):
+        for m in ensemble.members:
+            m.kill()
+            ensemble.mend()
+            before = wait_until(lambda: len(s := seqs()) == 100 and s, "all")
+            wait_until(lambda: all(seq > before[n]
+                                   for n, seq in seqs().items()),
+                       "all are written again")
+    assert ensemble_tree.owner("agents/agent-1") == session
+    # Each goes on from the last one: no write was lost or done twice.
+    for n in names:
+        document, stat = wait_until(
+            lambda: ensemble_tree.status_and_stat(n), n)
+        assert document["seq"] == stat.version + 1
+    assert len(agent.events("status_changed")) == 100
+    agent.stop()
+
+
+def test_a_server_that_is_taken_out_of_the_ensemble_serves_its_sessions_on(
+        make_served, redis_server, tmp_path, request):
+    ensemble = Ensemble(tmp_path / "ensemble")
+    request.addfinalizer(ensemble.kill)
+    request.addfinalizer(ensemble.close_reader)
+    for m in ensemble.members:
+        m.config += "reconfigEnabled=true\nskipACL=yes\n" \
+            "standaloneEnabled=false\n"
+        m.write_config()
+    ensemble.start()
+    tree = Tree(ensemble, "/reconfig")
+    agent, http = make_served({"r": redis_server.address}, tree,
+                              zookeeper=PRESENCE)
+    tree.wait_status("r", "up", "ok")
+    session = wait_until(lambda: tree.owner("agents/agent-1"), "its owner")
+    # As a follower, for a leader that goes ends all connections.
+    ours = wait_until(lambda: [m for m in ensemble.members
+                               if m.holds(session)], "our server")[0]
+    client = ensemble.client()
+    config, _ = client.reconfig(joining=None, leaving=str(ours.number),
+                                new_members=None)
+    assert f"server.{ours.number}=".encode() not in config
+    tree.wait_round("agent-1", 5)
+    wait_until(lambda: not http.status()["zookeeper"]["outage"], agent.output)
+    assert http.text("/healthz") == "ok\n"
+    ours.kill()
+    tree.wait_round("agent-1", 3)
+    assert tree.owner("agents/agent-1") == session
+    wait_until(lambda: http.status()["zookeeper"]["server"] != ours.address,
+               agent.output)
+    client.stop()
+    client.close()
     agent.stop()

@@ -9,11 +9,14 @@ import subprocess
 
 import pytest
 
+import documents
 from agentproc import agent_bin, write_secret
 from common import needs_root, zookeeper_keys
 from daemonproc import children_of, wait_gone
+from ports import reserve_port
 from process import proc_status
 from waiting import hold, wait_until
+from watching import watching
 
 
 def start(daemon, redis_server, **options):
@@ -50,6 +53,42 @@ def test_a_crashed_agent_is_started_again_and_its_end_logged(
     assert tree.wait_status("r", "up", "ok")
     wait_until(lambda: (h := tree.heartbeat("agent-1")) and
                h["pid"] == again and h != before, "its heartbeat goes on")
+
+
+def test_five_crashes_in_a_row_change_no_status(
+        daemon, redis_server, tree):
+    """A malformed answer can end the process; what it knew survives it."""
+    seen = {"r": [], "gone": []}
+
+    def look(name):
+        def changed(data, stat):
+            if data:
+                d = documents.check_status(data, name)
+                verdict = (d["status"], d["reason"], d["since"])
+                if verdict not in seen[name]:
+                    seen[name].append(verdict)
+        return changed
+    done = daemon({"r": redis_server.address,
+                   "gone": f"127.0.0.1:{reserve_port()}"},
+                  # Its heartbeat outlives the longest pause, as by default.
+                  {"interval": "3s"}, zookeeper=zookeeper_keys(tree, presence="yes",
+                                           publish="round"))
+    assert done.returncode == 0, done.stderr
+    worker = daemon.wait_worker()
+    tree.wait_status("r", "up", "ok")
+    tree.wait_status("gone", "down", "refused")
+    for name in seen:
+        tree.client().DataWatch(f"{tree.root}/instances/{name}", look(name))
+    with watching(tree, "alive/r"):
+        for _ in range(5):
+            os.kill(worker, signal.SIGSEGV)
+            worker = daemon.wait_worker(other_than=worker)
+            wait_until(lambda: (h := tree.heartbeat("agent-1")) and
+                       h["pid"] == worker and h["up"] == h["down"] == 1,
+                       "it knows both again")
+    assert len(daemon.events("child_ended")) == 5
+    assert {name: len(verdicts) for name, verdicts in seen.items()} == \
+        {"r": 1, "gone": 1}, seen
 
 
 def test_the_pauses_between_restarts_grow(daemon, redis_server):

@@ -8,6 +8,14 @@ import threading
 from peers import Peer
 
 
+def serves(port):
+    """Whether anybody listens there."""
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), 5).close()
+        return True
+    return False
+
+
 class BlackHole:
     """An address that answers no SYN: its backlog is full."""
 
