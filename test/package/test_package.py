@@ -1,114 +1,15 @@
-"""The Debian package's life on a machine: these tests change the system they
-run on, and want it for themselves, with its ports.  See scripts/test-package.
-"""
+"""The Debian package's life on a machine without systemd."""
 
 import os
 import pwd
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
-import pytest
-
-from redisserver import RedisServer
+from machine import (AGENT, CONFIG, DEB, INIT, NODES, USER, apt, pids, publish,
+                     run)
 from waiting import wait_until
 from watching import watching
-from zookeeper import Tree, ZooKeeper
-
-DEB = Path(os.environ["PACKAGE"]).resolve()
-CONFIG = Path("/etc/sentinel-agent/config.ini")
-USER = "sentinel-agent"
-AGENT = "/usr/sbin/sentinel-agent"
-INIT = "/etc/init.d/sentinel-agent"
-NODES = ("alive/local", "agents/web-1")
-
-
-def run(*argv, ok=(0,), **options):
-    done = subprocess.run(
-        list(map(str, argv)), stdin=subprocess.DEVNULL, text=True, timeout=300,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive",
-             "LC_ALL": "C.UTF-8"}, **options)
-    assert done.returncode in ok, f"{argv}: {done.returncode}\n{done.stdout}"
-    return done.stdout
-
-
-def apt(*argv):
-    return run("apt-get", "-q", "-y", "--no-install-recommends", *argv)
-
-
-def pids():
-    """Of all processes that run the installed program."""
-    return set(run("pidof", AGENT, ok=(0, 1)).split())
-
-
-@pytest.fixture(autouse=True)
-def runlevel():
-    """A root has no init, so something else must say which runlevel this is:
-    packages restart only what is enabled in it."""
-    helper = Path("/sbin/runlevel")
-    if helper.exists():
-        yield
-    else:
-        helper.write_text("#!/bin/sh\necho N 2\n")
-        helper.chmod(0o755)
-        yield
-        helper.unlink()
-
-
-@pytest.fixture
-def installed():
-    apt("install", DEB)
-    yield
-    apt("purge", "sentinel-agent")
-    assert pids() == set()
-
-
-@pytest.fixture
-def newer(tmp_path):
-    """The same again, as the next version."""
-    tree, deb = tmp_path / "tree", tmp_path / "newer.deb"
-    run("dpkg-deb", "-R", DEB, tree)
-    control = tree / "DEBIAN" / "control"
-    control.write_text(re.sub(r"^(Version: .*)$", r"\1+newer",
-                              control.read_text(), flags=re.M))
-    run("dpkg-deb", "-b", tree, deb)
-    os.chmod(tmp_path, 0o755)
-    return deb
-
-
-@pytest.fixture
-def redis(tmp_path):
-    server = RedisServer(tmp_path / "redis", port=6379).start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture
-def tree(tmp_path):
-    server = ZooKeeper(tmp_path / "zookeeper")
-    server.port = 2181
-    server.write_config()
-    server.start()
-    tree = Tree(server, "/sentinel-agent")
-    yield tree
-    tree.close()
-    server.close_reader()
-    server.kill()
-
-
-def publish():
-    """What the config's own words tell an administrator to do."""
-    text = CONFIG.read_text()
-    text, lines = re.subn(r"^;(\[zookeeper\]|servers = 127)", r"\1", text,
-                          flags=re.M)
-    assert lines == 2
-    text = text.replace("\n[http]", "presence = yes\n\n[http]")
-    text = text.replace("[agent]\n", "[agent]\nid = web-1\n"
-                        "interval = 200ms\nretry_interval = 100ms\n")
-    CONFIG.write_text(text)
-
 
 def begin():
     """As an administrator does on a machine without systemd."""
@@ -190,9 +91,9 @@ def test_an_upgrade_lets_no_reader_see_a_node_vanish(
     before = started(tree)
     edited = CONFIG.read_text()
     with watching(tree, *NODES) as watchers:
-        apt("install", newer)
+        said = apt("install", newer)
         after = wait_until(lambda: (now := pids()) and not now & before
-                           and now, "the old program still runs")
+                           and now, f"the old program still runs: {said}")
         wait_until(lambda: str(tree.heartbeat("web-1")["pid"]) in after,
                    "no heartbeat of the new one")
     for w in watchers:
