@@ -303,7 +303,8 @@ def assert_back(http, before):
                lambda: f"{before}\n{live(http)}")
     objects = http.json("/memory")["objects"]
     assert objects["job"]["live"] <= before["instance"]
-    assert objects["connection"]["live"] <= before["instance"]
+    # A new one may stand beside the kept one for a moment.
+    assert objects["connection"]["live"] <= 2 * before["instance"]
     assert objects["reply_reader"]["live"] <= 2 * 8
     assert objects["zk_request"]["live"] <= 128
     # The connection before may be closing, and pages are kept for a moment.
