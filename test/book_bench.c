@@ -269,3 +269,12 @@ enum publisher_why why_of(const struct bench_book *w, const struct slot *s)
     assert_int_equal(s->counted.standing, why_standing(why));
     return why;
 }
+
+struct bench_book *open_with_beat(void)
+{
+    struct bench_book *w = open_book();
+
+    add_written(w, SLOT_HEARTBEAT, AGENT, BEAT);
+    assert_int_equal(w->book.owners.lease.state, LEASE_HELD);
+    return w;
+}

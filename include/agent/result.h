@@ -20,7 +20,7 @@ struct job {
     uint64_t id; /* the instance, as the loop numbers it */
     uint64_t round;
     bool want_info; /* INFO replication although info_interval is not over */
-    bool retry; /* the last result contradicts the status */
+    bool retry;     /* the last result contradicts the status */
     /* What the loop holds so far: an answer that speaks for another status is
      * confirmed on a new connection. */
     enum status status;
