@@ -245,7 +245,7 @@ static void unknown_words_are_faults(void **state)
              "sasl: the client library of ZooKeeper has neither TLS nor SASL "
              "here: see TUNNEL in sentinel-agent.conf(5), or use digest_file");
     bad_line(state, "redis:a", "expect_role = slave",
-             "expect_role must be any, master or replica, got slave");
+             "expect_role must be any, master, replica or sentinel, got slave");
     bad_line(state, "redis:a", "paused = 1", "paused must be no or yes, got 1");
 }
 

@@ -28,8 +28,10 @@ static const struct document_status DOWN = {
     .since_wall_ms = SINCE_MS,
     .checked_wall_ms = SINCE_MS + 2002,
     .rtt_us = -1,
-    .role = ROLE_MASTER,
+    .role = "master",
+    .server = "redis",
     .version = "7.0.15",
+    .started_wall_ms = SINCE_MS - 123,
     .agent = "web-1",
     .round = 1207,
 };
@@ -40,7 +42,8 @@ static const char DOWN_TEXT[] =
     "\"detail\":\"connect: connection refused\","
     "\"since\":\"2026-11-23T05:29:00.123Z\","
     "\"checked\":\"2026-11-23T05:29:02.125Z\",\"rtt_us\":null,"
-    "\"role\":\"master\",\"version\":\"7.0.15\",\"maintenance\":false,"
+    "\"role\":\"master\",\"server\":\"redis\",\"version\":\"7.0.15\","
+    "\"started\":\"2026-11-23T05:29:00.000Z\",\"maintenance\":false,"
     "\"agent\":\"web-1\",\"round\":1207,\"seq\":34}";
 
 /* The sealed document as a string; for one test at a time. */
@@ -79,12 +82,13 @@ static void what_is_not_known_is_null(void **state)
     (void)state;
     d.checked_wall_ms = 0;
     d.rtt_us = 0;
-    d.role = ROLE_ANY;
-    d.version = "";
+    d.role = d.server = d.version = "";
+    d.started_wall_ms = 0;
     d.maintenance = true;
     text = render(&d, 1);
     assert_non_null(strstr(text, "\"checked\":null,\"rtt_us\":0,\"role\":null,"
-                                 "\"version\":null,\"maintenance\":true,"));
+                                 "\"server\":null,\"version\":null,"
+                                 "\"started\":null,\"maintenance\":true,"));
 }
 
 static void a_status_document_reads_back(void **state)
@@ -100,7 +104,9 @@ static void a_status_document_reads_back(void **state)
     assert_int_equal(seen.seq, 34);
     assert_string_equal(seen.address, DOWN.address);
     assert_int_equal(seen.checked_wall_ms, DOWN.checked_wall_ms);
-    assert_int_equal(seen.role, DOWN.role);
+    assert_string_equal(seen.role, DOWN.role);
+    assert_string_equal(seen.server, DOWN.server);
+    assert_int_equal(seen.started_wall_ms, DOWN.started_wall_ms);
     assert_string_equal(seen.version, DOWN.version);
     assert_int_equal(seen.valid_until_wall_ms, 0);
     assert_int_equal(seen.pid, 0);

@@ -44,6 +44,7 @@ static struct result result_at(uint64_t now_ms, enum reason reason)
         .timed = reason == REASON_REPLY_TIMEOUT,
         .rtt_us = -1,
         .offset = -1,
+        .behind = -1,
     };
 }
 

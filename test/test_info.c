@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,6 +109,201 @@ static void the_version_is_kept_cut_or_refused(void **state)
     assert_string_equal(i.version, "");
 }
 
+/* A replica of several masters: each has its line. */
+static void a_link_is_down_if_any_of_them_is(void **state)
+{
+    (void)state;
+    static const char *const DOWN[] = {
+        "master_link_status:down\r\nmaster_1_link_status:up\r\n",
+        "master_link_status:up\r\nmaster_1_link_status:down\r\n",
+        "master_12_link_status:down\r\nmaster_link_status:up\r\n",
+        "master_global_link_status:down\r\nmaster_link_status:up\r\n",
+        "master_link_status:down\r\nmaster_link_status:maybe\r\n",
+    };
+    for (size_t n = 0; n < sizeof DOWN / sizeof DOWN[0]; n++) {
+        struct reply_info i = parse(DOWN[n]);
+        assert_true(i.link_known);
+        assert_false(i.link_up);
+    }
+    struct reply_info i = parse("master_global_link_status:up\r\n"
+                                "master_link_status:up\r\n"
+                                "master_1_link_status:up\r\n"
+                                "master__link_status:down\r\n"
+                                "master_x_link_status:down\r\n");
+    assert_true(i.link_known);
+    assert_true(i.link_up);
+}
+
+static void a_word_that_is_not_known_is_a_role_all_the_same(void **state)
+{
+    (void)state;
+    struct reply_info i = parse("role:witness\r\n");
+    assert_int_equal(i.role, ROLE_OTHER);
+    assert_string_equal(i.role_word, "witness");
+    i = parse("role:any\r\n");
+    assert_int_equal(i.role, ROLE_OTHER);
+    i = parse("role:wit\"ness\r\n");
+    assert_int_equal(i.role, ROLE_ANY);
+    i = parse("role:a-very-long-role-word\r\n");
+    assert_string_equal(i.role_word, "a-very-long-rol");
+}
+
+static void relatives_say_their_own_name_and_version(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *server;
+        const char *version;
+    } R[] = {
+        { "redis_version:7.0.15\r\n", "redis", "7.0.15" },
+        { "redis_version:7.2.0\r\ndragonfly_version:df-v1.13.0\r\n",
+          "dragonfly", "df-v1.13.0" },
+        { "kvrocks_version:2.9.0\r\nredis_version:7.0.0\r\n", "kvrocks",
+          "2.9.0" },
+        { "redis_version:7.2.4\r\nserver_name:valkey\r\n"
+          "valkey_version:8.1.1\r\n",
+          "valkey", "8.1.1" },
+        { "redis_version:6.0.16\r\nexecutable:/usr/bin/keydb-server\r\n",
+          "keydb", "6.0.16" },
+        { "redis_version:7.0.15\r\ngcc_version:12.2.0\r\n", "redis", "7.0.15" },
+        { "gcc_version:12.2.0\r\n", "", "" },
+    };
+    for (size_t n = 0; n < sizeof R / sizeof R[0]; n++) {
+        struct reply_info i = parse(R[n].text);
+        assert_string_equal(i.server, R[n].server);
+        assert_string_equal(i.version, R[n].version);
+    }
+}
+
+static void a_process_is_told_by_its_run_id(void **state)
+{
+    (void)state;
+    struct reply_info i = parse("run_id:abc\r\nuptime_in_seconds:77\r\n");
+    struct reply_info j = parse("run_id:abd\r\nuptime_in_seconds:-1\r\n");
+    assert_true(i.run_id != 0);
+    assert_true(i.run_id != j.run_id);
+    assert_int_equal(i.uptime_s, 77);
+    assert_int_equal(j.uptime_s, -1);
+    assert_int_equal(parse("run_id:\r\n").run_id, 0);
+    assert_int_equal(parse("uptime_in_seconds:99999999999\r\n").uptime_s, -1);
+}
+
+static void a_long_line_says_nothing_and_hides_nothing(void **state)
+{
+    (void)state;
+    static char text[70000];
+    memset(text, 'x', sizeof text);
+    memcpy(text, "redis_version:7.0.15\r\nslave0:", 29);
+    memcpy(text + 69000, "\r\nrole:master\r\n", 15);
+    struct reply_info i = parse_bytes(text, 69015);
+    assert_string_equal(i.version, "7.0.15");
+    assert_int_equal(i.role, ROLE_MASTER);
+}
+
+/* ------------------------------------------------------------ real answers */
+
+/* Of test/info; with the line ends of the wire. */
+static struct reply_info parse_case(const char *name)
+{
+    static char text[65536];
+    char path[256];
+    size_t len = 0;
+    int c;
+    snprintf(path, sizeof path, "%s/%s.txt", INFO_CASES, name);
+    FILE *f = fopen(path, "r");
+    if (f == NULL)
+        fail_msg("%s is missing", path);
+    while ((c = fgetc(f)) != EOF && len < sizeof text - 2) {
+        if (c == '\n')
+            text[len++] = '\r';
+        text[len++] = (char)c;
+    }
+    fclose(f);
+    return parse_bytes(text, len);
+}
+
+static void real_servers_say_what_they_are(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *server;
+        const char *version;
+    } S[] = {
+        { "redis28", "redis", "2.8.24" },
+        { "redis32", "redis", "3.2.13" },
+        { "redis40", "redis", "4.0.14" },
+        { "redis5", "redis", "5.0.14" },
+        { "redis60", "redis", "6.0.20" },
+        { "redis62", "redis", "6.2.16" },
+        { "redis70", "redis", "7.0.15" },
+        { "redis74", "redis", "7.4.1" },
+        { "redis8", "redis", "255.255.255" },
+        { "redis80", "redis", "8.0.2" },
+        { "valkey8", "valkey", "255.255.255" },
+        { "valkey81", "valkey", "8.1.1" },
+        { "keydb", "keydb", "6.3.4" },
+    };
+    for (size_t n = 0; n < sizeof S / sizeof S[0]; n++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s.server", S[n].name);
+        struct reply_info i = parse_case(name);
+        assert_string_equal(i.server, S[n].server);
+        assert_string_equal(i.version, S[n].version);
+        assert_true(i.run_id != 0);
+        assert_true(i.uptime_s >= 0 && i.uptime_s < 60);
+        assert_false(i.is_cluster);
+        assert_false(i.is_sentinel);
+
+        snprintf(name, sizeof name, "%s.replication-master", S[n].name);
+        i = parse_case(name);
+        assert_int_equal(i.role, ROLE_MASTER);
+        assert_string_equal(i.role_word, "master");
+        assert_false(i.link_known);
+        assert_true(i.master_offset >= 0);
+        assert_int_equal(i.good_replicas, -1);
+
+        snprintf(name, sizeof name, "%s.replication-replica", S[n].name);
+        i = parse_case(name);
+        assert_int_equal(i.role, ROLE_REPLICA);
+        assert_string_equal(i.role_word, "replica");
+        assert_true(i.link_known && i.link_up);
+        assert_true(i.replica_offset >= 0);
+        assert_false(i.syncing);
+
+        snprintf(name, sizeof name, "%s.replication-never-linked", S[n].name);
+        i = parse_case(name);
+        assert_int_equal(i.role, ROLE_REPLICA);
+        assert_true(i.link_known && !i.link_up);
+        assert_int_equal(i.link_down_s, -1);
+    }
+}
+
+static void real_servers_say_what_is_wrong(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        parse_case("redis70.replication-min-replicas").good_replicas, 0);
+    assert_true(parse_case("redis70.server-cluster").is_cluster);
+    assert_true(parse_case("redis80.server-cluster").is_cluster);
+    assert_string_equal(
+        parse_case("redis70.cluster-info-no-slots").cluster_state, "fail");
+    assert_string_equal(
+        parse_case("redis80.cluster-info-no-slots").cluster_state, "fail");
+    struct reply_info i = parse_case("redis70.server-sentinel");
+    assert_true(i.is_sentinel);
+    assert_int_equal(i.role, ROLE_SENTINEL);
+    i = parse_case("keydb.replication-active-replica");
+    assert_int_equal(i.role, ROLE_ACTIVE_REPLICA);
+    assert_string_equal(i.role_word, "active-replica");
+    assert_true(i.link_known && i.link_up);
+    i = parse_case("keydb.replication-active-replica-peer-dead");
+    assert_int_equal(i.role, ROLE_ACTIVE_REPLICA);
+    assert_true(i.link_known && !i.link_up);
+    assert_int_equal(i.link_down_s, 2);
+}
+
 static void lines_need_neither_cr_nor_a_last_newline(void **state)
 {
     (void)state;
@@ -119,15 +315,13 @@ static void lines_need_neither_cr_nor_a_last_newline(void **state)
 static void of_a_doubled_key_the_last_holds(void **state)
 {
     (void)state;
-    struct reply_info i =
-        parse("role:master\r\nmaster_repl_offset:5\r\n"
-              "redis_version:7\r\nmaster_link_status:up\r\n"
-              "role:slave\r\nmaster_repl_offset:x\r\n"
-              "redis_version:?\r\nmaster_link_status:maybe\r\n");
+    struct reply_info i = parse("role:master\r\nmaster_repl_offset:5\r\n"
+                                "redis_version:7\r\nmaster_link_status:up\r\n"
+                                "role:slave\r\nmaster_repl_offset:x\r\n"
+                                "redis_version:?\r\n");
     assert_int_equal(i.role, ROLE_REPLICA);
     assert_int_equal(i.master_offset, -1);
     assert_string_equal(i.version, "");
-    assert_false(i.link_known);
 }
 
 static void what_is_no_info_says_nothing(void **state)
@@ -143,8 +337,6 @@ static void what_is_no_info_says_nothing(void **state)
         "role",
         "role:",
         "role:\r\n",
-        "role:Master\r\n",
-        "role:sentinel\r\n",
         "role:master \r\n",
         " role:master\r\n",
         "roles:master\r\n",
@@ -194,6 +386,13 @@ int main(void)
         cmocka_unit_test(a_replica_says_how_its_link_is),
         cmocka_unit_test(a_link_that_never_was_up_is_down_since_unknown),
         cmocka_unit_test(the_version_is_kept_cut_or_refused),
+        cmocka_unit_test(a_link_is_down_if_any_of_them_is),
+        cmocka_unit_test(a_word_that_is_not_known_is_a_role_all_the_same),
+        cmocka_unit_test(relatives_say_their_own_name_and_version),
+        cmocka_unit_test(a_process_is_told_by_its_run_id),
+        cmocka_unit_test(a_long_line_says_nothing_and_hides_nothing),
+        cmocka_unit_test(real_servers_say_what_they_are),
+        cmocka_unit_test(real_servers_say_what_is_wrong),
         cmocka_unit_test(lines_need_neither_cr_nor_a_last_newline),
         cmocka_unit_test(of_a_doubled_key_the_last_holds),
         cmocka_unit_test(what_is_no_info_says_nothing),

@@ -54,6 +54,7 @@ static struct result result_of(enum reason reason, const char *detail)
         .ended_wall_ms = now_ms += STEP_MS,
         .rtt_us = -1,
         .offset = -1,
+        .behind = -1,
     };
     snprintf(r.detail, sizeof r.detail, "%s", detail);
     return r;
@@ -201,6 +202,7 @@ static struct result info_of(enum role role, int64_t offset,
 {
     struct result r = result_of(REASON_OK, "");
     r.role = role;
+    r.follows = role == ROLE_REPLICA;
     r.fresh_info = true;
     r.offset = offset;
     r.started_mono_us = started_mono_us;
@@ -224,7 +226,8 @@ static void a_replica_far_behind_a_watched_master_lags(void **state)
     instance_judge(&replica, &r, REASON_LAG, &POLICY);
     instance_judge(&replica, &r, REASON_LAG, &POLICY);
     assert_int_equal(replica.health.reason, REASON_LAG);
-    assert_string_equal(replica.detail, "2000 bytes behind b, max_lag is 1024");
+    assert_string_equal(replica.detail,
+                        "more than max_lag (1024 bytes) behind b");
 
     /* A probe without INFO changes nothing about it. */
     r.fresh_info = false;

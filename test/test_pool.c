@@ -135,6 +135,7 @@ static struct result result_of(const struct instance *i, enum reason reason)
         .ended_wall_ms = fakes.wall_ms,
         .rtt_us = 100,
         .offset = -1,
+        .behind = -1,
     };
 }
 
@@ -475,14 +476,15 @@ static void another_address_starts_anew(void **state)
     assert_int_equal(b->since_wall_ms, fakes.wall_ms);
     assert_int_equal(b->job.index, 1);
     assert_int_equal(fakes_slot(SLOT_PRESENCE, "b")->withdrawals, 1);
-    /* It is nobody's master any more. */
+    /* It is nobody's master any more: how far a is behind cannot be told. */
     r = result_of(a, REASON_OK);
     r.role = ROLE_REPLICA;
+    r.follows = true;
     r.fresh_info = true;
     r.offset = 1;
     strcpy(r.replid, REPLID);
     deliver(a, &r);
-    assert_int_equal(told.reason, REASON_OK);
+    assert_int_equal(told.reason, REASON_NO_INFO);
     stop();
     config_free(other);
 }
@@ -626,6 +628,7 @@ static enum reason lag_of(struct instance *replica, struct instance *master)
     fakes_pass(10);
     r = result_of(replica, REASON_OK);
     r.role = ROLE_REPLICA;
+    r.follows = true;
     r.fresh_info = true;
     r.offset = 1;
     strcpy(r.replid, REPLID);
@@ -651,11 +654,12 @@ static void a_master_that_is_gone_is_nobodys_master(void **state)
     pool_remove(pool, b);
     struct result r = result_of(a, REASON_OK);
     r.role = ROLE_REPLICA;
+    r.follows = true;
     r.fresh_info = true;
     r.offset = 1;
     strcpy(r.replid, REPLID);
     deliver(a, &r);
-    assert_int_equal(told.reason, REASON_OK);
+    assert_int_equal(told.reason, REASON_NO_INFO);
     stop();
 }
 
@@ -667,6 +671,7 @@ static void a_result_without_info_finds_no_master(void **state)
     /* What is known of the lag stays, until INFO says otherwise. */
     struct result r = result_of(a, REASON_OK);
     r.role = ROLE_REPLICA;
+    r.follows = true;
     deliver(a, &r);
     assert_int_equal(told.reason, REASON_LAG);
     stop();
@@ -881,8 +886,10 @@ static void an_orphan_ends_as_removed(void **state)
         .status = STATUS_UP,
         .address = "10.0.0.9:6379",
         .since_wall_ms = 4711,
-        .role = ROLE_MASTER,
+        .role = "master",
+        .server = "redis",
         .version = "7.0.15",
+        .started_wall_ms = 4000,
     };
     char since[CLOCK_RFC3339_SIZE + 16];
     char now[CLOCK_RFC3339_SIZE];
@@ -895,7 +902,10 @@ static void an_orphan_ends_as_removed(void **state)
     assert_true(node->removed);
     assert_non_null(strstr(node->document, "\"reason\":\"removed\""));
     assert_non_null(strstr(node->document, "10.0.0.9:6379"));
-    assert_non_null(strstr(node->document, "7.0.15"));
+    assert_non_null(strstr(node->document,
+                           "\"role\":\"master\",\"server\":\"redis\","
+                           "\"version\":\"7.0.15\","
+                           "\"started\":\"1970-01-01T00:00:04.000Z\""));
     assert_non_null(strstr(node->document, "\"round\":42"));
     /* It is unknown from now on. */
     snprintf(since, sizeof since, "\"since\":\"%s\"",

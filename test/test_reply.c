@@ -83,6 +83,11 @@ static void replies_of_every_kind_are_understood(void **state)
         { "$4\r\nPONG\r\n", REPLY_BULK, "PONG", false, false },
         { "$0\r\n\r\n", REPLY_BULK, "", false, false },
         { "$-1\r\n", REPLY_INTEGER, "nil", false, false },
+        { "*0\r\n", REPLY_ARRAY, "array", false, false },
+        { "*-1\r\n", REPLY_ARRAY, "array", false, false },
+        { "*1\r\n+PONG\r\n", REPLY_ARRAY, "array", false, false },
+        { "*2\r\n*2\r\n:1\r\n$2\r\nhi\r\n*0\r\n", REPLY_ARRAY, "array", false,
+          false },
         { "+a\tb\x7f\\\r\n", REPLY_STATUS, "a\\x09b\\x7f\\\\", false, false },
     };
     for (size_t i = 0; i < COUNT(R); i++) {
@@ -130,15 +135,14 @@ static void what_is_no_resp_is_bad_and_says_how_it_began(void **state)
         { "\r\n", "not RESP: \\x0d\\x0a" },
         { " +PONG\r\n", "not RESP:  +PONG\\x0d\\x0a" },
         { "%1\r\n", "not RESP: %1\\x0d\\x0a" },
-        { "$65537", "bulk of more than 65536 bytes" },
-        { "$65537\r\n", "bulk of more than 65536 bytes" },
-        { "$9223372036854775807\r\n", "bulk of more than 65536 bytes" },
-        { "$99999999999999999999999999", "bulk of more than 65536 bytes" },
-        { "*", "array where none was asked for" },
-        { "*0\r\n", "array where none was asked for" },
-        { "*-1\r\n", "array where none was asked for" },
-        { "*1\r\n+PONG\r\n", "array where none was asked for" },
-        { "*2\r\n*1\r\n*1\r\n", "array where none was asked for" },
+        { "$4194305", "bulk of more than 4194304 bytes" },
+        { "$4194305\r\n", "bulk of more than 4194304 bytes" },
+        { "$9223372036854775807\r\n", "bulk of more than 4194304 bytes" },
+        { "$99999999999999999999999999", "bulk of more than 4194304 bytes" },
+        { "*x\r\n", "not RESP: an array without a length" },
+        { "*\r\n", "not RESP: an array without a length" },
+        { "*65537\r\n", "not RESP: an array without a length" },
+        { "*2\r\n+a\r\n?", "not RESP: ?" },
         { "$4\r\nPONGS\r\n", "not RESP: bulk goes on after 4 bytes" },
         { "$3\r\nPONG\r\n", "not RESP: bulk goes on after 3 bytes" },
         { "+PONG\rX\r\n", NULL },
@@ -178,7 +182,7 @@ static void every_first_byte_is_judged(void **state)
         const char byte = (char)c;
         struct reply reply;
         struct err e = { "" };
-        bool resp = c != 0 && strchr("+-:$", c) != NULL;
+        bool resp = c != 0 && strchr("+-:$*", c) != NULL;
         assert_int_equal(read_bytes(&byte, 1, &reply, &e),
                          resp ? REPLY_MORE : REPLY_BAD);
         assert_printable(e.text, sizeof e.text);
@@ -216,9 +220,13 @@ static void a_header_too_large_is_bad_in_whatever_pieces(void **state)
     feed(r, BYTES + 5, 1);
     assert_int_equal(reply_reader_next(r, &reply, NULL), REPLY_MORE);
     feed(r, BYTES + 6, 1);
+    assert_int_equal(reply_reader_next(r, &reply, NULL), REPLY_MORE);
+    feed(r, BYTES + 7, 1);
+    assert_int_equal(reply_reader_next(r, &reply, NULL), REPLY_MORE);
+    feed(r, BYTES + 8, 1);
     struct err e;
     assert_int_equal(reply_reader_next(r, &reply, &e), REPLY_BAD);
-    assert_string_equal(e.text, "bulk of more than 65536 bytes");
+    assert_string_equal(e.text, "bulk of more than 4194304 bytes");
     reply_reader_free(r);
 }
 
@@ -241,6 +249,28 @@ static void the_largest_bulk_is_read_and_a_larger_line_is_not(void **state)
     assert_int_equal(read_bytes(bytes, len, &reply, &e), REPLY_BAD);
     assert_string_equal(e.text, "reply of more than 65536 bytes");
     free(bytes);
+}
+
+static void what_is_not_info_must_be_small_and_no_array(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        const char *why;
+    } R[] = {
+        { "$65537", "bulk of more than 65536 bytes" },
+        { "*", "array where none was asked for" },
+    };
+    for (size_t i = 0; i < COUNT(R); i++) {
+        struct reply_reader *r = new_reader();
+        struct reply reply;
+        struct err e = { "" };
+        reply_reader_allow_info(r, false);
+        feed(r, R[i].bytes, strlen(R[i].bytes));
+        assert_int_equal(reply_reader_next(r, &reply, &e), REPLY_BAD);
+        assert_string_equal(e.text, R[i].why);
+        reply_reader_free(r);
+    }
 }
 
 static const char SESSION[] =
@@ -564,6 +594,7 @@ int main(void)
         cmocka_unit_test(a_bad_reader_stays_bad),
         cmocka_unit_test(a_header_too_large_is_bad_in_whatever_pieces),
         cmocka_unit_test(the_largest_bulk_is_read_and_a_larger_line_is_not),
+        cmocka_unit_test(what_is_not_info_must_be_small_and_no_array),
         cmocka_unit_test(replies_come_out_the_same_in_pieces_of_every_size),
         cmocka_unit_test(a_reader_is_empty_between_replies_only),
         cmocka_unit_test(a_steady_round_takes_no_more_memory),

@@ -12,7 +12,6 @@
 #include <cmocka.h>
 
 #include "agent/report.h"
-#include "agent/role.h"
 
 #define TIME_MS INT64_C(1795411740123)
 
@@ -23,7 +22,8 @@ static const struct document_status UP = {
     .reason = REASON_OK,
     .detail = "",
     .rtt_us = 123,
-    .role = ROLE_MASTER,
+    .role = "master",
+    .server = "redis",
     .version = "7.0.15",
 };
 
@@ -34,7 +34,8 @@ static const struct document_status DOWN = {
     .reason = REASON_REFUSED,
     .detail = "connect: refused",
     .rtt_us = -1,
-    .role = ROLE_ANY,
+    .role = "",
+    .server = "",
     .version = "",
 };
 
@@ -261,12 +262,14 @@ static void json_has_the_documents_keys(void **state)
            "\"exit_code\":2,\"instances\":["
            "{\"instance\":\"cache-1\",\"address\":\"127.0.0.1:6379\","
            "\"status\":\"up\",\"reason\":\"ok\",\"detail\":\"\","
-           "\"rtt_us\":123,\"role\":\"master\",\"version\":\"7.0.15\","
+           "\"rtt_us\":123,\"role\":\"master\",\"server\":\"redis\","
+           "\"version\":\"7.0.15\",\"started\":null,"
            "\"maintenance\":false},"
            "{\"instance\":\"c2\",\"address\":\"unix:/run/r.sock\","
            "\"status\":\"down\",\"reason\":\"refused\","
            "\"detail\":\"connect: refused\",\"rtt_us\":null,\"role\":null,"
-           "\"version\":null,\"maintenance\":false}]}\n");
+           "\"server\":null,\"version\":null,\"started\":null,\"maintenance\":"
+           "false}]}\n");
 }
 
 static void json_stays_json_whatever_the_bytes(void **state)

@@ -90,6 +90,7 @@ static struct result result_of(size_t index, enum reason reason)
         .rtt_us = 100,
         .reply_us = 100,
         .offset = -1,
+        .behind = -1,
     };
 }
 
@@ -484,6 +485,7 @@ static void what_lags_is_kept_with_the_words_of_the_lag(void **state)
     fakes_pass(1);
     struct result replica = result_of(0, REASON_OK);
     replica.role = ROLE_REPLICA;
+    replica.follows = true;
     replica.fresh_info = true;
     replica.offset = 0;
     memcpy(replica.replid, r.replid, sizeof r.replid);
@@ -492,7 +494,7 @@ static void what_lags_is_kept_with_the_words_of_the_lag(void **state)
     struct recent_result kept;
     assert_true(recent_next(&walk, &kept));
     assert_int_equal(kept.reason, REASON_LAG);
-    assert_string_equal(kept.detail, "5000 bytes behind b, max_lag is 1024");
+    assert_string_equal(kept.detail, "more than max_lag (1024 bytes) behind b");
     stop();
 }
 

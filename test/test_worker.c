@@ -157,7 +157,7 @@ static void a_hung_job_tells_its_phase(void **state)
     post(t, 1, 1);
     assert_true(bench_until(is_in_reply, t));
     fake_redis_stop(fake);
-    assert_int_equal(take_one().reason, REASON_CLOSED);
+    assert_int_equal(reason_status(take_one().reason), STATUS_DOWN);
 }
 
 static void a_hundred_hung_instances_hold_up_nobody(void **state)

@@ -24,6 +24,7 @@ struct tls_context;
 #define CONFIG_INSTANCES_MAX 100000
 
 enum config_publish { CONFIG_PUBLISH_CHANGE, CONFIG_PUBLISH_ROUND };
+enum config_probe { CONFIG_PROBE_FULL, CONFIG_PROBE_PING };
 enum config_acl { CONFIG_ACL_OPEN, CONFIG_ACL_READ, CONFIG_ACL_PRIVATE };
 
 /*
@@ -48,6 +49,8 @@ struct config_instance {
     char *password;      /* NULL: none; secret */
     char *password_file; /* NULL: none; as written, for printing */
     enum role expect_role;
+    enum config_probe probe;
+    char *probe_key;  /* NULL: not asked */
     uint64_t max_lag; /* bytes; 0: not checked */
     bool tls;         /* what follows counts only then */
     char *tls_ca_file;

@@ -3,7 +3,6 @@
 
 #include "agent/err.h"
 #include "agent/health.h"
-#include "agent/role.h"
 #include "agent/result.h"
 
 #include <stdbool.h>
@@ -31,8 +30,10 @@ struct document_status {
     int64_t since_wall_ms;
     int64_t checked_wall_ms; /* 0: never, rendered null */
     int64_t rtt_us;          /* -1: null */
-    enum role role;          /* ROLE_ANY: null */
-    const char *version;     /* "": null */
+    const char *role;        /* "": null; also of those that follow */
+    const char *server;
+    const char *version;
+    int64_t started_wall_ms; /* 0: null */
     bool maintenance;
     const char *agent;
     uint64_t round;
@@ -99,8 +100,10 @@ struct document_seen {
     /* Of a status: whose document it is to go on with. */
     char address[512];
     int64_t checked_wall_ms; /* 0: not said */
-    enum role role;          /* ROLE_ANY if not said */
+    char role[WORD_SIZE];    /* "" if not said, as those that follow */
+    char server[WORD_SIZE];
     char version[VERSION_SIZE];
+    int64_t started_wall_ms; /* 0: not said */
 };
 
 /* Total: whatever the bytes, *OUT is filled. */

@@ -8,17 +8,24 @@
 #include <stdint.h>
 
 /*
- * The last changes of status and of reason, of all instances: what the log
- * says of them, kept for the pages.  Thread: loop.
+ * The last changes of status and of reason, and restarts, of all instances:
+ * what the log says of them, kept for the pages.  Thread: loop.
  */
 #define HISTORY_MAX 1000
 
+enum history_kind {
+    HISTORY_VERDICT,
+    HISTORY_RESTARTED,      /* the server was restarted */
+    HISTORY_ANOTHER_SERVER, /* answers at the address */
+};
+
 struct history_event {
+    enum history_kind kind;
     uint64_t seq; /* from 1 on, without a gap */
     int64_t time_wall_ms;
     uint64_t round;
     enum status from;
-    enum status to; /* the same: only the reason changed */
+    enum status to; /* the same: only the reason changed, or not even that */
     enum reason from_reason;
     enum reason reason;
     /* Words (string_pool.h), copied by history_add. */

@@ -42,6 +42,16 @@ struct instance_nodes {
     bool found; /* what ZooKeeper held was told */
 };
 
+/* Another process answers at the address than before. */
+enum instance_restart {
+    RESTART_NONE,
+    RESTART_SAME,  /* the server was restarted */
+    RESTART_OTHER, /* another server, which ran already before */
+};
+
+/* How far a replica is behind, compared with max_lag. */
+enum instance_lag { LAG_NOT_KNOWN, LAG_WITHIN, LAG_BEYOND };
+
 /* Its place among the masters (masters.c). */
 struct instance_master {
     bool listed;
@@ -66,6 +76,7 @@ struct instance_pace {
 struct instance_record {
     uint32_t by_reason[REASON_COUNT]; /* results that were judged */
     uint32_t status_changes;
+    uint32_t restarts;
     struct recent recent;
 };
 
@@ -79,24 +90,36 @@ struct instance {
     int64_t since_wall_ms;   /* of the status */
     int64_t checked_wall_ms; /* 0: never */
     int64_t rtt_us;          /* -1: the last result had none */
+    uint64_t round;          /* of the last result */
+
+    /* The server, as it was heard last; "" or 0: not known. */
     enum role role;
+    char role_word[WORD_SIZE];
+    char server[WORD_SIZE];
     char version[VERSION_SIZE];
-    uint64_t round; /* of the last result */
     /* Of the last result: which connection answered, and its age then. */
     enum answered_by answered_by;
     uint64_t connection_age_ms;
     bool credentials_rejected;    /* by the last new connection, while the kept
                                      one answers */
     uint64_t expiry_told_mono_ms; /* of its certificate; 0: never */
-    bool news; /* role or version changed; cleared by the one who posts */
+    uint64_t run_id;              /* a hash of it */
+    int64_t started_wall_ms;      /* the process with that run_id */
+    uint64_t heard_mono_ms; /* when the last probe that was answered began */
+    enum instance_restart restart; /* not yet told; cleared by the rounds */
+    const char *refusal; /* how INFO was refused; string_pool.h, a reference of
+                            its own; "": it was not */
+    bool refusal_told;   /* in the log; set by the rounds */
+    bool news; /* it said something new of itself; cleared when posted */
 
     /* Replication, from the last INFO. */
     char replid[REPLID_SIZE];
     int64_t offset;          /* -1: not known */
     uint64_t offset_mono_us; /* for a master: when its probe had ended; for
                                 a replica: when its probe began */
-    bool lagging;            /* behind its master, by what the loop knows */
-    const char *lag_detail;  /* string_pool.h; NULL: never lagged */
+    enum instance_lag lag;   /* of a replica with max_lag, by all views */
+    int64_t behind;          /* in bytes, by the view that counted; -1: none */
+    const char *lag_detail;  /* string_pool.h; NULL: nothing to say so far */
 
     /* What an earlier life left in ZooKeeper. */
     bool seen_valid;
@@ -127,11 +150,13 @@ void instance_move(struct instance *i, struct config_instance *config,
 void instance_take_config(struct instance *i, struct config_instance *config);
 
 /*
- * Takes over what INFO said about replication, and judges the lag of a
- * replica against MASTER (NULL: not watched by us).  The master's offset must
- * have been read before the replica's, so that the difference can only be
- * too small: a replica is never called late because it was asked late.
- * Returns the reason that the result now stands for.
+ * Takes over what the server said of itself: role, version, the process that
+ * answers (a new one is noted in `restart`).  A replica with max_lag is held
+ * against its own view, and against MASTER (NULL: not watched by us).  The
+ * master's offset must have been read before the replica's, so that the
+ * difference can only be too small: a replica is never called late because it
+ * was asked late.  Returns the reason that the result now stands for: lag, or
+ * no_info where the lag cannot be told.
  */
 enum reason instance_replication(struct instance *i, const struct result *r,
                                  const struct instance *master);

@@ -27,6 +27,9 @@ enum reason {
     REASON_WRONG_ROLE,
     REASON_LAG,
     REASON_NO_NEW_CLIENTS,
+    REASON_NO_REPLICAS,
+    REASON_CLUSTER_DOWN,
+    REASON_BACKEND,
     REASON_REFUSED,
     REASON_UNREACHABLE,
     REASON_CONNECT_TIMEOUT,
@@ -40,12 +43,13 @@ enum reason {
     REASON_NOPERM,
     REASON_DNS,
     REASON_TLS,
+    REASON_NO_INFO,
     REASON_PENDING,
     REASON_STUCK,
     REASON_DOUBT,
     REASON_REMOVED,
 };
-#define REASON_COUNT 26
+#define REASON_COUNT 30
 
 /* The word as published: "up", "replica_link_down". */
 const char *status_name(enum status s);

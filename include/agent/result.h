@@ -14,6 +14,8 @@
  */
 #define VERSION_SIZE 16 /* "7.0.15", with its NUL */
 #define REPLID_SIZE  41 /* 40 hex digits, NUL */
+#define WORD_SIZE    16 /* of a role or a kind of server, with its NUL */
+#define REFUSAL_SIZE 48 /* of the words in which INFO was refused */
 
 /* What is asked of one probe. */
 struct job {
@@ -61,13 +63,22 @@ struct result {
     uint64_t connection_age_ms; /* at the end, if answered; else 0 */
     /* The last new connection could not log in, while the kept one answers. */
     bool credentials_rejected;
-    /* Last known, also from earlier probes. */
+    /* Last known, also from earlier probes; "": not said. */
     enum role role;
+    char role_word[WORD_SIZE]; /* as shown: "replica", or the server's own */
+    char server[WORD_SIZE];    /* "redis", or what a relative calls itself */
     char version[VERSION_SIZE];
+    bool follows;            /* a replica, or what says so of itself */
+    uint64_t run_id;         /* a hash of the process's run_id; 0: not said */
+    int64_t started_wall_ms; /* when the process began, by its uptime; 0: not
+                                said */
+    int64_t started_mono_ms; /* the same; may be before this machine began */
+    char refusal[REFUSAL_SIZE]; /* how INFO was refused; "": it was not */
     /* From INFO of this very probe, if fresh_info; offsets -1: not said. */
     bool fresh_info;
     int64_t offset; /* replication offset: a master's, or how far a
                        replica has applied */
+    int64_t behind; /* by a replica's own view, in bytes; -1: it has none */
     char replid[REPLID_SIZE];
     /* Last: what follows its NUL is not copied on the way. */
     char detail[ESCAPED_SIZE]; /* the server's words or the failed call; "" */

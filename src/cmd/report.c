@@ -14,7 +14,6 @@
 #include "table.h"
 
 #include "agent/report.h"
-#include "agent/role.h"
 
 /* Instances that the Nagios line names for each status. */
 #define NAMED_MAX 10
@@ -91,7 +90,7 @@ static void format_cell(const void *arg, size_t at, size_t column,
         table_rtt(row->rtt_us, out);
         break;
     case COL_ROLE:
-        strcpy(out, row->role == ROLE_ANY ? "-" : role_name(row->role));
+        table_text(row->role[0] ? row->role : "-", out);
         break;
     case COL_VERSION:
         table_text(row->version[0] ? row->version : "-", out);

@@ -25,8 +25,10 @@ static void begin(struct instance *i, struct config_instance *config,
     i->detail = string_pool_keep("");
     for (size_t s = 0; s < STATUS_COUNT; s++)
         i->words[s] = string_pool_keep("");
+    i->refusal = string_pool_keep("");
     i->rtt_us = -1;
     i->offset = -1;
+    i->behind = -1;
 }
 
 /* Gives back what begin took, and what came since. */
@@ -36,6 +38,7 @@ static void end(struct instance *i)
     i->config = NULL;
     string_pool_drop(i->detail);
     string_pool_drop(i->lag_detail);
+    string_pool_drop(i->refusal);
     for (size_t s = 0; s < STATUS_COUNT; s++)
         string_pool_drop(i->words[s]);
     recent_clear(&i->record.recent);
@@ -76,35 +79,112 @@ void instance_take_config(struct instance *i, struct config_instance *config)
     i->config = config;
 }
 
-static void lag_judge(struct instance *i, const struct instance *master)
+/* True, and *OLD is WORD, when WORD says something else than before. */
+static bool take_word(char *old, const char *word, size_t size)
 {
-    i->lagging = false;
-    if (i->config->max_lag == 0 || i->role != ROLE_REPLICA || i->offset < 0 ||
-        master == NULL || master->offset < 0 ||
+    if (word[0] == '\0' || strcmp(old, word) == 0)
+        return false;
+    memcpy(old, word, size);
+    return true;
+}
+
+/* A process that ran already when another one still answered at this address
+ * is no restart of that one. */
+static void note_process(struct instance *i, const struct result *r,
+                         bool other_server)
+{
+    if (r->run_id == i->run_id && i->started_wall_ms != 0)
+        return;
+    if (r->run_id != 0 && i->run_id != 0)
+        i->restart =
+            other_server || r->started_mono_ms < (int64_t)i->heard_mono_ms
+                ? RESTART_OTHER
+                : RESTART_SAME;
+    i->run_id = r->run_id;
+    i->started_wall_ms = r->started_wall_ms;
+    i->news = true;
+}
+
+static void take_facts(struct instance *i, const struct result *r)
+{
+    bool knew_server = i->server[0] != '\0';
+    bool other_server = take_word(i->server, r->server, sizeof i->server);
+    bool other_version = take_word(i->version, r->version, sizeof i->version);
+    bool other_role =
+        take_word(i->role_word, r->role_word, sizeof i->role_word);
+    i->news = i->news || other_server || other_version || other_role;
+    if (r->role != ROLE_ANY)
+        i->role = r->role;
+    if (r->started_wall_ms != 0)
+        note_process(i, r, knew_server && other_server);
+    if (r->rtt_us >= 0)
+        i->heard_mono_ms = r->started_mono_us / 1000;
+    if (strcmp(i->refusal, r->refusal) != 0)
+        string_pool_set(&i->refusal, r->refusal);
+}
+
+/* By its own view, or by its master's if that is watched.  Where the master
+ * was asked later than the replica nothing can be told this time. */
+static int64_t bytes_behind(const struct instance *i, const struct result *r,
+                            const struct instance *master)
+{
+    int64_t behind = r->behind;
+    if (master == NULL || master->offset < 0 || r->offset < 0 ||
         master->offset_mono_us > i->offset_mono_us)
-        return;
+        return behind;
+    int64_t by_master = master->offset - r->offset;
+    if (by_master < 0)
+        by_master = 0;
+    return by_master > behind ? by_master : behind;
+}
+
+static void judge_lag(struct instance *i, const struct result *r,
+                      const struct instance *master)
+{
     char text[ESCAPED_SIZE];
-    int64_t behind = master->offset - i->offset;
-    if (behind <= 0 || (uint64_t)behind <= i->config->max_lag)
+    i->lag = LAG_NOT_KNOWN;
+    i->behind = -1;
+    if (i->config->max_lag == 0 || !r->follows)
         return;
-    i->lagging = true;
+    i->behind = bytes_behind(i, r, master);
+    if (i->behind < 0 && master == NULL) {
+        string_pool_set(&i->lag_detail,
+                        "INFO does not tell how far it is behind, and its "
+                        "master is not watched");
+        return;
+    }
+    i->lag = LAG_WITHIN;
+    if (i->behind <= 0 || (uint64_t)i->behind <= i->config->max_lag)
+        return;
+    i->lag = LAG_BEYOND;
     snprintf(text, sizeof text,
-             "%" PRId64 " bytes behind %s, max_lag is %" PRIu64, behind,
-             master->config->name, i->config->max_lag);
+             "more than max_lag (%" PRIu64 " bytes) behind "
+             "%s",
+             i->config->max_lag,
+             master != NULL ? master->config->name : "its master");
     string_pool_set(&i->lag_detail, text);
+}
+
+/* What the result stands for, lag included. */
+static enum reason with_lag(const struct instance *i, const struct result *r)
+{
+    if (r->reason != REASON_OK || i->config->max_lag == 0 || !r->follows)
+        return r->reason;
+    switch (i->lag) {
+    case LAG_NOT_KNOWN:
+        return REASON_NO_INFO;
+    case LAG_BEYOND:
+        return REASON_LAG;
+    case LAG_WITHIN:
+        break;
+    }
+    return REASON_OK;
 }
 
 enum reason instance_replication(struct instance *i, const struct result *r,
                                  const struct instance *master)
 {
-    if (r->role != ROLE_ANY && r->role != i->role) {
-        i->role = r->role;
-        i->news = true;
-    }
-    if (r->version[0] != '\0' && strcmp(r->version, i->version) != 0) {
-        memcpy(i->version, r->version, sizeof i->version);
-        i->news = true;
-    }
+    take_facts(i, r);
     if (r->fresh_info) {
         memcpy(i->replid, r->replid, sizeof i->replid);
         i->offset = r->offset;
@@ -112,9 +192,9 @@ enum reason instance_replication(struct instance *i, const struct result *r,
         if (r->role == ROLE_MASTER)
             i->offset_mono_us += (uint64_t)r->lookup_us + r->connect_us +
                                  r->tls_us + r->auth_us + r->reply_us;
-        lag_judge(i, master);
+        judge_lag(i, r, master);
     }
-    return r->reason == REASON_OK && i->lagging ? REASON_LAG : r->reason;
+    return with_lag(i, r);
 }
 
 bool instance_void(const struct instance *i, const struct result *r)
@@ -205,8 +285,10 @@ struct document_status instance_document(const struct instance *i,
         .since_wall_ms = i->since_wall_ms,
         .checked_wall_ms = i->checked_wall_ms,
         .rtt_us = i->rtt_us,
-        .role = i->role,
+        .role = i->role_word,
+        .server = i->server,
         .version = i->version,
+        .started_wall_ms = i->started_wall_ms,
         .maintenance = i->config->paused,
         .agent = agent,
         .round = i->round,

@@ -316,8 +316,7 @@ struct instance *pool_instance(const struct pool *p, size_t index)
 /* The lag behind a master is found out here: to the probe it is no reason. */
 static enum status told_status(const struct instance *i)
 {
-    return i->lagging && i->health.status == STATUS_DEGRADED ? STATUS_UP
-                                                             : i->health.status;
+    return i->health.reason == REASON_LAG ? STATUS_UP : i->health.status;
 }
 
 void pool_probe(struct pool *p, struct instance *i, uint64_t round,
@@ -356,7 +355,7 @@ static const struct instance *find_master(const struct pool *p,
                                           const struct instance *i,
                                           const struct result *r)
 {
-    if (!r->fresh_info || r->role != ROLE_REPLICA || i->config->max_lag == 0)
+    if (!r->fresh_info || !r->follows || i->config->max_lag == 0)
         return NULL;
     return masters_find(&p->masters, r->replid);
 }

@@ -64,6 +64,7 @@ static void on_result(void *arg, struct instance *i, const struct result *res,
     struct rounds *r = arg;
     bool voided = doubt_is_void(r, i, res);
 
+    verdicts_tell_server(r, i);
     recent_add(&i->record.recent, res, reason,
                reason == res->reason ? res->detail : i->lag_detail, voided);
     histogram_observe(&r->probes, (uint64_t)res->lookup_us + res->connect_us +

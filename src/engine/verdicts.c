@@ -94,6 +94,48 @@ void verdicts_judge(struct rounds *r, struct instance *i,
         verdicts_post(r, i);
 }
 
+static void tell_restart(struct rounds *r, struct instance *i)
+{
+    bool other = i->restart == RESTART_OTHER;
+    const struct history_event event = {
+        .kind = other ? HISTORY_ANOTHER_SERVER : HISTORY_RESTARTED,
+        .time_wall_ms = clock_wall_ms(),
+        .round = r->clock.round,
+        .from = i->health.status,
+        .to = i->health.status,
+        .from_reason = i->health.reason,
+        .reason = i->health.reason,
+        .instance = i->config->name,
+        .address = i->config->address,
+        .detail = i->detail,
+        .cause = other ? "another server answers at this address"
+                       : "the server was restarted",
+    };
+    char started[CLOCK_RFC3339_SIZE];
+    i->restart = RESTART_NONE;
+    i->record.restarts++;
+    history_add(r->history, &event);
+    LOG_EVENT(LOG_LEVEL_WARN, "restarted", LOG_STR("instance", event.instance),
+              LOG_STR("address", event.address),
+              LOG_STR("kind", other ? "another_server" : "restarted"),
+              LOG_STR("server", i->server), LOG_STR("version", i->version),
+              LOG_STR("started", clock_rfc3339(i->started_wall_ms, started)),
+              LOG_UINT("round", event.round));
+}
+
+void verdicts_tell_server(struct rounds *r, struct instance *i)
+{
+    bool refused = i->refusal[0] != '\0';
+    if (i->restart != RESTART_NONE)
+        tell_restart(r, i);
+    if (refused && !i->refusal_told)
+        LOG_EVENT(LOG_LEVEL_INFO, "info_refused",
+                  LOG_STR("instance", i->config->name),
+                  LOG_STR("address", i->config->address),
+                  LOG_STR("detail", i->refusal));
+    i->refusal_told = refused;
+}
+
 void verdicts_removed(struct rounds *r, const struct instance *i)
 {
     const struct history_event event = {

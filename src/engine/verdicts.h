@@ -22,6 +22,10 @@ void verdicts_judge(struct rounds *r, struct instance *i,
 void verdicts_doubt(struct rounds *r, struct instance *i, enum reason reason,
                     const char *detail);
 
+/* What the server said of itself is told, once: another process answers (log
+ * and history), or INFO is refused (log). */
+void verdicts_tell_server(struct rounds *r, struct instance *i);
+
 /* I is no longer configured: keeps that.  The log says it in `reloaded`;
  * readers of the history learn it here. */
 void verdicts_removed(struct rounds *r, const struct instance *i);

@@ -128,6 +128,14 @@ static void ask(struct connection *c, const struct talk_ask *a)
     flush_tls(c);
 }
 
+static void ask_more(struct connection *c)
+{
+    uv_buf_t bufs[ASKS];
+    unsigned n = talk_ask_more(&c->talk, c->to, bufs);
+
+    socket_write(&c->socket, bufs, n);
+}
+
 void connection_ask(struct connection *c, bool want_info, uint64_t now_us)
 {
     assert(c->phase == PROBE_IDLE && c->socket.state == SOCKET_OPEN &&
@@ -189,6 +197,9 @@ static void hear(struct connection *c, const char *bytes, size_t len)
     }
     switch (next) {
     case TALK_MORE:
+        return;
+    case TALK_ASK_MORE:
+        ask_more(c);
         return;
     case TALK_ANSWERED:
         enter(c, PROBE_IDLE, clock_mono_us());
@@ -362,7 +373,8 @@ static void on_broken(struct socket *s, int error)
     } else if (c->phase == PROBE_CONNECT) {
         dial_broken(c->dial, error);
     } else {
-        talk_broken(&c->talk, error, &v);
+        c->ended = true;
+        talk_broken(&c->talk, c->to, error, &v);
         fail(c, &v, false);
     }
 }

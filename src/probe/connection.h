@@ -59,6 +59,7 @@ struct connection {
                               socket uses it; else NULL */
     enum probe_phase phase;
     bool ran_out;                    /* of time */
+    bool ended;                      /* by the server, while it was asked */
     bool want_info;                  /* in the first talk */
     bool kept_alive;                 /* the kernel looks after it */
     uint64_t opened_us;              /* when it stood; 0: not yet */

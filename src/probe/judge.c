@@ -1,8 +1,7 @@
 /*
  * Replies to reasons.  The server's own words go into the detail; where INFO
- * is what speaks against it, the detail is a sentence of ours.
+ * speaks against it, the detail is a sentence of ours.
  */
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,47 +107,109 @@ bool judge_farewell(const struct reply *r, struct verdict *v)
            strncmp(r->text, denied, sizeof denied - 1) == 0;
 }
 
-/* By the replica's own view: what it knows of the master's offset. */
-static int64_t replica_lag(const struct reply_info *i)
+/*
+ * What comes first when several reasons hold: what the server itself answers
+ * to PING, then what a person would mend first.  MISCONF stands behind what
+ * keeps the data from being right.
+ */
+static const enum reason ORDER[] = {
+    REASON_WRONG_ROLE, REASON_CLUSTER_DOWN, REASON_REPLICA_LINK_DOWN,
+    REASON_MISCONF,    REASON_NO_REPLICAS,  REASON_BACKEND,
+    REASON_NO_INFO,    REASON_OK,
+};
+#define ORDER_SIZE (sizeof ORDER / sizeof ORDER[0])
+
+/* What is not in the table comes before all that is. */
+static size_t place_of(enum reason r)
+{
+    for (size_t i = 0; i < ORDER_SIZE; i++) {
+        if (ORDER[i] == r)
+            return i + 1;
+    }
+    return 0;
+}
+
+const struct kept_verdict *verdict_first(const struct kept_verdict *a,
+                                         const struct kept_verdict *b)
+{
+    return place_of(b->reason) < place_of(a->reason) ? b : a;
+}
+
+void verdict_keep_first(struct kept_verdict *k, const struct verdict *v)
+{
+    if (place_of(v->reason) < place_of(k->reason))
+        verdict_keep(k, v);
+}
+
+int64_t replica_behind(const struct reply_info *i)
 {
     int64_t known = i->master_offset;
-
     if (i->replica_offset < 0)
-        return 0;
+        return -1;
     if (i->read_offset > known)
         known = i->read_offset;
-    return known > i->replica_offset ? known - i->replica_offset : 0;
+    if (known > i->replica_offset)
+        return known - i->replica_offset;
+    /* Before Redis 7 it names its own offset in both places. */
+    return i->read_offset >= 0 ? 0 : -1;
 }
 
+/* No number that grows: the detail stands until something changes. */
 static void judge_link(const struct reply_info *i, struct verdict *v)
 {
-    if (i->link_down_s >= 0)
-        verdict_set(v, REASON_REPLICA_LINK_DOWN,
-                    "link to the master down for %" PRId64 " s",
-                    i->link_down_s);
-    else
-        verdict_set(v, REASON_REPLICA_LINK_DOWN, "link to the master is down");
+    const char *words = "link to the master is down";
+    if (i->syncing && i->link_down_s >= 0)
+        words = "synchronisation with the master under way";
+    else if (i->syncing)
+        words = "first synchronisation under way";
+    else if (i->link_down_s < 0)
+        words = "first synchronisation under way: the link to the master was "
+                "never up";
+    verdict_set(v, REASON_REPLICA_LINK_DOWN, "%s", words);
 }
 
-void judge_info(const struct reply *r, const struct config_instance *config,
-                struct verdict *v)
+void judge_info(const struct reply_info *i,
+                const struct config_instance *config, struct verdict *v)
 {
-    const struct reply_info *i = &r->info;
-
     verdict_ok(v);
-    if (r->kind != REPLY_BULK) {
-        judge_error(r, v);
-    } else if (config->expect_role != ROLE_ANY &&
-               i->role != config->expect_role) {
-        verdict_set(v, REASON_WRONG_ROLE, "is %s, expected %s",
-                    i->role == ROLE_ANY ? "of no role" : role_name(i->role),
+    if (config->expect_role != ROLE_ANY && i->role == ROLE_ANY)
+        verdict_set(v, REASON_NO_INFO, "INFO does not say the role");
+    else if (!role_fits(i->role, config->expect_role))
+        verdict_set(v, REASON_WRONG_ROLE, "is %s, expected %s", i->role_word,
                     role_name(config->expect_role));
-    } else if (i->role == ROLE_REPLICA && i->link_known && !i->link_up) {
+    else if (i->link_known && !i->link_up)
         judge_link(i, v);
-    } else if (i->role == ROLE_REPLICA && config->max_lag > 0 &&
-               (uint64_t)replica_lag(i) > config->max_lag) {
-        verdict_set(v, REASON_LAG,
-                    "%" PRId64 " bytes behind, max_lag is %" PRIu64,
-                    replica_lag(i), config->max_lag);
-    }
+    else if (i->good_replicas == 0 && !role_follows(i->role))
+        verdict_set(v, REASON_NO_REPLICAS,
+                    "fewer replicas in touch than min-replicas-to-write: "
+                    "writes are refused");
+}
+
+void judge_no_info(const char *why, const struct config_instance *config,
+                   struct verdict *v)
+{
+    verdict_ok(v);
+    if (config->expect_role != ROLE_ANY || config->max_lag > 0)
+        verdict_set(v, REASON_NO_INFO, "%s", why);
+}
+
+void judge_cluster(const struct reply_info *i, struct verdict *v)
+{
+    verdict_ok(v);
+    if (i->cluster_state[0] != '\0' && strcmp(i->cluster_state, "ok") != 0)
+        verdict_set(v, REASON_CLUSTER_DOWN, "cluster_state is %s",
+                    i->cluster_state);
+}
+
+/* MOVED and ASK tell that the cluster is there. */
+static bool is_redirection(const char *text)
+{
+    return strncmp(text, "MOVED ", 6) == 0 || strncmp(text, "ASK ", 4) == 0;
+}
+
+void judge_key(const struct reply *r, struct verdict *v)
+{
+    verdict_ok(v);
+    if (r->kind == REPLY_ERROR && !is_redirection(r->text))
+        verdict_set(v, REASON_BACKEND, "EXISTS: %s", r->text);
 }

@@ -34,9 +34,26 @@ void verdict_ok(struct verdict *v);
 /* The reply to PING. */
 void judge_ping(const struct reply *r, struct verdict *v);
 
-/* The reply to INFO replication, as CONFIG would have it. */
-void judge_info(const struct reply *r, const struct config_instance *config,
-                struct verdict *v);
+/* What INFO replication says, as CONFIG would have it. */
+void judge_info(const struct reply_info *i,
+                const struct config_instance *config, struct verdict *v);
+/* There is no INFO, WHY: that matters only where CONFIG needs it. */
+void judge_no_info(const char *why, const struct config_instance *config,
+                   struct verdict *v);
+/* What CLUSTER INFO says. */
+void judge_cluster(const struct reply_info *i, struct verdict *v);
+/* The reply to the request of probe_key. */
+void judge_key(const struct reply *r, struct verdict *v);
+
+/* Which of two comes first where both hold; A where they are alike. */
+const struct kept_verdict *verdict_first(const struct kept_verdict *a,
+                                         const struct kept_verdict *b);
+
+/* Keeps V unless what is kept comes first, or is alike. */
+void verdict_keep_first(struct kept_verdict *k, const struct verdict *v);
+
+/* How many bytes a replica knows itself to be behind; -1: it cannot tell. */
+int64_t replica_behind(const struct reply_info *i);
 
 /*
  * The reply to AUTH: ok for +OK, and for an error that does not speak of the

@@ -112,12 +112,28 @@ static void tell_connection(const struct probe *p, const struct connection *c,
 static void tell_remote(const struct remote *to, struct result *r)
 {
     r->role = to->role;
+    r->follows = to->follows;
+    r->run_id = to->run_id;
+    r->started_mono_ms = to->started_mono_ms;
+    strcpy(r->role_word, remote_role_word(to));
+    memcpy(r->server, to->server, sizeof r->server);
     memcpy(r->version, to->version, sizeof r->version);
+    strcpy(r->refusal, to->refusal != NULL ? to->refusal : "");
     r->fresh_info = to->fresh_info;
     r->offset = to->fresh_info ? to->offset : -1;
+    r->behind = to->fresh_info ? to->behind : -1;
     r->replid[0] = '\0';
     if (to->fresh_info)
         memcpy(r->replid, to->replid, sizeof r->replid);
+}
+
+/* As seen from now, in whole seconds: the server's uptime is in such. */
+static int64_t started_wall_ms(const struct remote *to, const struct result *r,
+                               uint64_t now_us)
+{
+    int64_t ago_ms = (int64_t)(now_us / 1000) - to->started_mono_ms;
+
+    return to->process_known ? (r->ended_wall_ms - ago_ms) / 1000 * 1000 : 0;
 }
 
 /*
@@ -161,6 +177,7 @@ static void finish(struct probe *p, const struct connection *c,
     tell_connection(p, c, now_us, &r);
     r.credentials_rejected = p->rejected;
     tell_remote(&p->remote, &r);
+    r.started_wall_ms = started_wall_ms(&p->remote, &r, now_us);
     strcpy(r.detail, words);
     env->ended(env->arg, &r);
 }
@@ -261,6 +278,8 @@ static void on_answered(void *owner, struct connection *c,
     decide(p);
 }
 
+static void dial_new(struct probe *p);
+
 static void on_failed(void *owner, struct connection *c,
                       const struct verdict *v, bool answered)
 {
@@ -269,6 +288,14 @@ static void on_failed(void *owner, struct connection *c,
 
     note_failed(p, c, answered);
     leg->connection = NULL;
+    if (c->ended && talk_was_courteous(&c->talk, &p->remote)) {
+        if (p->under_way && leg == &p->new) {
+            dial_new(p); /* with PING alone */
+            return;
+        }
+    } else {
+        p->remote.plain = false; /* it was not that */
+    }
     leg->state = LEG_FAILED;
     verdict_keep(&leg->verdict, v);
     decide(p);
@@ -288,8 +315,6 @@ static void on_late(void *owner, struct connection *c)
     tell_loop(p, true);
 }
 
-static void dial_new(struct probe *p);
-
 /* A server that closes may be gone.  A new connection that was waited for may
  * have been closed by what stands before the server: another is tried. */
 static void on_lost(void *owner, struct connection *c)
@@ -301,6 +326,7 @@ static void on_lost(void *owner, struct connection *c)
     leg->connection = NULL;
     leg->state = new ? LEG_NONE : LEG_FAILED;
     p->refused = p->refused || new;
+    p->remote.plain = false; /* it may be another server next time */
     if (!p->under_way && !new)
         tell_loop(p, false);
     else if (p->under_way && new)

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/role.h"
+
 #include "remote.h"
 
 static int format_auth(struct remote *r)
@@ -20,12 +22,19 @@ static int format_auth(struct remote *r)
     return request_format(&r->auth, argc, argv);
 }
 
+static int format_key(struct remote *r)
+{
+    const char *argv[2] = { "EXISTS", r->config->probe_key };
+
+    return argv[1] != NULL ? request_format(&r->key, 2, argv) : 0;
+}
+
 int remote_init(struct remote *r, struct config_instance *config,
                 struct resolver *resolver, struct err *e)
 {
     r->config = config_instance_ref(config);
-    if (format_auth(r) != 0) {
-        err_set(e, "out of memory for the login of %s", config->name);
+    if (format_auth(r) != 0 || format_key(r) != 0) {
+        err_set(e, "out of memory for the requests of %s", config->name);
         return -1;
     }
     if (config->tls) {
@@ -44,11 +53,40 @@ int remote_init(struct remote *r, struct config_instance *config,
     return r->name != NULL ? 0 : -1;
 }
 
+const char *remote_role_word(const struct remote *r)
+{
+    switch (r->role) {
+    case ROLE_ANY:
+        return "";
+    case ROLE_OTHER:
+        return r->other_role != NULL ? r->other_role : role_name(r->role);
+    case ROLE_MASTER:
+    case ROLE_REPLICA:
+    case ROLE_SENTINEL:
+    case ROLE_ACTIVE_REPLICA:
+        break;
+    }
+    return role_name(r->role);
+}
+
+void remote_refused(struct remote *r, const char *words)
+{
+    char *copy = words != NULL ? strdup(words) : NULL;
+
+    if (words != NULL && copy == NULL)
+        return;
+    free(r->refusal);
+    r->refusal = copy;
+}
+
 void remote_clear(struct remote *r)
 {
     resolver_name_put(r->name);
     request_clear(&r->auth);
     tls_peer_free(r->tls);
+    request_clear(&r->key);
+    free(r->other_role);
+    free(r->refusal);
     free(r->info.words);
     config_instance_unref(r->config);
 }

@@ -20,6 +20,7 @@ struct remote {
     struct config_instance *config; /* owned: a reference */
     struct resolver_name *name;     /* owned: a reference; NULL: no name */
     struct request auth;            /* owned; bytes NULL: no password */
+    struct request key;             /* owned; bytes NULL: no probe_key */
     struct tls_peer *tls;           /* owned; NULL: in plain */
     bool mute; /* nothing came in the last TLS handshake: perhaps it speaks no
                   TLS; by connection.c */
@@ -28,13 +29,26 @@ struct remote {
     uint32_t list_version; /* of the name's addresses, as last compared */
 
     /* Written by talk: last known, also from earlier probes. */
-    struct kept_verdict info; /* what INFO replication says against it */
-    uint64_t info_us;         /* when that was asked; 0: never answered */
+    struct kept_verdict info; /* what INFO, CLUSTER INFO and probe_key's request
+                                 say against it: what comes first */
+    uint64_t info_us;         /* when these were asked; 0: never, or anew */
     int64_t offset;
-    bool fresh_info; /* in the probe under way: life.c clears it */
+    int64_t behind; /* by its own view; -1: it has none */
     enum role role;
+    uint64_t run_id;
+    int64_t started_mono_ms;
+    char server[WORD_SIZE];
     char version[VERSION_SIZE];
     char replid[REPLID_SIZE];
+    bool plain;      /* it closes on what is not PING: that alone is asked */
+    bool is_cluster; /* as its INFO server says */
+    bool is_sentinel;
+    bool process_known; /* run_id and started are */
+    bool fresh_info;    /* in the probe under way: life.c clears it */
+    bool follows;       /* a replica, or says so of itself */
+    char
+        *other_role; /* owned: the word, where the role is not known; or NULL */
+    char *refusal;   /* owned: how INFO was refused last; NULL: it was not */
 };
 
 /* Where a connection leads: an address, or a socket's file. */
@@ -53,6 +67,13 @@ struct place {
 int remote_init(struct remote *r, struct config_instance *config,
                 struct resolver *resolver, struct err *e) MUST_USE;
 void remote_clear(struct remote *r);
+
+/* The role as it is shown; "": not known. */
+const char *remote_role_word(const struct remote *r);
+
+/* INFO was refused, in these words; NULL: it was not.  Out of memory keeps
+ * what is. */
+void remote_refused(struct remote *r, const char *words);
 
 /* The place to which the settings lead now; ADDR: the one to be dialled, of a
  * name or as configured. */

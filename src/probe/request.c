@@ -16,6 +16,8 @@ static const struct {
     [ASK_VERSION] = { 2, { "INFO", "server" } },
     [ASK_PING] = { 1, { "PING" } },
     [ASK_INFO] = { 2, { "INFO", "replication" } },
+    [ASK_CLUSTER] = { 2, { "CLUSTER", "INFO" } },
+    [ASK_KEY] = { 0, { NULL } }, /* the same */
 };
 
 int request_format(struct request *out, int argc, const char **argv)

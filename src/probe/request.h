@@ -17,8 +17,10 @@ enum ask {
     ASK_VERSION,
     ASK_PING,
     ASK_INFO,
+    ASK_CLUSTER,
+    ASK_KEY,
 };
-#define ASKS 5
+#define ASKS 7
 
 struct request {
     char *bytes; /* owned; NULL: there is none */
@@ -32,8 +34,8 @@ int request_format(struct request *out, int argc, const char **argv) MUST_USE;
  * none. */
 void request_clear(struct request *r);
 
-/* Formats those that are the same for all; ASK_AUTH stays empty.  -1 on lack
- * of memory: nothing is kept then. */
+/* Formats those that are the same for all; ASK_AUTH and ASK_KEY stay empty.  -1
+ * on lack of memory: nothing is kept then. */
 int requests_init(struct request requests[ASKS]) MUST_USE;
 void requests_clear(struct request requests[ASKS]);
 

@@ -22,9 +22,9 @@ struct reply_reader;
 struct talk {
     uint8_t asks[ASKS]; /* in order, … */
     uint8_t nasks;
-    uint8_t nanswers;  /* … and how many of them are answered */
-    bool heard;        /* anything, since it was asked */
-    uint32_t received; /* bytes */
+    uint8_t nanswers; /* … and how many of them are answered */
+    bool fresh;       /* the first questions on this connection */
+    bool heard;       /* anything, since it was asked */
     uint64_t asked_us;
     uint64_t logged_in_us;       /* 0: not yet, or long ago */
     struct reply_reader *reader; /* lent by env; NULL between replies */
@@ -51,20 +51,29 @@ unsigned talk_ask(struct talk *t, struct remote *to, const struct talk_ask *a,
 
 enum talk_next {
     TALK_MORE,       /* not all answers are here */
+    TALK_ASK_MORE,   /* what was answered leads to further requests */
     TALK_ANSWERED,   /* all of them; the connection may be asked again */
     TALK_LAST_WORDS, /* an answer; the connection is of no use any more */
     TALK_BAD,        /* no answer of a Redis, or out of memory */
 };
 
-/* V says what it means, unless TALK_MORE.  While nothing is asked every byte
- * is TALK_BAD. */
+/* After TALK_ASK_MORE: as talk_ask. */
+unsigned talk_ask_more(struct talk *t, struct remote *to, uv_buf_t bufs[ASKS]);
+
+/* The server ended the connection: true when that may be its answer to what is
+ * not PING.  Then TO is plain from now on, and to be asked anew. */
+bool talk_was_courteous(const struct talk *t, struct remote *to);
+
+/* V says what it means, unless TALK_MORE or TALK_ASK_MORE.  While nothing is
+ * asked every byte is TALK_BAD. */
 enum talk_next talk_bytes(struct talk *t, struct remote *to, const char *bytes,
                           size_t len, struct verdict *v);
 
 /* What it means that the connection broke (libuv's ERROR), or that nothing
  * came in time, while something is asked.  ACK: what became of the request on
  * its way. */
-void talk_broken(const struct talk *t, int error, struct verdict *v);
+void talk_broken(const struct talk *t, const struct remote *to, int error,
+                 struct verdict *v);
 void talk_expired(const struct talk *t, const struct remote *to,
                   enum socket_ack ack, struct verdict *v);
 

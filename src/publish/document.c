@@ -18,7 +18,6 @@
 
 #include "agent/document.h"
 #include "agent/json_writer.h"
-#include "agent/role.h"
 
 /* NULL for nothing. */
 static const char *said(const char *s)
@@ -38,8 +37,10 @@ static void add_verdict(struct text *t, const struct document_status *d)
 static void add_server(struct text *t, const struct document_status *d)
 {
     jsonw_natural(t, "rtt_us", d->rtt_us);
-    jsonw_string(t, "role", d->role == ROLE_ANY ? NULL : role_name(d->role));
+    jsonw_cut(t, "role", said(d->role));
+    jsonw_cut(t, "server", said(d->server));
     jsonw_cut(t, "version", said(d->version));
+    jsonw_time(t, "started", d->started_wall_ms);
     jsonw_bool(t, "maintenance", d->maintenance);
 }
 
@@ -176,10 +177,12 @@ static void read_object(const json_t *object, struct document_seen *out)
         out->pid = (long)pid;
     snprintf(out->address, sizeof out->address, "%s",
              text_of(object, "address"));
+    snprintf(out->role, sizeof out->role, "%s", text_of(object, "role"));
+    snprintf(out->server, sizeof out->server, "%s", text_of(object, "server"));
     snprintf(out->version, sizeof out->version, "%s",
              text_of(object, "version"));
     out->checked_wall_ms = time_of(object, "checked");
-    (void)role_parse(text_of(object, "role"), &out->role);
+    out->started_wall_ms = time_of(object, "started");
 }
 
 void document_read(const char *bytes, size_t len, struct document_seen *out)

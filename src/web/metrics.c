@@ -87,6 +87,11 @@ static void each_rejected(const struct out *o, const struct metrics_instance *i)
     metrics_put(o, i->name, NULL, i->credentials_rejected, 0);
 }
 
+static void each_restarts(const struct out *o, const struct metrics_instance *i)
+{
+    metrics_put(o, i->name, NULL, i->restarts, 0);
+}
+
 /* --------------------------------------------------------------- of others */
 
 static void build_info(const struct out *o)
@@ -240,6 +245,11 @@ static const struct metric METRICS[] = {
       "1 while a new connection cannot log in, and the kept one answers.",
       { "instance" },
       .each = each_rejected },
+    { OURS("restarts_total"),
+      COUNTER,
+      "How often another process answered at the address than before.",
+      { "instance" },
+      .each = each_restarts },
     { OURS("probe_duration_seconds"), HISTOGRAM,
       "What probes took, from start to result.", .samples = probe_duration },
 

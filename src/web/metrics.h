@@ -30,6 +30,7 @@ struct metrics_instance {
     const uint32_t *by_reason;     /* results; REASON_COUNT; borrowed */
     uint64_t status_changes;
     bool credentials_rejected;
+    uint64_t restarts;
 };
 
 struct metrics_source {

@@ -7,11 +7,24 @@
 
 #include "page_events.h"
 
+static const char *kind_of(const struct history_event *e)
+{
+    switch (e->kind) {
+    case HISTORY_RESTARTED:
+        return "restarted";
+    case HISTORY_ANOTHER_SERVER:
+        return "another_server";
+    case HISTORY_VERDICT:
+        break;
+    }
+    return e->from == e->to ? "reason" : "status";
+}
+
 void page_add_event(const struct history_event *e, struct text *out)
 {
     jsonw_uint(out, "seq", e->seq);
     jsonw_time(out, "time", e->time_wall_ms);
-    jsonw_string(out, "kind", e->from == e->to ? "reason" : "status");
+    jsonw_string(out, "kind", kind_of(e));
     jsonw_string(out, "instance", e->instance);
     jsonw_string(out, "address", e->address);
     jsonw_string(out, "from", status_name(e->from));

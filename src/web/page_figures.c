@@ -37,6 +37,7 @@ static bool instance_figures(void *arg, size_t index,
         .by_reason = i->record.by_reason,
         .status_changes = i->record.status_changes,
         .credentials_rejected = i->credentials_rejected,
+        .restarts = i->record.restarts,
     };
     if (pool_certificate(i, &c)) {
         out->tls_not_after_wall_ms = c.earliest_wall_ms;

@@ -71,6 +71,7 @@ static void add_judgement(const struct page_source *s, const struct instance *i,
     add_row("fault", h->fault, c->fall, fault, out);
     add_row("same", h->same, c->fall, h->same_reason, out);
     jsonw_uint(out, "status_changes", i->record.status_changes);
+    jsonw_uint(out, "restarts", i->record.restarts);
     add_last_change(s, c->name, out);
     jsonw_close(out, '}');
 }
@@ -171,13 +172,32 @@ static void add_tls(const struct instance *i, const struct page_time *now,
     jsonw_close(out, '}');
 }
 
+/* Whether the server tells of itself. */
+static void add_info(const struct instance *i, struct text *out)
+{
+    char refused[REFUSAL_SIZE + 16];
+    const char *word = i->role_word[0] != '\0' ? "answered" : NULL;
+
+    if (i->config->probe == CONFIG_PROBE_PING) {
+        word = "not asked";
+    } else if (i->refusal[0] != '\0') {
+        snprintf(refused, sizeof refused, "refused: %s", i->refusal);
+        word = refused;
+    }
+    jsonw_string(out, "info", word);
+}
+
 static void add_replication(const struct instance *i, struct text *out)
 {
     jsonw_open(out, "replication", '{');
     jsonw_string(out, "id", i->replid[0] != '\0' ? i->replid : NULL);
     jsonw_natural(out, "offset", i->offset);
-    jsonw_bool(out, "lagging", i->lagging);
-    jsonw_string(out, "detail", i->lagging ? i->lag_detail : NULL);
+    jsonw_natural(out, "behind", i->behind);
+    if (i->lag == LAG_NOT_KNOWN)
+        jsonw_null(out, "lagging");
+    else
+        jsonw_bool(out, "lagging", i->lag == LAG_BEYOND);
+    jsonw_string(out, "detail", i->lag == LAG_BEYOND ? i->lag_detail : NULL);
     jsonw_close(out, '}');
 }
 
@@ -238,6 +258,7 @@ void page_instance(const struct page_source *s, const struct instance *i,
         jsonw_null(out, "zookeeper");
     add_connection(i, out);
     add_tls(i, &now, out);
+    add_info(i, out);
     add_replication(i, out);
     jsonw_open(out, "results", '[');
     struct recent_walk walk =

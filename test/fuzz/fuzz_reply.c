@@ -32,7 +32,14 @@ static void check_printable(const char *text, size_t size)
 
 static void check_info(const struct reply_info *info)
 {
-    HOLDS(info->role <= ROLE_REPLICA);
+    HOLDS(info->role <= ROLE_OTHER);
+    HOLDS((info->role == ROLE_ANY) == (info->role_word[0] == '\0'));
+    HOLDS(info->uptime_s >= -1);
+    HOLDS(info->good_replicas >= -1);
+    check_printable(info->role_word, sizeof info->role_word);
+    check_printable(info->server, sizeof info->server);
+    check_printable(info->cluster_state, sizeof info->cluster_state);
+    HOLDS(info->version[0] == '\0' || info->server[0] != '\0');
     HOLDS(info->link_known || !info->link_up);
     HOLDS(info->link_down_s >= -1);
     HOLDS(info->master_offset >= -1);
@@ -45,7 +52,7 @@ static void check_info(const struct reply_info *info)
 
 static void check_reply(const struct reply *r)
 {
-    HOLDS(r->kind <= REPLY_BULK);
+    HOLDS(r->kind <= REPLY_ARRAY);
     check_printable(r->text, sizeof r->text);
     HOLDS(r->pong == (r->kind == REPLY_STATUS && strcmp(r->text, "PONG") == 0));
     HOLDS(r->ok == (r->kind == REPLY_STATUS && strcmp(r->text, "OK") == 0));
@@ -108,6 +115,13 @@ static void check_same(const struct reply *a, const struct reply *b)
     HOLDS(a->info.read_offset == b->info.read_offset);
     HOLDS(strcmp(a->info.replid, b->info.replid) == 0);
     HOLDS(strcmp(a->info.version, b->info.version) == 0);
+    HOLDS(strcmp(a->info.role_word, b->info.role_word) == 0);
+    HOLDS(strcmp(a->info.server, b->info.server) == 0);
+    HOLDS(strcmp(a->info.cluster_state, b->info.cluster_state) == 0);
+    HOLDS(a->info.run_id == b->info.run_id);
+    HOLDS(a->info.uptime_s == b->info.uptime_s);
+    HOLDS(a->info.syncing == b->info.syncing);
+    HOLDS(a->info.good_replicas == b->info.good_replicas);
 }
 
 /* One hexadecimal digit as escape_add writes it. */

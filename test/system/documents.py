@@ -5,8 +5,8 @@ import json
 import re
 
 STATUS_KEYS = ["schema", "instance", "address", "status", "reason", "detail",
-               "since", "checked", "rtt_us", "role", "version", "maintenance",
-               "agent", "round", "seq"]
+               "since", "checked", "rtt_us", "role", "server", "version",
+               "started", "maintenance", "agent", "round", "seq"]
 HEARTBEAT_KEYS = ["schema", "agent", "host", "pid", "started", "round",
                   "interval_ms", "time", "valid_until", "instances", "up",
                   "degraded", "down", "unknown", "except"]
@@ -16,10 +16,10 @@ REASONS = {
     "up": {"ok"},
     "degraded": {"loading", "busy", "misconf", "masterdown",
                  "replica_link_down", "wrong_role", "lag",
-                 "no_new_clients"},
+                 "no_new_clients", "no_replicas", "cluster_down", "backend"},
     "down": {"refused", "unreachable", "connect_timeout", "reply_timeout",
              "reset", "closed", "maxclients", "protocol"},
-    "unknown": {"noauth", "wrongpass", "noperm", "dns", "tls", "pending",
+    "unknown": {"noauth", "wrongpass", "noperm", "dns", "tls", "no_info", "pending",
                 "stuck", "doubt", "removed"},
 }
 
@@ -52,7 +52,10 @@ def check_status(data, name):
     if d["checked"] is not None:
         moment(d["checked"])
     assert d["rtt_us"] is None or 0 <= d["rtt_us"] < 3_600_000_000, d
-    assert d["role"] in (None, "master", "replica"), d
+    assert d["role"] in (None, "master", "replica", "sentinel"), d
+    assert d["server"] is None or re.match(r"[a-z]+\Z", d["server"]), d
+    if d["started"] is not None:
+        moment(d["started"])
     assert d["version"] is None or re.match(r"\d+\.\d+", d["version"]), d
     assert isinstance(d["maintenance"], bool), d
     assert isinstance(d["agent"], str) and d["agent"], d

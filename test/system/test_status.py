@@ -236,7 +236,7 @@ def test_a_replica_is_held_against_the_master_that_is_watched_too(
     make_agent({**others, "m": master.address,
                 "r": {"address": replica.address, "max_lag": "10M"}}, tree)
     d = tree.wait_status("r", "degraded", "lag")
-    assert "behind m," in d["detail"]
+    assert "behind m" in d["detail"]
     # Now it is another data set's.
     master.info = MASTER_INFO.format(replid="f" * 40, offset=20_000_000)
     tree.wait_status("r", "up", "ok")
