@@ -458,7 +458,7 @@ static unsigned told_with(int days)
 static void a_certificate_that_ends_is_told_once_a_day(void **state)
 {
     (void)state;
-    start("[agent]\ninterval = 12h\n" A
+    start("[agent]\ninterval = 720m\n" A
           "tls = yes\ntls_verify = no\ntls_min_days = 20\n");
     assert_int_equal(told_with(21), 0);
     fakes_pass(12 * 3600000);
