@@ -492,8 +492,8 @@ void talk_expired(const struct talk *t, const struct remote *to,
 {
     static const char *const words[] = {
         [SOCKET_ACK_UNKNOWN] = "",
-        [SOCKET_ACK_ALL] = ": the host acknowledged the request, the process "
-                           "did not answer",
+        [SOCKET_ACK_ALL] = (": the host acknowledged the request, the process "
+                            "did not answer"),
         [SOCKET_ACK_MISSING] = ": the host did not acknowledge the request",
     };
 

@@ -101,6 +101,25 @@ def test_what_a_quota_keeps_out_is_not_vouched_for(
     agent.stop()
 
 
+def test_the_page_tells_what_is_not_vouched_for(
+        watch, make_redis, own_tree, open_page):
+    victim = make_redis()
+    agent = watch({"r": victim.address}, own_tree)
+    own_tree.wait_status("r", "up", when=lambda d: d["version"])
+    refuse_down(own_tree)
+    victim.kill()
+    wait_until(lambda: own_tree.heartbeat("agent-1")["except"] == ["r"],
+               lambda: own_tree.heartbeat("agent-1"))
+    page = open_page(agent)
+    seen = page.wait(lambda s: "not vouched for" in s.zookeeper,
+                     "what is not vouched for")
+    assert "not vouched forr" in seen.zookeeper.replace("\n", "")
+    page.wait(lambda s: "ZooKeeper refuses it" in
+              page.run("return document.getElementById('rows').innerText"),
+              "a row that says so")
+    agent.stop()
+
+
 def test_of_more_than_can_be_named_nothing_is_vouched_for(
         make_agent, redis_server, own_tree):
     own_tree.client().create(f"{own_tree.root}/instances", b"", makepath=True)
