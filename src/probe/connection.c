@@ -154,6 +154,11 @@ bool connection_is_waiting(const struct connection *c)
     return c->phase == PROBE_IDLE && (c->shaking || talk_is_asking(&c->talk));
 }
 
+void connection_say_end(struct connection *c)
+{
+    socket_say_end(&c->socket);
+}
+
 bool connection_is_mute(const struct connection *c)
 {
     return !c->talk.heard;

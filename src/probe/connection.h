@@ -87,6 +87,10 @@ void connection_dial(struct connection *c, bool want_info,
 /* It is idle and still waits for the answer to an old question. */
 bool connection_is_waiting(const struct connection *c);
 
+/* The end is said on one that is waited for: it is lost soon if the peer's
+ * process runs, and stays as it is where that hangs. */
+void connection_say_end(struct connection *c);
+
 /* Asks once more on one that is idle and does not wait. */
 void connection_ask(struct connection *c, bool want_info, uint64_t now_us);
 

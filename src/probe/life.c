@@ -315,8 +315,8 @@ static void on_late(void *owner, struct connection *c)
     tell_loop(p, true);
 }
 
-/* A server that closes may be gone.  A new connection that was waited for may
- * have been closed by what stands before the server: another is tried. */
+/* A server that closes may be gone.  A connection that was waited for may have
+ * been closed by what stands before the server: another is tried. */
 static void on_lost(void *owner, struct connection *c)
 {
     struct probe *p = owner;
@@ -325,7 +325,7 @@ static void on_lost(void *owner, struct connection *c)
 
     leg->connection = NULL;
     leg->state = new ? LEG_NONE : LEG_FAILED;
-    p->refused = p->refused || new;
+    p->refused = p->refused || new || connection_is_waiting(c);
     p->remote.plain = false; /* it may be another server next time */
     if (!p->under_way && !new)
         tell_loop(p, false);
@@ -545,6 +545,19 @@ static void begin_leg(struct leg *leg)
         leg->state = LEG_READY;
 }
 
+/*
+ * Both connections are waited for, and a new one is due.  A server that hangs
+ * must not get a third one into its queue, where a closed one stays, too.  But
+ * what stands before a server may have swallowed both questions, and serve new
+ * clients long since: so the older one is told the end.  A process that runs
+ * closes it, and then there is room.
+ */
+static void make_room(struct probe *p)
+{
+    if (p->kept.state == LEG_WAITING && p->new.state == LEG_WAITING)
+        connection_say_end(p->kept.connection);
+}
+
 /* Is one made before the kept one is asked?  While that still owes an answer,
  * and the status does not know it yet, there is nothing else to ask; and where
  * results contradict the status the kept one alone would not be believed. */
@@ -555,6 +568,8 @@ static bool wants_new(struct probe *p)
                renewal_due(&p->renewal, p->started_us, c->interval_ms,
                            c->connect_interval_ms);
 
+    if (due)
+        make_room(p);
     if (p->new.state != LEG_NONE)
         return false;
     if (p->renewal.due_us == 0)

@@ -228,6 +228,14 @@ void socket_keep_alive(struct socket *s)
     uv_tcp_keepalive(&s->u.tcp, 1, (unsigned)idle_s);
 }
 
+void socket_say_end(struct socket *s)
+{
+    uv_os_fd_t fd;
+
+    if (uv_fileno(&s->u.handle, &fd) == 0)
+        shutdown(fd, SHUT_WR);
+}
+
 void socket_close(struct socket *s)
 {
     if (s->state == SOCKET_CLOSED || s->state == SOCKET_CLOSING)

@@ -75,6 +75,10 @@ void socket_keep_alive(struct socket *s);
  * before that is through. */
 void socket_write_owned(struct socket *s, char *bytes, size_t len);
 
+/* Tells the peer that nothing more will be said; its answers can still come.
+ * It closes then, if its process runs. */
+void socket_say_end(struct socket *s);
+
 /* Closed, or being closed: a no-op. */
 void socket_close(struct socket *s);
 

@@ -99,7 +99,7 @@ def test_a_server_that_died_while_the_agent_slept_is_found_dead(
         make_agent, make_redis, tree):
     dead, hung = make_redis(), make_redis()
     agent = make_agent({"dead": dead.address, "hung": hung.address}, tree,
-                       agent={**HARSH, "timeout": "1s"})
+                       agent={**HARSH, "timeout": "1s", "connect_interval": "1s"})
     tree.wait_status("dead", "up", "ok")
     tree.wait_status("hung", "up", "ok")
     agent.freeze()
@@ -183,7 +183,7 @@ def test_an_agent_that_is_stopped_again_and_again_doubts_itself(
     server = make_scripted()
     agent = make_agent({"r": server.address}, tree,
                        agent={"rise": 1, "fall": 100, "interval": "100ms",
-                              "timeout": "1s"})
+                              "timeout": "1s", "connect_interval": "1s"})
     tree.wait_status("r", "up", "ok")
     server.replies.update({"CLIENT": b"", "PING": b"", "INFO": b""})
 
