@@ -37,15 +37,12 @@
 #include "addrs.h"
 #include "answers.h"
 #include "codes.h"
+#include "connection.h"
 #include "handle.h"
 #include "library_log.h"
 #include "ladder.h"
 #include "agent/zk.h"
 
-#define OP_GRACE_MS 2000
-/* A connection that lived for so long was of some use. */
-#define SETTLED_MS  500
-#define TOLD_CYCLES 2
 /* An earlier process's session is tried for two session timeouts, at least. */
 #define RESUME_MIN_MS 10000
 #define ANEW_MAX_MS   30000
@@ -55,349 +52,18 @@
 #define POLL_MS         500
 #define POLL_REST_MS    2000 /* connected, and nothing under way */
 
-/* What was agreed; before that, what we ask for. */
-static unsigned timeout_of(const struct zk_ladder *l)
-{
-    return l->granted_ms > 0 ? l->granted_ms : l->asked_ms;
-}
-
-unsigned zk_ladder_patience_ms(const struct zk_ladder *l)
-{
-    return timeout_of(l) + OP_GRACE_MS;
-}
-
-static const char *session_text(int64_t session, char out[20])
-{
-    snprintf(out, 20, "0x%llx", (unsigned long long)session);
-    return out;
-}
-
-/* The one function that sets the state. */
-static void set_state(struct zk_ladder *l, enum store_state state)
-{
-    struct store_status *s = &l->status;
-
-    s->state = state;
-    s->outage = l->outage.under_way;
-    s->since_mono_ms = s->outage ? l->outage.since_mono_ms : l->up_mono_ms;
-    zk_outage_text(&l->outage, s->why, sizeof s->why);
-}
-
-static void note(struct zk_ladder *l, const char *addr, const char *words)
-{
-    zk_outage_note(&l->outage, addr, words);
-    set_state(l, l->status.state);
-}
-
-void zk_ladder_harvest(struct zk_ladder *l, uint64_t now)
-{
-    struct zk_answer *at;
-    size_t room;
-    size_t n;
-
-    if (l->handle == NULL)
-        return;
-    at = zk_answers_tail(l->answers, &room);
-    n = zk_handle_harvest(l->handle, at, room);
-    for (size_t i = 0; i < n; i++) {
-        if (zk_server_said(at[i].reply.raw))
-            l->answered_mono_ms = now;
-        if (at[i].reply.code == STORE_OK)
-            l->anew.ms = 0;
-    }
-    l->answers->nready += n;
-}
-
-static void drop_handle(struct zk_ladder *l, uint64_t now)
-{
-    size_t room;
-    struct zk_answer *at = zk_answers_tail(l->answers, &room);
-
-    l->answers->nready += zk_handle_drop(l->handle, now, at);
-    zk_closing_add(&l->closing, l->handle);
-    l->handle = NULL;
-    l->up = false;
-}
-
-/* ------------------------------------------------------------------ outage */
-
-static void outage_begins(struct zk_ladder *l, uint64_t since)
-{
-    zk_outage_begin(&l->outage, since);
-    set_state(l, STORE_CONNECTING);
-}
-
-/* Once an outage, however long it lasts, and not of one that is over in a
- * moment: no server is of use. */
-static void tell_outage(struct zk_ladder *l, uint64_t now)
-{
-    if (l->outage.told || l->cycle.failed < TOLD_CYCLES)
-        return;
-    l->outage.told = true;
-    LOG_EVENT(LOG_LEVEL_WARN, "zk_not_connected", LOG_STR("why", l->status.why),
-              LOG_UINT("outage_ms", now - l->outage.since_mono_ms));
-}
-
-/* Once, until a server serves us. */
-static void tell_auth(struct zk_ladder *l, int rc)
-{
-    if (l->auth_told)
-        return;
-    l->auth_told = l->outage.told = true;
-    LOG_EVENT(LOG_LEVEL_ERROR, "zk_auth_failed", LOG_STR("server", l->addr),
-              LOG_STR("why", zk_code_words(rc)), LOG_INT("code", rc),
-              LOG_STR("digest_file",
-                      l->digest_file != NULL ? l->digest_file : "not set"),
-              LOG_STR("advice", zk_code_advice(rc)));
-}
-
-/* The handle's turn is over.  GRANTED: it had a connection, of no use. */
-static void turn_over(struct zk_ladder *l, uint64_t now, bool granted)
-{
-    if (!zk_handle_disown(l->handle))
-        return; /* connected after all: its next change says so */
-    drop_handle(l, now);
-    if (zk_cycle_turn_failed(&l->cycle, granted, now, &l->random))
-        tell_outage(l, now);
-}
-
-/* Whether the library's log tells how this handle's connection failed. */
-static bool failure_told(const struct zk_ladder *l, struct zk_failure *out)
-{
-    return zk_log_failure(out) > l->failures && strcmp(out->addr, l->addr) == 0;
-}
-
 static void turn_failed(struct zk_ladder *l, uint64_t now)
 {
     char words[ZK_OUTAGE_WORDS] = "no connection";
     struct zk_failure f;
 
-    if (failure_told(l, &f))
-        zk_failure_words(&f, timeout_of(l), words, sizeof words);
-    note(l, l->addr, words);
-    turn_over(l, now, false);
+    if (zk_failure_told(l, &f))
+        zk_failure_words(&f, zk_timeout_ms(l), words, sizeof words);
+    zk_note(l, l->addr, words);
+    zk_turn_over(l, now, false);
 }
 
 /* ---------------------------------------------------------------- sessions */
-
-/* The session may have nodes that are to stay. */
-static bool worth_keeping(const struct zk_ladder *l)
-{
-    const struct session_id *id = zk_session_id(&l->session);
-
-    return id != NULL &&
-           (l->resumed || l->session.unproved || id->session == l->counted);
-}
-
-static void forget_session(struct zk_ladder *l, const char *why)
-{
-    zk_session_forget(&l->session, why);
-    l->resumed = false;
-    l->status.session = 0;
-}
-
-static void session_over(struct zk_ladder *l, uint64_t now)
-{
-    static const char WHY[] = "session expired";
-    const struct session_id *id = zk_session_id(&l->session);
-    bool first = l->anew.ms == 0;
-    unsigned wait_ms = zk_backoff_next(&l->anew, &l->random);
-    char session[20];
-
-    outage_begins(l, l->answered_mono_ms > 0 ? l->answered_mono_ms : now);
-    LOG_EVENT(
-        LOG_LEVEL_WARN, "zk_session_expired",
-        LOG_STR("session", session_text(id != NULL ? id->session : 0, session)),
-        LOG_STR("why", WHY),
-        LOG_UINT("disconnected_ms", now - l->outage.since_mono_ms));
-    note(l, l->addr, WHY);
-    drop_handle(l, now);
-    forget_session(l, WHY);
-    /* That explains why the connection before it was of no use. */
-    zk_cycle_success(&l->cycle);
-    zk_cycle_restart(&l->cycle, now + (first ? 0 : wait_ms));
-}
-
-/* ------------------------------------------------------------- connections */
-
-static void tell_up(struct zk_ladder *l, uint64_t now)
-{
-    char session[20];
-
-    l->up_told = true;
-    LOG_EVENT(LOG_LEVEL_INFO, "zk_connected",
-              LOG_STR("server", l->status.server),
-              LOG_STR("session", session_text(l->status.session, session)),
-              LOG_BOOL("new", l->fresh && !l->resumed),
-              LOG_BOOL("resumed", l->fresh && l->resumed),
-              LOG_UINT("timeout_ms", l->granted_ms),
-              LOG_UINT("outage_ms", now - l->outage.since_mono_ms));
-}
-
-static void settle(struct zk_ladder *l, uint64_t now)
-{
-    l->settled = true;
-    zk_cycle_success(&l->cycle);
-    if (!l->up_told)
-        tell_up(l, now);
-    zk_outage_end(&l->outage);
-    set_state(l, STORE_CONNECTED);
-}
-
-/* The server answered something. */
-static void went_up(struct zk_ladder *l, uint64_t now)
-{
-    const struct session_id *id = zk_session_id(&l->session);
-    bool calm = l->cycle.storm.ms == 0;
-
-    l->up = true;
-    l->up_told = l->settled = l->auth_told = false;
-    l->up_mono_ms = l->answered_mono_ms = now;
-    l->largest = 0;
-    l->fresh = id->session != l->counted;
-    if (l->fresh) {
-        l->counted = id->session;
-        l->status.sessions++;
-        l->status.resumed = l->resumed;
-    }
-    l->status.session = id->session;
-    snprintf(l->status.server, sizeof l->status.server, "%s", l->addr);
-    /* After connections of no use this may be another one: it is told, and
-     * the outage ends, when it has settled. */
-    if (calm)
-        tell_up(l, now);
-    if (calm)
-        zk_outage_end(&l->outage);
-    set_state(l, STORE_CONNECTED);
-}
-
-static void went_down(struct zk_ladder *l, uint64_t now, uint64_t alive,
-                      const char *words)
-{
-    uint64_t connected_ms = now - l->up_mono_ms;
-
-    l->up = false;
-    l->status.losses++;
-    outage_begins(l, l->answered_mono_ms > alive ? l->answered_mono_ms : alive);
-    note(l, l->addr, words);
-    if (l->up_told)
-        LOG_EVENT(LOG_LEVEL_WARN, "zk_disconnected", LOG_STR("server", l->addr),
-                  LOG_STR("why", words),
-                  LOG_UINT("connected_ms", connected_ms));
-    /* In case that it lasts: the next cycle then knows the new addresses. */
-    zk_addrs_refresh(l->addrs);
-}
-
-/* Asked for: N; the server made it M, once told. */
-static void note_timeout(struct zk_ladder *l, unsigned granted_ms)
-{
-    if (granted_ms == l->granted_ms)
-        return;
-    if (granted_ms != l->asked_ms)
-        LOG_EVENT(LOG_LEVEL_WARN, "zk_session_timeout",
-                  LOG_STR("server", l->addr), LOG_UINT("asked_ms", l->asked_ms),
-                  LOG_UINT("granted_ms", granted_ms),
-                  LOG_STR("why", "beyond the server's minSessionTimeout or "
-                                 "maxSessionTimeout"));
-    l->granted_ms = l->status.timeout_ms = granted_ms;
-}
-
-/* A server gave us a connection and a session. */
-static void granted(struct zk_ladder *l, uint64_t now)
-{
-    unsigned timeout_ms = zk_handle_timeout_ms(l->handle);
-    struct session_id id;
-
-    zk_handle_id(l->handle, &id);
-    if (timeout_ms == 0 || id.session == 0) {
-        note(l, l->addr, "the server granted no session timeout");
-        drop_handle(l, now);
-        if (zk_cycle_turn_failed(&l->cycle, true, now, &l->random))
-            tell_outage(l, now);
-        return;
-    }
-    note_timeout(l, timeout_ms);
-    l->resumed = zk_session_granted(&l->session, &id) || l->resumed;
-    explicit_bzero(&id, sizeof id);
-    /* If it fails the connection is gone already, and the next change says
-     * so. */
-    (void)!zk_handle_prove(l->handle);
-}
-
-/* A server closes the connection at a request that is larger than it takes,
- * and says so in its own log only. */
-static void blame_request(const struct zk_ladder *l, char *words, size_t size)
-{
-    size_t used = strlen(words);
-
-    if (l->up && !l->settled && l->largest > 0)
-        snprintf(words + used, size - used,
-                 " after requests of up to %zu bytes: is its jute.maxbuffer "
-                 "smaller?",
-                 l->largest);
-}
-
-static void lost(struct zk_ladder *l, uint64_t now)
-{
-    char words[ZK_OUTAGE_WORDS] = "the server closed the connection";
-    uint64_t alive = now;
-    struct zk_failure f;
-    bool useful = l->up && l->settled;
-
-    if (failure_told(l, &f)) {
-        zk_failure_words(&f, timeout_of(l), words, sizeof words);
-        if (zk_failure_is_timeout(&f))
-            alive = now - timeout_of(l) / 3 * 2;
-        l->failures = zk_log_failure(&f);
-    }
-    l->opened_mono_ms = now; /* of the next one, if the library is quicker */
-    blame_request(l, words, sizeof words);
-    if (l->up)
-        went_down(l, now, alive, words);
-    else if (!l->auth_told)
-        note(l, l->addr, words);
-    if (!useful) {
-        turn_over(l, now, true);
-    } else if (zk_handle_disown(l->handle)) {
-        drop_handle(l, now);
-        zk_cycle_restart(&l->cycle, now);
-    }
-}
-
-/* Grants and losses, each in its turn, also those that came and went. */
-static void follow_changes(struct zk_ladder *l, uint64_t now)
-{
-    unsigned changes = zk_handle_changes(l->handle);
-
-    while (l->handle != NULL && l->changes != changes) {
-        l->changes++;
-        if (l->changes % 2 == 1)
-            granted(l, now);
-        else
-            lost(l, now);
-    }
-}
-
-/* ---------------------------------------------------------------- attempts */
-
-/* What the server said first. */
-static void look_at_proof(struct zk_ladder *l, uint64_t now)
-{
-    int rc;
-
-    if (zk_handle_proof(l->handle, &rc) != ZK_PROOF_ANSWERED)
-        return;
-    if (zk_server_said(rc)) {
-        went_up(l, now);
-    } else if (rc == ZSESSIONCLOSEDREQUIRESASLAUTH) {
-        char words[ZK_OUTAGE_WORDS];
-
-        snprintf(words, sizeof words, "%s (%d): look at digest_file",
-                 zk_code_words(rc), rc);
-        note(l, l->addr, words);
-        tell_auth(l, rc);
-    }
-}
 
 static void turn_expired(struct zk_ladder *l, uint64_t now, enum zk_link link)
 {
@@ -405,19 +71,17 @@ static void turn_expired(struct zk_ladder *l, uint64_t now, enum zk_link link)
 
     /* Closed now, it would end a session that may have nodes; the library
      * gives the connection up in its own time. */
-    if (link == ZK_LINK_UP && worth_keeping(l))
+    if (link == ZK_LINK_UP && zk_worth_keeping(l))
         return;
     snprintf(words, sizeof words, "no %s within %u ms",
              link == ZK_LINK_CONNECTING ? "connection" : "answer", l->turn_ms);
-    note(l, l->addr, words);
+    zk_note(l, l->addr, words);
     if (link != ZK_LINK_UP) {
-        turn_over(l, now, false);
+        zk_turn_over(l, now, false);
         return;
     }
-    drop_handle(l, now);
-    forget_session(l, words);
-    if (zk_cycle_turn_failed(&l->cycle, false, now, &l->random))
-        tell_outage(l, now);
+    zk_turn_spoilt(l, now, false);
+    zk_forget_session(l, words);
 }
 
 static void wedged(struct zk_ladder *l, uint64_t now)
@@ -426,9 +90,9 @@ static void wedged(struct zk_ladder *l, uint64_t now)
 
     LOG_EVENT(LOG_LEVEL_WARN, "zk_handle_dropped", LOG_STR("server", l->addr),
               LOG_STR("why", WHY), LOG_UINT("reapers", l->closing.n + 1));
-    outage_begins(l, l->answered_mono_ms);
-    note(l, l->addr, WHY);
-    drop_handle(l, now);
+    zk_outage_starts(l, l->answered_mono_ms);
+    zk_note(l, l->addr, WHY);
+    zk_drop_handle(l, now);
     zk_cycle_restart(&l->cycle, now);
 }
 
@@ -436,7 +100,7 @@ static void watch_handle(struct zk_ladder *l, uint64_t now)
 {
     enum zk_link link;
 
-    follow_changes(l, now);
+    zk_follow_changes(l, now);
     if (l->handle == NULL)
         return;
     if (zk_handle_deadline(l->handle) <= now) {
@@ -446,12 +110,12 @@ static void watch_handle(struct zk_ladder *l, uint64_t now)
     link = zk_handle_link(l->handle);
     switch (link) {
     case ZK_LINK_EXPIRED:
-        session_over(l, now);
+        zk_session_over(l, now);
         return;
     case ZK_LINK_AUTH_FAILED:
-        note(l, l->addr, zk_code_words(ZAUTHFAILED));
-        tell_auth(l, ZAUTHFAILED);
-        turn_over(l, now, true);
+        zk_note(l, l->addr, zk_code_words(ZAUTHFAILED));
+        zk_tell_auth(l, ZAUTHFAILED);
+        zk_turn_over(l, now, true);
         return;
     case ZK_LINK_NONE:
         if (l->changes == 0)
@@ -461,10 +125,10 @@ static void watch_handle(struct zk_ladder *l, uint64_t now)
     case ZK_LINK_GREETING:
         break;
     case ZK_LINK_UP:
-        if (l->up && !l->settled && now - l->up_mono_ms >= SETTLED_MS)
-            settle(l, now);
-        if (!l->up)
-            look_at_proof(l, now);
+        if (l->up)
+            zk_settle(l, now);
+        else
+            zk_look_at_proof(l, now);
         break;
     }
     if (!l->up && now - l->opened_mono_ms >= l->turn_ms)
@@ -479,11 +143,11 @@ static bool may_open(struct zk_ladder *l, uint64_t now)
         return false;
     if (l->closing.n < ZK_CLOSING_MAX)
         return true;
-    note(l, "", "waiting for old handles to be closed");
-    set_state(l, STORE_OFFLINE);
+    zk_note(l, "", "waiting for old handles to be closed");
+    zk_set_state(l, STORE_OFFLINE);
     if (zk_closing_stuck(&l->closing, now)) {
-        note(l, "", "three handles could not be closed");
-        set_state(l, STORE_BROKEN);
+        zk_note(l, "", "three handles could not be closed");
+        zk_set_state(l, STORE_BROKEN);
     }
     return false;
 }
@@ -504,8 +168,8 @@ static bool load_addresses(struct zk_ladder *l)
     if (!asking && !l->hosts_told)
         LOG_EVENT(LOG_LEVEL_WARN, "zk_handle_failed", LOG_STR("why", why.text));
     l->hosts_told = l->hosts_told || !asking;
-    note(l, "", why.text);
-    set_state(l, STORE_OFFLINE);
+    zk_note(l, "", why.text);
+    zk_set_state(l, STORE_OFFLINE);
     return false;
 }
 
@@ -514,19 +178,19 @@ static void open_failed(struct zk_ladder *l, uint64_t now, const struct err *e)
     /* Once, however often it is tried. */
     if (l->anew.ms == 0)
         LOG_EVENT(LOG_LEVEL_WARN, "zk_handle_failed", LOG_STR("why", e->text));
-    note(l, "", e->text);
-    set_state(l, STORE_OFFLINE);
+    zk_note(l, "", e->text);
+    zk_set_state(l, STORE_OFFLINE);
     zk_cycle_restart(&l->cycle, now + zk_backoff_next(&l->anew, &l->random));
 }
 
 static void give_up_resuming(struct zk_ladder *l, uint64_t now)
 {
-    unsigned most = 2 * timeout_of(l);
+    unsigned most = 2 * zk_timeout_ms(l);
 
     if (most < RESUME_MIN_MS)
         most = RESUME_MIN_MS;
     if (l->session.unproved && now - l->outage.since_mono_ms > most)
-        forget_session(l, "not connected for long");
+        zk_forget_session(l, "not connected for long");
 }
 
 static void open_next(struct zk_ladder *l, uint64_t now)
@@ -549,7 +213,7 @@ static void open_next(struct zk_ladder *l, uint64_t now)
     snprintf(l->addr, sizeof l->addr, "%s", zk_addrs_text(l->addrs, i));
     o.host = zk_addrs_host(l->addrs, i);
     o.id = zk_session_id(&l->session);
-    l->turn_ms = zk_cycle_turn_ms(&l->cycle, timeout_of(l), l->within_ms);
+    l->turn_ms = zk_cycle_turn_ms(&l->cycle, zk_timeout_ms(l), l->within_ms);
     l->failures = zk_log_failure(&f);
     l->changes = 0;
     l->opened_mono_ms = now;
@@ -557,7 +221,7 @@ static void open_next(struct zk_ladder *l, uint64_t now)
     if (l->handle == NULL)
         open_failed(l, now, &e);
     else
-        set_state(l, STORE_CONNECTING);
+        zk_set_state(l, STORE_CONNECTING);
 }
 
 /* ------------------------------------------------------------------ public */
@@ -579,8 +243,8 @@ uint64_t zk_ladder_step(struct zk_ladder *l, uint64_t now)
 {
     zk_closing_reap(&l->closing);
     if (!l->up && !l->outage.under_way)
-        outage_begins(l, now);
-    zk_ladder_harvest(l, now);
+        zk_outage_starts(l, now);
+    zk_harvest(l, now);
     if (l->handle != NULL)
         watch_handle(l, now);
     if (l->handle == NULL && may_open(l, now))
@@ -598,7 +262,7 @@ enum store_end zk_ladder_end(struct zk_ladder *l, unsigned budget_ms)
         return STORE_KEPT;
     }
     if (l->handle != NULL)
-        drop_handle(l, clock_mono_ms());
+        zk_drop_handle(l, clock_mono_ms());
     zk_closing_await(&l->closing, budget_ms);
     if (l->closing.n == 0)
         return STORE_CLOSED;

@@ -59,8 +59,7 @@ static int zk_submit(struct store *s, const struct store_request *r)
 
     if (!l->up || z->answers.open >= ZK_WINDOW)
         return -1;
-    if (zk_handle_submit(l->handle, r,
-                         z->now_mono_ms + zk_ladder_patience_ms(l)) != 0)
+    if (zk_handle_submit(l->handle, r, z->now_mono_ms + zk_patience_ms(l)) != 0)
         return -1;
     if (r->len > l->largest)
         l->largest = r->len;
@@ -72,7 +71,7 @@ static size_t zk_collect(struct store *s, struct store_reply *out, size_t max)
 {
     struct zk_store *z = zk_of(s);
 
-    zk_ladder_harvest(&z->ladder, z->now_mono_ms);
+    zk_harvest(&z->ladder, z->now_mono_ms);
     return zk_answers_collect(&z->answers, out, max);
 }
 
