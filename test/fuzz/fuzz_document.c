@@ -15,6 +15,7 @@
 
 #include "agent/clock.h"
 #include "agent/document.h"
+#include "agent/json_writer.h"
 #include "agent/role.h"
 
 #include "fuzz.h"
@@ -218,21 +219,18 @@ static void check_presence(const struct drawn *drawn)
     check_agent(&seen, drawn->texts[3]);
 }
 
+/* A text on its own, whole where it is short enough. */
 static void check_quote(const char *text)
 {
-    char out[DOCUMENT_QUOTE_SIZE], tight[64];
-    size_t len = document_quote(text, out, sizeof out);
-    json_t *j;
-
-    HOLDS(len >= 2 && len == strlen(out));
-    j = parse(out, len);
+    struct text t = { .bytes = NULL };
+    jsonw_cut(&t, NULL, text);
+    HOLDS(!t.failed && t.len >= 2 && t.len == strlen(t.bytes));
+    json_t *j = parse(t.bytes, t.len);
     HOLDS(json_is_string(j));
-    if (clean(text) && strlen(text) <= 320)
+    if (clean(text) && strlen(text) <= JSONW_CUT)
         HOLDS(strcmp(json_string_value(j), text) == 0);
     json_decref(j);
-    len = document_quote(text, tight, sizeof tight);
-    HOLDS(len == strlen(tight));
-    HOLDS(len == 0 || strcmp(tight, out) == 0);
+    text_free(&t);
 }
 
 /* Of a node that anybody may have written. */
