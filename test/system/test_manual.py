@@ -1,5 +1,6 @@
 """The manual and the README against the program and its sources."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import subprocess
 import pytest
 
 from agentproc import ROOT, agent_bin
+from documents import HEARTBEAT_KEYS, STATUS_KEYS
 
 SOURCES = ROOT / "src"
 PAGES = sorted(SOURCES.glob("*.[0-9]"))
@@ -107,3 +109,14 @@ def test_a_first_start_is_told_of_the_example(tmp_path):
         help_text = subprocess.run([agent_bin(), "-h"], capture_output=True,
                                    text=True).stdout
         assert example in help_text
+
+
+@pytest.mark.parametrize("name", ["README.md", "src/sentinel-agent-status.7"])
+def test_the_documents_that_are_shown_have_every_member(name):
+    text = (ROOT / name).read_text()
+    shown = [json.loads(d) for d in
+             re.findall(r'^\{"schema":1,[^{}]*\}$', text, re.M)]
+    assert set(shown[0]) == set(STATUS_KEYS)
+    if len(shown) > 1:
+        assert set(shown[1]) == set(HEARTBEAT_KEYS)
+    assert len(shown) == (1 if name == "README.md" else 2)
