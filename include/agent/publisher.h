@@ -38,21 +38,22 @@ enum slot_kind {
 struct publisher_options {
     struct store *store;     /* owned from here on */
     const char *root;        /* copied */
-    const char *agent;       /* our id: whose nodes we may take over; copied */
+    const char *agent;       /* our id, which our nodes name; copied */
     const char *host;        /* copied */
     bool presence;           /* make <root>/alive too */
     unsigned refused_ms;     /* wait after a refusal; 0: 30 s */
-    unsigned refresh_ms;     /* every node is re-read over it; 0: never */
-    unsigned recheck_ms;     /* how often to see if another agent lives that
-                                holds nodes of ours; 0: 5 s */
+    unsigned refresh_ms;     /* each node is read again once in this time;
+                                0: never */
+    unsigned recheck_ms;     /* how often it is seen whether another agent
+                                lives that holds nodes of ours; 0: 5 s */
     void (*wake)(void *arg); /* events wait; called on the publisher's thread;
                                 must not wait */
     void *arg;
-    bool wake_idle; /* … or all that was posted is written or refused */
+    bool wake_idle; /* wake also when all that was posted is written or refused
+                     */
 };
 
-/* Signals must be blocked by the caller: the threads inherit the mask.  On
- * failure the store is closed. */
+/* NULL and E on failure; the store is then closed.  Thread: loop. */
 struct publisher *publisher_start(const struct publisher_options *o,
                                   struct err *e) MUST_USE;
 
@@ -81,15 +82,15 @@ size_t publisher_add(struct publisher *p, enum slot_kind kind, const char *name,
  */
 void publisher_remove(struct publisher *p, size_t slot);
 
-/* Copies LEN bytes (at most DOCUMENT_MAX); cannot fail; never waits for the
- * network.  Thread: any. */
+/* The slot's node is to hold these LEN bytes (1 to DOCUMENT_MAX), which are
+ * copied.  Cannot fail, and never waits for the network.  Thread: any. */
 void publisher_post(struct publisher *p, size_t slot, const char *doc,
                     size_t len);
 
-/* A presence node that should not be there.  A presence slot that was
- * neither posted nor withdrawn leaves things as they are, but takes over a
- * node that an earlier life of this agent left, before its session ends.
- * Thread: any. */
+/* The node of this presence slot is not to be there.  (As long as such a slot
+ * was neither posted nor withdrawn, its node is left as it is; one that an
+ * earlier life of this agent left is taken into our session, as it would end
+ * with the old one.)  Thread: any. */
 void publisher_withdraw(struct publisher *p, size_t slot);
 
 /*

@@ -1,3 +1,10 @@
+/*
+ * The next request follows from what is known and wanted, and from nothing
+ * else: there is no state of a procedure that a lost reply, a new session or a
+ * newer post could leave wrong.  The order of the questions is the order of
+ * what must not happen: to write unread, to write another agent's, to write
+ * before the loop has seen what is there.
+ */
 #include "action.h"
 #include "slot.h"
 

@@ -1,3 +1,9 @@
+/*
+ * What concerns more than one slot is here: a change of one may let another go
+ * on (a presence follows its status, all follow the heartbeat).  A slot is
+ * counted anew whenever it moves or is settled, so that the figures are right
+ * at any moment without a walk over all.
+ */
 #include <assert.h>
 #include <string.h>
 

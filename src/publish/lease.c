@@ -1,3 +1,8 @@
+/*
+ * The heartbeat's node says who we are to others, so it also says what we may
+ * write.  Nobody hands the lease out: it is held as long as the node lives in
+ * our session, and lost with it.
+ */
 #include <stdio.h>
 #include <string.h>
 

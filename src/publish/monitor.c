@@ -1,3 +1,7 @@
+/*
+ * The condition is signalled only when the thread rests: a post while it works
+ * costs no system call.
+ */
 #include "monitor.h"
 
 void publisher_lock(struct publisher *p)

@@ -1,3 +1,7 @@
+/*
+ * Nothing is ever half known: a write that came off leaves as much known as a
+ * reading does.
+ */
 #include <string.h>
 
 #include "node.h"

@@ -1,3 +1,7 @@
+/*
+ * The names of a branch are listed once and then looked at one by one, behind
+ * all other requests: there may be thousands, and nobody waits for them.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,7 @@
+/*
+ * A conflict is told once when it begins and once when it ends, and not while
+ * it is still being found out.
+ */
 #include <string.h>
 
 #include "agent/log.h"

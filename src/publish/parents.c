@@ -1,3 +1,8 @@
+/*
+ * A level that may not be made may be there all the same, so the pass goes on
+ * below it; the first thing that went wrong is kept, to be told if a node then
+ * still finds no parent.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,7 @@
+/*
+ * Each place is a list, so that no pass walks over slots that have nothing to
+ * do.
+ */
 #include "slot.h"
 
 void places_init(struct places *p)

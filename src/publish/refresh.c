@@ -1,3 +1,8 @@
+/*
+ * The time since the last call buys so many slots, whatever the pace of the
+ * calls: after a pause nothing is read twice, and after a long one nothing is
+ * read more than once.
+ */
 #include "book.h"
 #include "refresh.h"
 

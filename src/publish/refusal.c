@@ -1,3 +1,7 @@
+/*
+ * A cause that may pass by itself is tried again soon and then ever later;
+ * rights, which somebody has to give, always late.
+ */
 #include <stdio.h>
 
 #include "agent/log.h"

@@ -1,3 +1,7 @@
+/*
+ * A slot whose request the store does not take is the next one again: to be put
+ * behind the others would starve it while the window is full.
+ */
 #include "action.h"
 #include "book.h"
 #include "requests.h"

@@ -1,3 +1,7 @@
+/*
+ * An answer counts only if it was asked for after the node that names the agent
+ * was read: else an agent that came back in between would be taken for gone.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

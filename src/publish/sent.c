@@ -1,3 +1,7 @@
+/*
+ * A written document is made again from what is posted when it is needed, so
+ * that a steady state holds each document once.
+ */
 #include <string.h>
 
 #include "sent.h"

@@ -1,3 +1,7 @@
+/*
+ * The functions here only fit the sources to one shape; what each of them asks
+ * is its own file's.
+ */
 #include "book.h"
 #include "reply.h"
 #include "requests.h"

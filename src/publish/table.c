@@ -1,3 +1,7 @@
+/*
+ * An index is the slot's name for the loop, so it never changes, and a free one
+ * is given out again.
+ */
 #include <stdlib.h>
 #include <string.h>
 

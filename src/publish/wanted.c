@@ -1,3 +1,7 @@
+/*
+ * A post that came before the loop took what was found is kept, but does not
+ * open the gate: it may say a `since` that the node knows better.
+ */
 #include <stdlib.h>
 
 #include "wanted.h"

@@ -1,3 +1,7 @@
+/*
+ * The questions stand in the order in which they decide: a refusal hides all
+ * else, as somebody has to do something about it.
+ */
 #include "why.h"
 #include "slot.h"
 
