@@ -308,6 +308,12 @@ static int tell_good(struct config *c)
     const char *file = c->files[0].path;
     for (size_t i = 1; i < c->nfiles; i++)
         printf("%s includes %s\n", file, c->files[i].path);
+    for (size_t i = 0; i < c->nfiles; i++)
+        if (c->files[i].cut_line > 0)
+            fprintf(stderr,
+                    "%s:%u: warning: blanks at its end or a comment are not "
+                    "part of the password (use password_file)\n",
+                    c->files[i].path, c->files[i].cut_line);
     printf("%s is good: %zu instance%s\n", file, c->ninstances,
            c->ninstances == 1 ? "" : "s");
     config_free(c);

@@ -178,6 +178,19 @@ static void warn_of_exposed(const struct config *c)
     }
 }
 
+static void warn_of_cut_passwords(const struct config *c)
+{
+    for (size_t i = 0; i < c->nfiles; i++) {
+        const struct config_file *f = &c->files[i];
+        if (f->cut_line > 0)
+            LOG_EVENT(LOG_LEVEL_WARN, "password_cut", LOG_STR("file", f->path),
+                      LOG_UINT("line", f->cut_line),
+                      LOG_STR("detail", "blanks at its end or a comment are "
+                                        "not part of the password (use "
+                                        "password_file)"));
+    }
+}
+
 /* Whoever is at the other end could be anybody. */
 static void warn_of_unverified(const struct config *c)
 {
@@ -208,6 +221,7 @@ static void apply(struct agent *a, struct config *fresh)
     struct rounds_change change;
     reopen_log(a, fresh);
     warn_of_exposed(fresh);
+    warn_of_cut_passwords(fresh);
     if (config_has_secrets(fresh))
         daemon_hide_memory();
     a->needs_restart[0] = '\0';
@@ -479,6 +493,7 @@ int agent_run(const struct agent_options *o, bool *must_exit)
     unblock_signals();
     log_started(a.config);
     warn_of_exposed(a.config);
+    warn_of_cut_passwords(a.config);
     warn_of_unverified(a.config);
     say_ready(&a);
     go_on(&a);

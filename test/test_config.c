@@ -192,6 +192,46 @@ static void an_own_password_replaces_an_inherited_file(void **state)
     assert_string_equal(c->instances[1]->password_file, p->secret);
 }
 
+/* Such as editors of other systems leave there. */
+static void a_byte_order_mark_is_not_part_of_a_secret(void **state)
+{
+    struct place *p = *state;
+    struct config *c;
+    char text[256];
+
+    write_file(p->secret, "\xef\xbb\xbfsesame\n", 10);
+    snprintf(text, sizeof text, MINIMAL "password_file = %s\n", p->secret);
+    c = good(state, text);
+    assert_string_equal(c->instances[0]->password, "sesame");
+}
+
+static void a_password_that_may_be_cut_is_told_by_its_line(void **state)
+{
+    static const struct {
+        const char *line;
+        const char *password;
+        unsigned cut_line;
+    } P[] = {
+        { "password = sesame\n", "sesame", 0 },
+        { "password = sesame\r\n", "sesame", 0 },
+        { "password = ses;ame\n", "ses;ame", 0 },
+        { "password = sesame \n", "sesame", 3 },
+        { "password = sesame\t\r\n", "sesame", 3 },
+        { "password = sesame ; street\n", "sesame", 3 },
+        { "fall = 3 ; not a password\npassword = sesame\n", "sesame", 0 },
+    };
+
+    for (size_t i = 0; i < sizeof P / sizeof P[0]; i++) {
+        char text[256];
+        struct config *c;
+
+        snprintf(text, sizeof text, "[redis:a]\naddress = h:1\n%s", P[i].line);
+        c = good(state, text);
+        assert_string_equal(c->instances[0]->password, P[i].password);
+        assert_int_equal(c->files[0].cut_line, P[i].cut_line);
+    }
+}
+
 static void who_only_looks_leaves_secrets_in_their_files(void **state)
 {
     struct place *p = *state;
@@ -422,6 +462,8 @@ int main(void)
         T(words_stand_in_the_order_of_their_enums),
         T(an_instance_inherits_from_defaults_and_then_from_agent),
         T(an_own_password_replaces_an_inherited_file),
+        T(a_byte_order_mark_is_not_part_of_a_secret),
+        T(a_password_that_may_be_cut_is_told_by_its_line),
         T(who_only_looks_leaves_secrets_in_their_files),
         T(layout_does_not_matter),
         T(a_value_longer_than_inihs_200_bytes_stays_whole),

@@ -73,8 +73,10 @@ struct config_server {
 /* A file that the configuration was read from. */
 struct config_file {
     char *path;
-    unsigned mode; /* permission bits */
-    bool exposed;  /* a password stands in it, and others can read it */
+    unsigned mode;     /* permission bits */
+    bool exposed;      /* a password stands in it, and others can read it */
+    unsigned cut_line; /* of the first password that may be cut: blanks at its
+                          end, or what reads as a comment; 0: none */
 };
 
 struct config {

@@ -117,21 +117,24 @@ char *config_secret(const char *file, struct err *e)
 {
     struct config_bytes b;
     char *secret = NULL;
+    const char *text;
     size_t len;
 
     if (config_slurp(file, SECRET_MAX, &b, e) != 0)
         return NULL;
-    len = strcspn(b.text, "\r\n");
+    /* An editor's byte order mark is not part of the secret. */
+    text = b.text + (strncmp(b.text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0);
+    len = strcspn(text, "\r\n");
     if (check_mode(b.mode, e) != 0)
         goto done;
     if (len == 0)
         err_set(e, "its first line is empty");
-    else if (strcmp(b.text + len, "\n") != 0 &&
-             strcmp(b.text + len, "\r\n") != 0 && b.text[len] != '\0')
+    else if (strcmp(text + len, "\n") != 0 && strcmp(text + len, "\r\n") != 0 &&
+             text[len] != '\0')
         err_set(e, "holds more than one line");
     else if (strlen(b.text) != b.len)
         err_set(e, "holds a NUL byte");
-    else if ((secret = strndup(b.text, len)) == NULL)
+    else if ((secret = strndup(text, len)) == NULL)
         err_set(e, "cannot read: out of memory for its bytes");
 done:
     config_wipe(b.text, b.len);

@@ -331,6 +331,7 @@ static void list_files(struct config_reading *r, struct config *c)
         c->files[i].path = strdup(s->path);
         c->files[i].mode = s->mode;
         c->files[i].exposed = s->secret && (s->mode & S_IROTH) != 0;
+        c->files[i].cut_line = s->cut_at > 0 ? s->cut_at - s->base : 0;
         if (c->files[i].path == NULL)
             r->out_of_memory = true;
     }

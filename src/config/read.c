@@ -147,6 +147,16 @@ static void section_line(struct config_reading *r, char *line)
                      config_show(header, shown));
 }
 
+/* inih strips blanks at the end, and takes a ; after a space for the begin of
+ * a comment: in a password either may be meant. */
+static bool is_cut(const char *line)
+{
+    size_t len = strcspn(line, "\r\n");
+
+    return (len > 0 && strchr(SPACES, line[len - 1]) != NULL) ||
+           strstr(line, " ;") != NULL || strstr(line, "\t;") != NULL;
+}
+
 /* inih's reader.  A line that it must not see is shown to it as empty, so
  * that the count of lines stays right. */
 static char *next_line(char *out, int size, void *stream)
@@ -176,6 +186,7 @@ static char *next_line(char *out, int size, void *stream)
     }
     memcpy(out, start, len);
     out[len] = '\0';
+    r->cut = is_cut(out);
     if (r->at == r->source->base + 1 && strncmp(p, "\xef\xbb\xbf", 3) == 0)
         p += 3;
     p += strspn(p, SPACES);
@@ -213,6 +224,13 @@ static const char *show_key(const char *name, char out[ESCAPED_SIZE])
     return out;
 }
 
+static void note_secret(struct config_reading *r)
+{
+    r->source->secret = true;
+    if (r->cut && r->source->cut_at == 0)
+        r->source->cut_at = r->at;
+}
+
 static void set_value(struct config_reading *r, struct config_section *s,
                       size_t key, const char *value)
 {
@@ -228,7 +246,7 @@ static void set_value(struct config_reading *r, struct config_section *s,
     }
     s->keys_at[key] = r->at;
     if ((k->flags & CONFIG_SECRET) != 0)
-        r->source->secret = true;
+        note_secret(r);
     if (*value == '\0')
         config_fault(r, r->at, "%s has no value", k->name);
     else if (strlen(value) > VALUE_LIMIT)

@@ -25,10 +25,11 @@ struct config_section {
  * unsigned names file and line.
  */
 struct config_source {
-    char *path;    /* owned */
-    unsigned base; /* the place of the file as a whole; line N: base + N */
-    unsigned mode; /* permission bits */
-    bool secret;   /* a password stands in it */
+    char *path;      /* owned */
+    unsigned base;   /* the place of the file as a whole; line N: base + N */
+    unsigned mode;   /* permission bits */
+    bool secret;     /* a password stands in it */
+    unsigned cut_at; /* the place of the first one that may be cut; 0: none */
 };
 
 struct config_fault {
@@ -66,6 +67,7 @@ struct config_reading {
     size_t total_len; /* of all files so far */
     size_t pos;
     unsigned at; /* the line that is read */
+    bool cut;    /* of which inih leaves something out */
     /* The one that is read, or completed; NULL: none, as before the first
      * header. */
     struct config_section *current;

@@ -134,7 +134,7 @@ def test_too_few_replicas_are_no_replicas(make_agent, make_redis, tree):
 
 def test_a_cluster_that_does_not_serve_is_cluster_down(
         make_agent, make_redis, tree):
-    node = make_redis(cluster_enabled="yes")
+    node = make_redis(cluster_enabled="yes", cluster_port=reserve_port())
     make_agent({"r": {"address": node.address, "probe_key": "health"}}, tree,
                agent=QUICK)
     d = tree.wait_status("r", "degraded", "cluster_down")
