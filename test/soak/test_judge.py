@@ -40,7 +40,8 @@ class Case:
             "schema": 1, "instance": "r", "address": "127.0.0.1:1",
             "status": status[0], "reason": status[1], "detail": "",
             "since": when(since), "checked": None, "rtt_us": None,
-            "role": None, "version": None, "maintenance": False, "agent": "a",
+            "role": None, "server": None, "version": None,
+            "started": None, "maintenance": False, "agent": "a",
             "round": 1, "seq": seq}).encode()
         return self.judge.document("r", data, self.snapshot(), at,
                                    BEGAN_WALL + at)
@@ -60,7 +61,7 @@ class Case:
             "started": when(0), "round": 1, "interval_ms": 1000,
             "time": when(valid_until - 3), "valid_until": when(valid_until),
             "instances": 0, "up": 0, "degraded": 0, "down": 0,
-            "unknown": 0}).encode()
+            "unknown": 0, "except": []}).encode()
         return self.judge.heartbeat(data, "a", self.calm, at, BEGAN_WALL + at)
 
     def nodes(self, at, names=("r",), beat=True):

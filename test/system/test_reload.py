@@ -22,7 +22,7 @@ def test_a_hundred_reloads_under_load_leak_and_disturb_nothing(
     keeps, a, b = (make_redis(maxclients=5000) for _ in range(3))
     # Its own keys, so that no change of [defaults] is one of it.
     kept = {name: {"address": keeps.address, "timeout": "5s", "fall": 3,
-                   "max_lag": "1M"} for name in KEPT}
+                   "connect_interval": "60m", "max_lag": "1M"} for name in KEPT}
     agent = make_agent(kept, start=False)
     more = agent.dir / "conf.d"
     more.mkdir()
@@ -57,7 +57,8 @@ def test_a_hundred_reloads_under_load_leak_and_disturb_nothing(
         assert event["needs_restart"] == "nothing"
         rss.append(agent.rss_kb())
         fds.append(agent.fds())
-    assert connections(keeps) == connected
+    # Of a connect_interval of an hour a minute may fall to one or three.
+    assert len(set(connections(keeps)) & set(connected)) > 0.9 * len(KEPT)
     for name in ONE + CHANGED:
         tree.wait_status(name, "up", "ok")
     for name in OTHER:
@@ -88,21 +89,22 @@ def test_the_counters_of_what_is_kept_go_on(make_agent, make_scripted):
     agent = make_agent(keys, agent={"retry_interval": "100ms"})
     agent.wait_event("status_changed", instance="r", to="up")
     server.replies["PING"] = b"-LOADING it reads\r\n"
-    begun = len(server.seen)
+    begun = server.accepted
 
-    def pings():
-        return server.seen[begun:].count(["PING"])
+    def results():
+        """A probe that contradicts the status makes one new connection."""
+        return server.accepted - begun
     for i in range(4):
-        wait_until(lambda: pings() > 6 * i, "more results")
+        wait_until(lambda: results() > 6 * i, "more results")
         event = agent.reload(config_text(
             {**keys, f"more-{i}": "127.0.0.1:1"},
             {"pid_file": agent.dir / "pid", "retry_interval": "100ms"}))
         assert event["kept"] == "1"
         assert not agent.events("status_changed", to="degraded")
     agent.wait_event("status_changed", instance="r", to="degraded")
-    # One PING may have been under way when the words changed, one may have
+    # One probe may have been under way when the words changed, one may have
     # followed; counts begun anew would have cost six more at least.
-    assert 29 <= pings() <= 33
+    assert 29 <= results() <= 33
     agent.stop()
 
 

@@ -278,9 +278,12 @@ def test_within_a_status_a_new_reason_is_taken_over(
 # -- reasons of down ----------------------------------------------------------
 
 def down_instances(make_peer, make_redis, tmp_path):
-    full_redis = make_redis(maxclients=1)
+    # Room for a connection that is kept, and for a new one beside it.
+    full_redis = make_redis(maxclients=2)
     holder = redis.Redis(port=full_redis.port)
-    holder.ping()
+    held = [holder.connection_pool.get_connection("PING") for _ in range(2)]
+    for connection in held:
+        holder.connection_pool.release(connection)
     return holder, {
         "refused": f"127.0.0.1:{reserve_port()}",
         "unreachable": "224.0.0.1:6379",
