@@ -182,19 +182,20 @@ def test_a_heartbeat_with_a_child_is_told_with_the_way_out(
 
 
 def test_check_once_does_not_vouch_for_what_it_could_not_write(
-        write_config, make_redis, own_tree, agent_id):
+        write_config, make_redis, tree, agent_id):
     victim, other = make_redis(), make_redis()
-    config = write_config({"r": victim.address, "ok": other.address},
-                          own_tree, zookeeper={"publish_timeout": "2s"})
+    config = write_config({"r": victim.address, "ok": other.address}, tree,
+                          zookeeper={"publish_timeout": "2s"})
     done = agentproc.run("--check-once", "-c", config)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert own_tree.heartbeat(agent_id)["except"] == []
-    refuse_down(own_tree)
+    assert tree.heartbeat(agent_id)["except"] == []
+    tree.client().set_acls(f"{tree.root}/instances/r",
+                           [ACL(Permissions.READ, ANYONE_ID_UNSAFE)])
     victim.kill()
     done = agentproc.run("--check-once", "-c", config)
     assert done.returncode == 2, "an instance is down"
     assert "not published within 2000 ms" in done.stdout
-    assert "the quota is exceeded" in done.stdout
-    heartbeat = own_tree.heartbeat(agent_id)
+    assert "no right to do it" in done.stdout
+    heartbeat = tree.heartbeat(agent_id)
     assert (heartbeat["down"], heartbeat["except"]) == (1, ["r"])
-    assert own_tree.status("r")["status"] == "up"
+    assert tree.status("r")["status"] == "up"
