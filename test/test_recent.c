@@ -194,6 +194,31 @@ static void a_result_is_kept_as_it_was_judged(void **state)
 
 #define T(name) cmocka_unit_test_teardown(name, tear_down)
 
+/* The longest interval beside the shortest rounds, and the longest timeout. */
+static void far_apart_and_slow_results_are_kept_as_they_were(void **state)
+{
+    static const uint64_t ROUNDS[] = { 7, 7, 4294967290u, 4296695290u };
+    const int64_t day_ms = 86400000;
+    struct recent_result seen;
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct result r = plain(1795411740123 + i * day_ms);
+
+        r.round = ROUNDS[i];
+        r.reply_us = 600000000 + i;
+        r.rtt_us = r.reply_us;
+        recent_add(&recent, &r, REASON_OK, r.detail, false);
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        assert_true(nth(3 - i, &seen));
+        assert_int_equal(seen.ended_wall_ms, 1795411740123 + i * day_ms);
+        assert_int_equal(seen.rtt_us, 600000000 + i);
+        if (i >= 2)
+            assert_int_equal(seen.round, (uint32_t)ROUNDS[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +229,8 @@ int main(void)
         T(a_mixture_keeps_what_belongs_to_each),
         T(a_clock_that_was_set_back_is_followed),
         T(a_result_is_kept_as_it_was_judged),
+        cmocka_unit_test_teardown(
+            far_apart_and_slow_results_are_kept_as_they_were, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

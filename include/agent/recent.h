@@ -14,18 +14,22 @@
  */
 #define RECENT_MAX 32u
 
-/* A result as it is kept.  16 bytes, since every instance has 32 of them. */
+/* A result as it is kept.  12 bytes, since every instance has 32 of them. */
+#define RECENT_LATER (1 << 27)
 struct recent_entry {
-    int32_t later_ms; /* than the one before; as far as that goes */
-    uint32_t round;   /* modulo 2^32 */
-    uint32_t reply_us;
-    uint8_t reason; /* enum reason; what was judged, lag included */
-    uint8_t extra;  /* 1 + its index; 0: there is nothing else to say */
-    bool answered : 1;
-    bool voided : 1;
-    bool info : 1;
-    bool by_new : 1; /* answered on a new connection */
+    uint32_t later_ms : 28; /* than the one before, and RECENT_LATER more; as
+                               far as that goes, longer than any interval */
+    uint32_t answered : 1;
+    uint32_t voided : 1;
+    uint32_t info : 1;
+    uint32_t by_new : 1;    /* answered on a new connection */
+    uint32_t reply_us : 30; /* longer than any timeout */
+    uint32_t round : 21;    /* its lowest bits */
+    uint32_t reason : 5;    /* enum reason; what was judged, lag included */
+    uint32_t extra : 6;     /* 1 + its index; 0: there is nothing else to say */
 };
+_Static_assert(sizeof(struct recent_entry) == 12, "every instance has 32");
+_Static_assert(REASON_COUNT <= 1 << 5, "a reason has 5 bits");
 
 /* Of a result that was no plain one on a connection that stood already. */
 struct recent_extra {
@@ -39,6 +43,7 @@ struct recent_extra {
 /* All zero: no result yet. */
 struct recent {
     int64_t newest_wall_ms;
+    uint32_t newest_round;       /* modulo 2^32 */
     struct recent_extra *extras; /* owned; NULL: none */
     uint8_t nextras;
     uint8_t next;
@@ -75,7 +80,8 @@ struct recent_result {
 struct recent_walk {
     const struct recent *recent;
     size_t i;
-    int64_t earlier_ms; /* than the newest */
+    int64_t earlier_ms;      /* than the newest */
+    uint32_t earlier_rounds; /* the same */
 };
 
 /* False at the end. */

@@ -84,11 +84,20 @@ static uint8_t keep_extra(struct recent *recent, const struct result *r,
     return (uint8_t)(i + 1);
 }
 
-static int32_t clamp(int64_t ms)
+/* As large as the fields of recent_entry are. */
+#define LATER_BITS  0xfffffffu
+#define REPLY_BITS  0x3fffffffu
+#define ROUND_BITS  0x1fffffu
+#define REASON_BITS 0x1fu
+#define EXTRA_BITS  0x3fu
+
+static uint32_t later(int64_t ms)
 {
-    if (ms > INT32_MAX)
-        return INT32_MAX;
-    return ms < INT32_MIN ? INT32_MIN : (int32_t)ms;
+    if (ms >= RECENT_LATER)
+        ms = RECENT_LATER - 1;
+    if (ms < -RECENT_LATER)
+        ms = -RECENT_LATER;
+    return (uint32_t)(ms + RECENT_LATER);
 }
 
 void recent_add(struct recent *recent, const struct result *r,
@@ -98,17 +107,20 @@ void recent_add(struct recent *recent, const struct result *r,
     /* First, so that there are never more than RECENT_MAX extras. */
     drop_extra(recent, e);
     *e = (struct recent_entry){
-        .later_ms = clamp(r->ended_wall_ms - recent->newest_wall_ms),
-        .round = (uint32_t)r->round,
-        .reply_us = r->reply_us,
-        .reason = (uint8_t)reason,
-        .extra = keep_extra(recent, r, detail),
+        .later_ms =
+            later(r->ended_wall_ms - recent->newest_wall_ms) & LATER_BITS,
+        .round = (uint32_t)r->round & ROUND_BITS,
+        .reply_us =
+            r->reply_us < REPLY_BITS ? r->reply_us & REPLY_BITS : REPLY_BITS,
+        .reason = (uint32_t)reason & REASON_BITS,
+        .extra = keep_extra(recent, r, detail) & EXTRA_BITS,
         .answered = r->rtt_us >= 0,
         .voided = voided,
         .info = r->fresh_info,
         .by_new = r->answered_by == ANSWERED_BY_NEW,
     };
     recent->newest_wall_ms = r->ended_wall_ms;
+    recent->newest_round = (uint32_t)r->round;
     recent->next = (uint8_t)((recent->next + 1u) % RECENT_MAX);
     if (recent->count < RECENT_MAX)
         recent->count++;
@@ -132,7 +144,7 @@ bool recent_next(struct recent_walk *w, struct recent_result *out)
     const struct recent_extra *extra = extra_of(w->recent, e);
     *out = (struct recent_result){
         .ended_wall_ms = w->recent->newest_wall_ms - w->earlier_ms,
-        .round = e->round,
+        .round = w->recent->newest_round - w->earlier_rounds,
         .reason = (enum reason)e->reason,
         .detail = extra->detail,
         .lookup_us = extra->lookup_us,
@@ -145,8 +157,11 @@ bool recent_next(struct recent_walk *w, struct recent_result *out)
         .info = e->info,
         .by_new = e->by_new,
     };
-    w->earlier_ms += e->later_ms;
+    w->earlier_ms += (int64_t)e->later_ms - RECENT_LATER;
     w->i++;
+    if (w->i < w->recent->count)
+        w->earlier_rounds +=
+            (e->round - entry_at(w->recent, w->i)->round) & ROUND_BITS;
     return true;
 }
 
