@@ -263,6 +263,16 @@ static void addresses_to_listen_on_are_numeric(void **state)
     good_line(state, "http", "listen = 0.0.0.0:1");
     good_line(state, "http", "listen = [::1]:65535");
     good_line(state, "http", "listen = unix:/run/x.sock");
+    bad_line(state, "http", "allow_hosts = a, b:80",
+             "allow_hosts must be names without a port, comma-separated, "
+             "got a, b:80");
+    bad_line(state, "http", "allow_hosts = a b",
+             "allow_hosts must be names without a port, comma-separated, "
+             "got a b");
+    bad_line(state, "http", "allow_hosts = a,",
+             "allow_hosts must be names without a port, comma-separated, "
+             "got a,");
+    good_line(state, "http", "allow_hosts = status.example.org , b");
 }
 
 static void names_and_paths_are_checked(void **state)

@@ -100,6 +100,8 @@ static void keys_without_tls_are_faults(void **state)
 {
     faults(state, with_dir(MINIMAL "tls_ca_file = DIR/ca.pem\n"),
            "3: tls_ca_file needs tls = yes\n");
+    faults(state, MINIMAL "tls = yes\ntls_server_name = a, b\n",
+           "4: tls_server_name must be a name without a port, got a, b\n");
     faults(state, MINIMAL "tls = no\ntls_server_name = a\n",
            "4: tls_server_name needs tls = yes\n");
 }

@@ -344,11 +344,27 @@ int config_check_servers(const char *text, struct err *e)
     return rc;
 }
 
+/* Of a host's name, without a port. */
+static size_t name_length(const char *text)
+{
+    return strspn(text, "abcdefghijklmnopqrstuvwxyz"
+                        "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                        "0123456789._-");
+}
+
+int config_check_host(const char *text, struct err *e)
+{
+    char got[ESCAPED_SIZE];
+    size_t len = name_length(text);
+
+    if (len > 0 && text[len] == '\0')
+        return 0;
+    err_set(e, "must be a name without a port, got %s", config_show(text, got));
+    return -1;
+}
+
 int config_check_hosts(const char *text, struct err *e)
 {
-    static const char NAME[] = "abcdefghijklmnopqrstuvwxyz"
-                               "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                               "0123456789._-";
     char got[ESCAPED_SIZE];
     const char *at = text;
 
@@ -356,7 +372,7 @@ int config_check_hosts(const char *text, struct err *e)
         size_t len;
 
         at += strspn(at, " \t");
-        len = strspn(at, NAME);
+        len = name_length(at);
         if (len == 0)
             break;
         at += len;

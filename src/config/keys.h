@@ -100,7 +100,8 @@ int config_check_root(const char *text, struct err *e);
 int config_check_address(const char *text, struct err *e);
 /* An address that can be listened on: its host is numeric. */
 int config_check_listen(const char *text, struct err *e);
-/* Names without a port, comma-separated. */
+/* A name without a port; several of them, comma-separated. */
+int config_check_host(const char *text, struct err *e);
 int config_check_hosts(const char *text, struct err *e);
 int config_check_servers(const char *text, struct err *e);
 int config_check_instance(const char *text, struct err *e);
