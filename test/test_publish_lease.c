@@ -110,6 +110,22 @@ static void a_heartbeat_of_an_earlier_life_is_kept_until_the_first_post(
     close_book(w);
 }
 
+static void what_never_was_ours_in_this_session_may_be_an_earlier_lifes(
+    void **state)
+{
+    struct bench_book *w = open_book();
+    struct slot *beat = add_read(w, SLOT_HEARTBEAT, AGENT);
+
+    (void)state;
+    put(w, "agents/web-1", BEAT, 7);
+    post_to(w, beat, BEAT_2);
+    run(w);
+    assert_asked(w, "create agents/web-1*, get agents/web-1, "
+                    "take agents/web-1:0");
+    assert_int_equal(why_of(w, beat), WHY_WRITTEN);
+    close_book(w);
+}
+
 static void what_was_taken_from_us_is_not_stolen_back(void **state)
 {
     struct bench_book *w = open_with_beat();
@@ -220,6 +236,8 @@ int main(void)
         cmocka_unit_test(whose_heartbeat_it_is),
         cmocka_unit_test(
             a_heartbeat_of_an_earlier_life_is_kept_until_the_first_post),
+        cmocka_unit_test(
+            what_never_was_ours_in_this_session_may_be_an_earlier_lifes),
         cmocka_unit_test(what_was_taken_from_us_is_not_stolen_back),
         cmocka_unit_test(a_heartbeat_that_cannot_be_read_holds_up_everything),
         cmocka_unit_test(a_take_over_that_must_wait_reads_the_node_again),

@@ -89,6 +89,27 @@ static void one_look_is_enough_for_all_nodes_of_an_agent(void **state)
     close_book(w);
 }
 
+static void an_agent_that_no_node_names_is_forgotten(void **state)
+{
+    struct bench_book *w = open_with_beat();
+    struct slot *s;
+    struct store_request r;
+
+    (void)state;
+    put(w, "instances/a", UP_WEB2, 0);
+    s = add_read(w, SLOT_STATUS, "a");
+    w->now += 5000;
+    assert_true(let_out(w, &r));
+    book_remove(&w->book, s);
+    /* Not before the answer, which is about it. */
+    assert_non_null(w->book.owners.rivals.list[0]);
+    answer(w, &r);
+    assert_null(w->book.owners.rivals.list[0]);
+    run_at(w, w->now + 5000);
+    assert_asked(w, "get agents/web-2");
+    close_book(w);
+}
+
 static void a_node_that_changes_hands_is_another_conflict(void **state)
 {
     struct bench_book *w = open_with_beat();
@@ -232,6 +253,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_living_agents_node_is_left_to_it_until_it_is_gone),
         cmocka_unit_test(one_look_is_enough_for_all_nodes_of_an_agent),
+        cmocka_unit_test(an_agent_that_no_node_names_is_forgotten),
         cmocka_unit_test(a_node_that_changes_hands_is_another_conflict),
         cmocka_unit_test(nothing_is_taken_over_before_our_heartbeat_stands),
         cmocka_unit_test(an_answer_that_says_nothing_is_asked_for_sooner),
