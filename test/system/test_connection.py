@@ -1,11 +1,11 @@
 """The way to ZooKeeper: mute servers, bad ones, and what is said of them."""
 
-import json
 import time
 
 import pytest
 
 from agentproc import run, write_secret
+from documents import moment
 from waiting import wait_until
 from zkpeers import BlackHole, Granting, Relay
 from zookeeper import Tree, ZooKeeper
@@ -167,10 +167,9 @@ def test_a_session_timeout_of_nothing_is_a_fault_of_the_server(
                        zookeeper={"servers": server.address})
     event = agent.wait_event("zk_not_connected")
     assert "granted no session timeout" in event["why"]
-    before = server.accepted
-    spy(3, lambda: None)
-    # It was up to 1,700 a second; the library by itself does a few at a time.
-    assert server.accepted - before <= 100
+    # The library by itself comes some 1,700 times a second; now there are
+    # pauses between a few at a time.
+    assert len(spy(4, lambda: server.accepted)) <= 20
     assert len(agent.events("zk_not_connected")) == 1
     agent.stop()
 
@@ -185,12 +184,17 @@ def test_an_outage_has_one_clock_from_the_last_answer_to_the_next(
     own_tree.server.kill()
     wait_until(lambda: health(http)[0] == 503, agent.output)
 
+    sinces = []
+
     def look():
         zk = http.status()["zookeeper"]
-        return (health(http)[0], zk["state"], zk["since"][:-2], zk["trouble"])
+        sinces.append(moment(zk["since"]))
+        return health(http)[0], zk["state"], zk["trouble"]
     seen = spy(8, look)
-    assert len(seen) == 1, "one state, one time, one cause"
-    assert seen[0][3] == f"{own_tree.server.address}: connection refused"
+    assert len(seen) == 1, "one state, one cause"
+    # It is reckoned from the monotonic clock each time.
+    assert max(sinces) - min(sinces) < 1
+    assert seen[0][2] == f"{own_tree.server.address}: connection refused"
     assert len(agent.events("zk_not_connected")) == 1
     own_tree.server.start()
     wait_until(lambda: health(http) == (200, "ok\n"), agent.output)
