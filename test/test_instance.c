@@ -274,6 +274,104 @@ static void role_and_version_are_the_last_known(void **state)
     instance_drop(&i);
 }
 
+static struct result answer_of(uint64_t run_id, int64_t started_mono_ms,
+                               uint64_t asked_mono_ms)
+{
+    struct result r = result_of(REASON_OK, "");
+    r.rtt_us = 100;
+    r.run_id = run_id;
+    r.started_mono_us = asked_mono_ms * 1000;
+    r.started_mono_ms = started_mono_ms;
+    r.started_wall_ms = 5000 + started_mono_ms;
+    strcpy(r.server, "redis");
+    return r;
+}
+
+static void another_process_is_a_restart_or_another_server(void **state)
+{
+    struct instance i;
+    struct result r = answer_of(1, -90000, 1000);
+    (void)state;
+    instance_init(&i, config->instances[0], now_ms);
+    (void)instance_replication(&i, &r, NULL);
+    assert_int_equal(i.restart, RESTART_NONE); /* the first that is seen */
+    assert_int_equal(i.started_wall_ms, -85000);
+    assert_true(i.news);
+    i.news = false;
+    r = answer_of(1, -89000, 2000);
+    (void)instance_replication(&i, &r, NULL);
+    assert_int_equal(i.restart, RESTART_NONE);
+    assert_int_equal(i.started_wall_ms, -85000); /* once for each run_id */
+    assert_false(i.news);
+    /* It began after the old one was heard last. */
+    r = answer_of(2, 2000, 3000);
+    (void)instance_replication(&i, &r, NULL);
+    assert_int_equal(i.restart, RESTART_SAME);
+    assert_int_equal(i.started_wall_ms, 7000);
+    assert_true(i.news);
+    i.restart = RESTART_NONE;
+    /* It ran already. */
+    r = answer_of(3, 2999, 4000);
+    (void)instance_replication(&i, &r, NULL);
+    assert_int_equal(i.restart, RESTART_OTHER);
+    i.restart = RESTART_NONE;
+    /* A failed probe hears nothing. */
+    r = answer_of(3, 2999, 9000);
+    r.rtt_us = -1;
+    (void)instance_replication(&i, &r, NULL);
+    r = answer_of(4, 5000, 9500);
+    (void)instance_replication(&i, &r, NULL);
+    assert_int_equal(i.restart, RESTART_SAME);
+    i.restart = RESTART_NONE;
+    /* Another kind of server is never the same one. */
+    r = answer_of(5, 9600, 9700);
+    strcpy(r.server, "valkey");
+    (void)instance_replication(&i, &r, NULL);
+    assert_int_equal(i.restart, RESTART_OTHER);
+    i.restart = RESTART_NONE;
+    /* What does not say its run_id cannot be told. */
+    r = answer_of(0, 9800, 9900);
+    (void)instance_replication(&i, &r, NULL);
+    assert_int_equal(i.restart, RESTART_NONE);
+    instance_drop(&i);
+}
+
+static void a_lag_that_cannot_be_told_is_no_info(void **state)
+{
+    struct instance i;
+    (void)state;
+    instance_init(&i, config->instances[0], now_ms);
+    struct result r = info_of(ROLE_REPLICA, 3000, 200);
+    assert_int_equal(instance_replication(&i, &r, NULL), REASON_NO_INFO);
+    assert_int_equal(i.lag, LAG_NOT_KNOWN);
+    assert_int_equal(i.behind, -1);
+    instance_judge(&i, &r, REASON_NO_INFO, &POLICY);
+    r.fresh_info = false;
+    assert_int_equal(instance_replication(&i, &r, NULL), REASON_NO_INFO);
+    /* By its own view. */
+    r = info_of(ROLE_REPLICA, 3000, 200);
+    r.behind = 1024;
+    assert_int_equal(instance_replication(&i, &r, NULL), REASON_OK);
+    assert_int_equal(i.lag, LAG_WITHIN);
+    r.behind = 1025;
+    assert_int_equal(instance_replication(&i, &r, NULL), REASON_LAG);
+    assert_int_equal(i.behind, 1025);
+    assert_string_equal(i.lag_detail,
+                        "more than max_lag (1024 bytes) behind its master");
+    /* Whatever else is wrong comes first. */
+    r.reason = REASON_BUSY;
+    assert_int_equal(instance_replication(&i, &r, NULL), REASON_BUSY);
+    /* What does not follow a master does not lag. */
+    r = info_of(ROLE_MASTER, 3000, 200);
+    assert_int_equal(instance_replication(&i, &r, NULL), REASON_OK);
+    instance_drop(&i);
+    /* Without max_lag nothing is held against it. */
+    instance_init(&i, config->instances[1], now_ms);
+    r = info_of(ROLE_REPLICA, 3000, 200);
+    assert_int_equal(instance_replication(&i, &r, NULL), REASON_OK);
+    instance_drop(&i);
+}
+
 /* By the defaults: interval 10s, timeout 1s. */
 static void a_timed_result_is_void_when_half_of_its_time_was_lost(void **state)
 {
@@ -305,6 +403,8 @@ int main(void)
         cmocka_unit_test(a_replica_far_behind_a_watched_master_lags),
         cmocka_unit_test(a_master_asked_later_says_nothing_of_a_replicas_lag),
         cmocka_unit_test(role_and_version_are_the_last_known),
+        cmocka_unit_test(another_process_is_a_restart_or_another_server),
+        cmocka_unit_test(a_lag_that_cannot_be_told_is_no_info),
         cmocka_unit_test(a_timed_result_is_void_when_half_of_its_time_was_lost),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -185,6 +185,82 @@ static void a_refused_info_counts_only_where_it_is_needed(void **state)
     assert_saw(&r, REASON_BUSY, "BUSY script");
 }
 
+/* What keeps the data from being right comes before what cannot be saved. */
+static void a_dead_link_comes_before_misconf(void **state)
+{
+    struct result r;
+
+    (void)state;
+    fake_redis_answer(fake, "PING", FAKE_KEEP, "-MISCONF disk\r\n");
+    r = probe_once("");
+    assert_saw(&r, REASON_MISCONF, "MISCONF disk");
+    fake_redis_answer_bulk(fake, "INFO replication",
+                           "role:slave\r\nmaster_link_status:down\r\n"
+                           "master_sync_in_progress:1\r\n"
+                           "master_link_down_since_seconds:7\r\n");
+    r = probe_once("");
+    assert_saw(&r, REASON_REPLICA_LINK_DOWN,
+               "synchronisation with the master under way");
+    fake_redis_answer(fake, "PING", FAKE_KEEP, "-BUSY script\r\n");
+    r = probe_once("");
+    assert_saw(&r, REASON_BUSY, "BUSY script");
+    fake_redis_answer(fake, "PING", FAKE_KEEP, "-MISCONF disk\r\n");
+    fake_redis_answer_bulk(fake, "INFO replication",
+                           "role:master\r\nmin_slaves_good_slaves:0\r\n");
+    r = probe_once("");
+    assert_saw(&r, REASON_MISCONF, "");
+    fake_redis_answer(fake, "PING", FAKE_KEEP, "+PONG\r\n");
+    r = probe_once("");
+    assert_saw(&r, REASON_NO_REPLICAS, "min-replicas-to-write");
+    r = probe_once("expect_role = replica\n");
+    assert_saw(&r, REASON_WRONG_ROLE, "is master, expected replica");
+    fake_redis_answer_bulk(fake, "INFO replication",
+                           "role:witness\r\nmaster_1_link_status:down\r\n");
+    r = probe_once("");
+    assert_saw(&r, REASON_REPLICA_LINK_DOWN, "never up");
+    assert_string_equal(r.role_word, "witness");
+    fake_redis_answer_bulk(fake, "INFO replication",
+                           "role:active-replica\r\nmaster_link_status:up\r\n");
+    r = probe_once("expect_role = master\n");
+    assert_saw(&r, REASON_OK, "");
+}
+
+/* As twemproxy: what came before in the same write is not answered either. */
+static void what_closes_over_courtesy_is_asked_ping_alone(void **state)
+{
+    struct bench *b =
+        bench_open(fake_redis_address(fake), "expect_role = any\n");
+    const struct result *r;
+
+    (void)state;
+    fake_redis_answer(fake, "CLIENT", FAKE_CLOSE, NULL);
+    r = bench_probe(b);
+    assert_saw(r, REASON_OK, "");
+    assert_string_equal(r->refusal, "the connection is closed");
+    assert_int_equal(r->role, ROLE_ANY);
+    assert_int_equal(fake_redis_accepted(fake), 2);
+    /* That is remembered. */
+    assert_saw(bench_probe_info(b), REASON_OK, "");
+    assert_int_equal(fake_redis_accepted(fake), 2);
+    assert_int_equal(fake_redis_asked(fake, "CLIENT"), 1);
+    bench_close(b);
+}
+
+static void a_check_that_needs_info_fails_where_it_is_not_asked(void **state)
+{
+    struct result r = probe_once("probe = ping\nexpect_role = master\n");
+
+    (void)state;
+    assert_saw(&r, REASON_NO_INFO, "INFO is not asked");
+    assert_int_equal(fake_redis_asked(fake, "INFO replication"), 0);
+    assert_int_equal(fake_redis_asked(fake, "CLIENT"), 0);
+    r = probe_once("probe = ping\n");
+    assert_saw(&r, REASON_OK, "");
+    fake_redis_answer(fake, "CLIENT", FAKE_CLOSE, NULL);
+    r = probe_once("max_lag = 1M\n");
+    assert_saw(&r, REASON_NO_INFO, "the connection is closed");
+}
+
 static void refusals_of_name_and_version_do_not_count(void **state)
 {
     struct result r;
@@ -471,6 +547,9 @@ int main(void)
         with_fake(another_role_than_expected_is_wrong_role),
         with_fake(a_replica_tells_how_far_it_is_behind),
         with_fake(a_refused_info_counts_only_where_it_is_needed),
+        with_fake(a_dead_link_comes_before_misconf),
+        with_fake(what_closes_over_courtesy_is_asked_ping_alone),
+        with_fake(a_check_that_needs_info_fails_where_it_is_not_asked),
         with_fake(refusals_of_name_and_version_do_not_count),
         with_fake(between_infos_the_last_one_stands),
         with_fake(a_right_password_lets_in),

@@ -536,6 +536,75 @@ static void a_change_is_logged_kept_and_counted(void **state)
     stop();
 }
 
+static struct result process(uint64_t run_id)
+{
+    struct result r = result_of(0, REASON_OK);
+    r.run_id = run_id;
+    r.started_mono_ms = (int64_t)fakes_now();
+    r.started_wall_ms = fakes.wall_ms;
+    strcpy(r.server, "redis");
+    return r;
+}
+
+static void a_restart_is_logged_kept_counted_and_posted(void **state)
+{
+    (void)state;
+    start(AGENT("") ZK A);
+    all_found();
+    run_until(fakes_now() + 2500, REASON_OK);
+    struct result r = process(1);
+    deliver(0, &r);
+    unsigned posts = fakes_slot(SLOT_STATUS, "a")->posts;
+    const struct history *h = rounds_history(rounds);
+    uint64_t newest = history_newest(h);
+    assert_int_equal(fakes_logged("restarted"), 0);
+    fakes_pass(1000);
+    r = process(2);
+    deliver(0, &r);
+    const struct fake_event *e = fakes_event("restarted");
+    assert_non_null(e);
+    assert_int_equal(e->level, LOG_LEVEL_WARN);
+    assert_non_null(strstr(e->pairs, "instance=a address=127.0.0.1:1 "
+                                     "kind=restarted server=redis "));
+    assert_int_equal(history_newest(h), newest + 1);
+    assert_int_equal(history_at(h, newest + 1)->kind, HISTORY_RESTARTED);
+    assert_int_equal(history_at(h, newest + 1)->from, STATUS_UP);
+    assert_int_equal(history_at(h, newest + 1)->to, STATUS_UP);
+    assert_int_equal(at(0)->record.restarts, 1);
+    assert_int_equal(fakes_slot(SLOT_STATUS, "a")->posts, posts + 1);
+    /* It is told once; and one that ran already has its own word. */
+    deliver(0, &r);
+    assert_int_equal(fakes_logged("restarted"), 1);
+    r = process(3);
+    r.started_mono_ms = -5;
+    deliver(0, &r);
+    assert_non_null(
+        strstr(fakes_event("restarted")->pairs, "kind=another_server"));
+    assert_int_equal(history_at(h, newest + 2)->kind, HISTORY_ANOTHER_SERVER);
+    assert_int_equal(at(0)->record.restarts, 2);
+    stop();
+}
+
+static void a_refused_info_is_logged_once(void **state)
+{
+    (void)state;
+    start(AGENT("") A);
+    run_until(fakes_now() + 2500, REASON_OK);
+    assert_int_equal(fakes_logged("info_refused"), 0);
+    struct result r = result_of(0, REASON_OK);
+    strcpy(r.refusal, "no such thing");
+    deliver(0, &r);
+    deliver(0, &r);
+    assert_int_equal(fakes_logged("info_refused"), 1);
+    assert_string_equal(fakes_event("info_refused")->pairs,
+                        "instance=a address=127.0.0.1:1 "
+                        "detail=no such thing ");
+    answer(0, REASON_OK);
+    deliver(0, &r);
+    assert_int_equal(fakes_logged("info_refused"), 2);
+    stop();
+}
+
 static void another_reason_is_no_change_of_status(void **state)
 {
     (void)state;
@@ -1392,6 +1461,8 @@ int main(void)
         cmocka_unit_test(a_result_is_kept_and_counted),
         cmocka_unit_test(what_lags_is_kept_with_the_words_of_the_lag),
         cmocka_unit_test(a_change_is_logged_kept_and_counted),
+        cmocka_unit_test(a_restart_is_logged_kept_counted_and_posted),
+        cmocka_unit_test(a_refused_info_is_logged_once),
         cmocka_unit_test(another_reason_is_no_change_of_status),
         cmocka_unit_test(a_round_ends_with_its_last_result),
         cmocka_unit_test(a_round_waits_for_a_first_verdict),
