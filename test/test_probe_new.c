@@ -112,12 +112,13 @@ static void every_probe_tries_a_new_one_until_one_is_served(void **state)
     unsigned accepted;
 
     (void)state;
-    fake_redis_answer(fake, "accept", FAKE_CLOSE, NULL);
+    fake_redis_answer(fake, "accept", FAKE_CLOSE,
+                      "-ERR max number of clients reached\r\n");
     while (bench_probe(b)->reason == REASON_OK)
         ;
     accepted = fake_redis_accepted(fake);
     for (unsigned i = 1; i <= 3; i++) {
-        assert_saw(bench_probe(b), REASON_NO_NEW_CLIENTS, "closed: ");
+        assert_saw(bench_probe(b), REASON_NO_NEW_CLIENTS, "maxclients: ");
         assert_int_equal(fake_redis_accepted(fake), accepted + i);
     }
     bench_close(b);

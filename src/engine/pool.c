@@ -326,7 +326,8 @@ void pool_probe(struct pool *p, struct instance *i, uint64_t round,
         .id = job_id(i),
         .round = round,
         .want_info = want_info,
-        .retry = want_info && i->health.status != STATUS_UNKNOWN,
+        .retry =
+            i->health.status != STATUS_UNKNOWN && !health_settled(&i->health),
         .status = told_status(i),
     };
     assert(!i->job.busy);

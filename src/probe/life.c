@@ -9,8 +9,8 @@
  *
  * Whatever happens to one of the two ends in decide, which looks at both; a
  * probe ends in finish and nowhere else.  A question that was not answered in
- * time stays asked, and keeps its place: there are never more than two
- * connections, so that a server that hangs is not buried under ours.
+ * time stays asked, and keeps its place for a while: there are never more than
+ * two connections, so that a server that hangs is not buried under ours.
  */
 #include <assert.h>
 #include <stddef.h>
@@ -546,16 +546,19 @@ static void begin_leg(struct leg *leg)
 }
 
 /*
- * Both connections are waited for, and a new one is due.  A server that hangs
+ * A new one is due while the last new one is still waited for, and perhaps the
+ * kept one, too.  A server that hangs
  * must not get a third one into its queue, where a closed one stays, too.  But
  * what stands before a server may have swallowed both questions, and serve new
- * clients long since: so the older one is told the end.  A process that runs
- * closes it, and then there is room.
+ * clients long since: so the older one that waits is told the end.  A process
+ * that runs closes it, and then there is room.
  */
 static void make_room(struct probe *p)
 {
-    if (p->kept.state == LEG_WAITING && p->new.state == LEG_WAITING)
-        connection_say_end(p->kept.connection);
+    if (p->new.state != LEG_WAITING)
+        return;
+    connection_say_end(p->kept.state == LEG_WAITING ? p->kept.connection
+                                                    : p->new.connection);
 }
 
 /* Is one made before the kept one is asked?  While that still owes an answer,

@@ -27,7 +27,8 @@ def test_a_hundred_reloads_under_load_leak_and_disturb_nothing(
     more = agent.dir / "conf.d"
     more.mkdir()
     keys = {"interval": "100ms", "include": "conf.d/*.ini",
-            "pid_file": agent.dir / "pid", "retry_interval": "100ms"}
+            "pid_file": agent.dir / "pid", "retry_interval": "100ms",
+            "connect_interval": "60m"}
 
     def configure(turn):
         """One of two configs, in the main file and beside it."""
