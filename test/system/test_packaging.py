@@ -47,3 +47,13 @@ def test_cron_mails_the_table_when_something_is_not_up_and_only_then(
 
     assert mailed(redis_server.address) == ""
     assert " down " in mailed(f"127.0.0.1:{reserve_port()}")
+
+
+def test_the_files_that_ci_chooses_are_there():
+    """A name that fits nothing would choose nothing, without a word."""
+    for script in (".ci/run", "scripts/test"):
+        text = (agentproc.ROOT / script).read_text()
+        names = re.findall(r"\btest_\w+\.py\b", text)
+        assert names
+        for name in names:
+            assert (agentproc.ROOT / "test" / "system" / name).exists(), name
