@@ -241,10 +241,12 @@ static void a_late_answer_is_told_and_its_connection_asked_again(void **state)
 
 static void a_new_one_that_is_waited_for_is_not_dialled_again(void **state)
 {
-    struct bench *b = settled(ALWAYS "timeout = 60ms\n");
+    struct bench *b =
+        settled("interval = 1s\nconnect_interval = 60s\ntimeout = 60ms\n");
 
     (void)state;
     fake_redis_answer(fake, "accept", FAKE_HANG, NULL);
+    bench_holds(b, STATUS_DEGRADED); /* so that the answer contradicts it */
     for (int i = 0; i < 5; i++)
         assert_saw(bench_probe(b), REASON_NO_NEW_CLIENTS, "reply_timeout: ");
     assert_true(bench_probe(b)->timed);
