@@ -364,3 +364,37 @@ def test_rejected_credentials_are_said_once_and_withdrawn(
     assert len(agent.events("credentials_rejected")) == 1
     server.client().config_set("requirepass", "old")
     wait_until(lambda: not rejected(), "credentials_rejected")
+
+
+def accept_queue(port):
+    """Connections that the kernel holds for a process to accept."""
+    with open("/proc/net/tcp") as f:
+        rows = [line.split() for line in f.readlines()[1:]]
+    (queue,) = [int(row[4].split(":")[1], 16) for row in rows
+                if row[1].endswith(f":{port:04X}") and row[3] == "0A"]
+    return queue
+
+
+def test_a_stopped_server_is_not_buried_and_is_found_again(
+        make_served, make_redis):
+    server = make_redis()
+    agent, http = make_served(
+        {"r": server.address},
+        agent={**QUICK, "interval": "100ms", "timeout": "80ms"})
+    wait_until(lambda: http.status("r")["status"] == "up",
+               lambda: http.status("r"))
+    server.signal(signal.SIGSTOP)
+    try:
+        d = wait_until(lambda: (d := http.status("r"))["status"] == "down"
+                       and d, lambda: http.status("r"))
+        assert d["reason"] == "reply_timeout"
+        rounds = http.status()["agent"]["round"]
+        wait_until(lambda: http.status()["agent"]["round"] >= rounds + 30,
+                   "more rounds")
+        assert accept_queue(server.port) <= 2
+        assert "the host acknowledged the request, the process did not" in \
+            http.json("/instances/r")["results"][0]["detail"]
+    finally:
+        server.signal(signal.SIGCONT)
+    wait_until(lambda: http.status("r")["status"] == "up",
+               lambda: http.status("r"))
