@@ -17,6 +17,9 @@
 #include "tls_files.h"
 
 #define FILE_MAX (4 << 20)
+/* Bytes of a record: requests are short, and a buffer for one is made for each
+ * of them. */
+#define SEND_MAX 2048
 
 struct bytes {
     char *at; /* owned */
@@ -258,6 +261,7 @@ static SSL_CTX *new_context(void)
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_max_send_fragment(ctx, SEND_MAX);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT |
                                             SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ctx, on_session);

@@ -379,8 +379,11 @@ size_t tls_stream_read(struct tls_stream *s, char *buf, size_t size,
                        enum tls_next *next)
 {
     size_t n = 0;
-    ERR_clear_error();
     *next = TLS_MORE;
+    /* OpenSSL would get a buffer only to find that out. */
+    if (s->in_len == 0 && SSL_has_pending(s->ssl) == 0)
+        return 0;
+    ERR_clear_error();
     int rc = SSL_read_ex(s->ssl, buf, size, &n);
     if (rc == 1)
         return n;
