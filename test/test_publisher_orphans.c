@@ -58,7 +58,7 @@ static void our_documents_without_a_slot_are_told(void **state)
         assert_memory_equal(ev.name, "old", 3);
         assert_string_equal(ev.seen.address, "r:1");
         assert_string_equal(ev.seen.version, "7.0.15");
-        assert_int_equal(ev.seen.role, ROLE_MASTER);
+        assert_string_equal(ev.seen.role, "master");
         assert_true(ev.seen.checked_wall_ms > 0);
     }
     AWAIT(&w, !info(&w).seeking);
