@@ -225,6 +225,24 @@ static void a_dead_link_comes_before_misconf(void **state)
     assert_saw(&r, REASON_OK, "");
 }
 
+/* So does a TLS port that is asked in plain. */
+static void what_closes_without_a_word_may_want_tls(void **state)
+{
+    struct result r;
+
+    (void)state;
+    fake_redis_answer(fake, "accept", FAKE_CLOSE, NULL);
+    r = probe_once("");
+    assert_true(r.reason == REASON_CLOSED || r.reason == REASON_RESET);
+    assert_non_null(strstr(r.detail, "it may want TLS"));
+    fake_redis_answer(fake, "accept", FAKE_KEEP, NULL);
+    fake_redis_answer(fake, "CLIENT", FAKE_CLOSE, NULL);
+    fake_redis_answer(fake, "PING", FAKE_CLOSE, "+PO");
+    r = probe_once("");
+    assert_saw(&r, REASON_CLOSED, "(in PING)");
+    assert_null(strstr(r.detail, "TLS"));
+}
+
 /* As twemproxy: what came before in the same write is not answered either. */
 static void what_closes_over_courtesy_is_asked_ping_alone(void **state)
 {
@@ -548,6 +566,7 @@ int main(void)
         with_fake(a_replica_tells_how_far_it_is_behind),
         with_fake(a_refused_info_counts_only_where_it_is_needed),
         with_fake(a_dead_link_comes_before_misconf),
+        with_fake(what_closes_without_a_word_may_want_tls),
         with_fake(what_closes_over_courtesy_is_asked_ping_alone),
         with_fake(a_check_that_needs_info_fails_where_it_is_not_asked),
         with_fake(refusals_of_name_and_version_do_not_count),
