@@ -125,7 +125,6 @@ FAULTS = [
     fault("acl", *zookeeper_key("acl", "shut")),
     fault("no such digest file",
           *zookeeper_key("digest_file", "/no/such/file")),
-    # What later versions know is unknown today, not accepted and ignored.
     fault("state_dir must be", *agent_key("state_dir", "/no/such/folder")),
     fault("wedge_timeout must be", *agent_key("wedge_timeout", "10ms")),
     fault("include", *agent_key("include", "conf.d/no-such.ini")),
@@ -133,9 +132,10 @@ FAULTS = [
     fault("a name to listen on", f"{GOOD}[http]\nlisten = localhost:1\n", 4,
           "listen"),
     fault("nothing to listen on", f"{GOOD}[http]\nlisten =\n", 4, "listen"),
-    *[fault(key, *redis_key(key, value)) for key, value in (
-        ("tls", "yes"), ("tls_ca_file", "/x"), ("tls_cert_file", "/x"),
-        ("tls_key_file", "/x"), ("tls_server_name", "x"))],
+    fault("tls must be", *redis_key("tls", "maybe")),
+    *[fault(f"{key} needs tls", *redis_key(key, value)) for key, value in (
+        ("tls_ca_file", "/x"), ("tls_cert_file", "/x"), ("tls_key_file", "/x"),
+        ("tls_server_name", "x"))],
 ]
 
 
