@@ -1,0 +1,203 @@
+/*
+ * The options, what they are called in the help, and which of them go
+ * together.  --check-once answers bad usage in its own way, so it is looked
+ * for before anything else.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run.h"
+
+#include "args.h"
+
+#define DEFAULT_FILE "/etc/sentinel-agent/config.ini"
+
+static const char HELP[] =
+    "Usage:\n"
+    "  sentinel-agent [-c FILE]               run in the foreground\n"
+    "  sentinel-agent -d [-c FILE]            run as a daemon\n"
+    "  sentinel-agent --check-once [-c FILE] [--instance NAME]...\n"
+    "                 [--format text|json|nagios] [--no-publish]\n"
+    "                                         probe once, publish, print\n"
+    "  sentinel-agent --status [-c FILE] [--http ADDRESS | --from-zookeeper]\n"
+    "                 [--watch] [--format text|json]\n"
+    "                                         show what the running agent "
+    "says,\n"
+    "                                         or what ZooKeeper says of all\n"
+    "  sentinel-agent --test-config [-c FILE] name every fault of the config\n"
+    "  sentinel-agent --print-config [-c FILE] print the settings in force\n"
+    "  sentinel-agent -h | --help | -V | --version\n"
+    "\n"
+    "FILE is " DEFAULT_FILE " unless given; every key with its\n"
+    "default is in " AGENT_EXAMPLE ".\n"
+    "Exit codes: 0 after a clean stop, 1 failure at run time, 2 usage or\n"
+    "config; of --check-once: 0 up, 1 degraded, 2 down, 3 unknown; of\n"
+    "--status: 0 shown, 1 not, 2 usage or config.\n"
+    "Signals: TERM, INT stop; HUP re-reads the config and re-opens the log;\n"
+    "USR1 dumps the active jobs to the log.\n"
+    "\n"
+    "More: sentinel-agent(8), the config: sentinel-agent.conf(5), what a\n"
+    "status means and how to read it: sentinel-agent-status(7), the page,\n"
+    "metrics, alerts, log events: sentinel-agent-monitoring(7).\n";
+
+enum {
+    OPT_ONCE = 256,
+    OPT_TEST,
+    OPT_PRINT,
+    OPT_STATUS,
+    OPT_WATCH,
+    OPT_FROM_ZOOKEEPER,
+    OPT_HTTP,
+    OPT_INSTANCE,
+    OPT_FORMAT,
+    OPT_NO_PUBLISH
+};
+
+static const struct option OPTIONS[] = {
+    { "check-once", no_argument, NULL, OPT_ONCE },
+    { "test-config", no_argument, NULL, OPT_TEST },
+    { "print-config", no_argument, NULL, OPT_PRINT },
+    { "status", no_argument, NULL, OPT_STATUS },
+    { "watch", no_argument, NULL, OPT_WATCH },
+    { "from-zookeeper", no_argument, NULL, OPT_FROM_ZOOKEEPER },
+    { "http", required_argument, NULL, OPT_HTTP },
+    { "instance", required_argument, NULL, OPT_INSTANCE },
+    { "format", required_argument, NULL, OPT_FORMAT },
+    { "no-publish", no_argument, NULL, OPT_NO_PUBLISH },
+    { "help", no_argument, NULL, 'h' },
+    { "version", no_argument, NULL, 'V' },
+    { NULL, 0, NULL, 0 },
+};
+
+/* --check-once may stand anywhere among the arguments, and be abbreviated. */
+static bool is_once(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strncmp(argv[i], "--c", 3) == 0 &&
+            strncmp(argv[i], "--check-once", strlen(argv[i])) == 0)
+            return true;
+    return false;
+}
+
+_Noreturn static void usage(bool once, const char *text, const char *value)
+{
+    fprintf(stderr, "sentinel-agent: %s%s\n", text, value);
+    fprintf(stderr, "Try 'sentinel-agent --help'.\n");
+    exit(once ? EXIT_ONCE_BAD : AGENT_EXIT_USAGE);
+}
+
+static void set_mode(struct args *a, enum mode mode, bool once)
+{
+    if (a->mode != MODE_RUN && a->mode != mode)
+        usage(once,
+              "--check-once, --status, --test-config and --print-config "
+              "exclude each other",
+              "");
+    a->mode = mode;
+}
+
+/* True if the option belongs to --check-once alone. */
+static bool once_option(struct args *a, int opt)
+{
+    switch (opt) {
+    case OPT_INSTANCE:
+        a->names[a->nnames++] = optarg;
+        return true;
+    case OPT_NO_PUBLISH:
+        a->publish = false;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void take_option(struct args *a, int opt, char **argv, bool once)
+{
+    if (once_option(a, opt)) {
+        a->once_only = true;
+        return;
+    }
+    switch (opt) {
+    case 'c':
+        a->file = optarg;
+        a->file_given = true;
+        break;
+    case 'd':
+        a->background = true;
+        break;
+    case OPT_ONCE:
+        set_mode(a, MODE_ONCE, once);
+        break;
+    case OPT_STATUS:
+        set_mode(a, MODE_STATUS, once);
+        break;
+    case OPT_WATCH:
+        a->watch = true;
+        break;
+    case OPT_FROM_ZOOKEEPER:
+        a->from_zookeeper = true;
+        break;
+    case OPT_HTTP:
+        a->http = optarg;
+        break;
+    case OPT_FORMAT:
+        if (!report_parse_format(optarg, &a->format))
+            usage(once, "--format must be text, json or nagios, not ", optarg);
+        a->formatted = true;
+        break;
+    case OPT_TEST:
+        set_mode(a, MODE_TEST, once);
+        break;
+    case OPT_PRINT:
+        set_mode(a, MODE_PRINT, once);
+        break;
+    case 'h':
+        fputs(HELP, stdout);
+        exit(AGENT_EXIT_OK);
+    case 'V':
+        puts("sentinel-agent " AGENT_VERSION);
+        exit(AGENT_EXIT_OK);
+    case ':':
+        usage(once, "missing value of ", argv[optind - 1]);
+    default:
+        usage(once, "unknown option ", argv[optind - 1]);
+    }
+}
+
+/* The options that were given belong to the mode that was chosen. */
+static void check_together(const struct args *a, bool once)
+{
+    bool status = a->mode == MODE_STATUS;
+
+    if (a->once_only && a->mode != MODE_ONCE)
+        usage(once, "--instance and --no-publish go with --check-once", "");
+    if (a->formatted && a->mode != MODE_ONCE && !status)
+        usage(once, "--format goes with --check-once or --status", "");
+    if (status && a->format == REPORT_NAGIOS)
+        usage(once, "--format of --status must be text or json, not ",
+              "nagios");
+    if ((a->watch || a->from_zookeeper || a->http != NULL) && !status)
+        usage(once, "--watch, --http and --from-zookeeper go with --status",
+              "");
+    if (a->http != NULL && (a->from_zookeeper || a->file_given))
+        usage(once, "--http needs neither -c nor --from-zookeeper", "");
+    if (a->background && a->mode != MODE_RUN)
+        usage(once, "-d goes with a long run only", "");
+}
+
+void args_parse(struct args *a, int argc, char **argv)
+{
+    bool once = is_once(argc, argv);
+    int opt;
+    *a = (struct args){ .file = DEFAULT_FILE, .publish = true };
+    a->names = calloc((size_t)argc, sizeof(*a->names));
+    if (a->names == NULL)
+        usage(once, "out of memory", "");
+    while ((opt = getopt_long(argc, argv, "+:c:dhV", OPTIONS, NULL)) != -1)
+        take_option(a, opt, argv, once);
+    if (optind < argc)
+        usage(once, "unexpected argument ", argv[optind]);
+    check_together(a, once);
+}
