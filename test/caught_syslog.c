@@ -12,6 +12,9 @@
 static const char *caught_file = "/dev/null";
 
 static void catch (const char *format, va_list args)
+    __attribute__((format(printf, 1, 0)));
+
+static void catch (const char *format, va_list args)
 {
     int fd = open(caught_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 
