@@ -391,6 +391,8 @@ static void on_found(struct socket *s)
     struct connection *c = connection_of(s);
 
     enter_and_tell(c, PROBE_CONNECT, clock_mono_us());
+    if (c->to->name == NULL)
+        c->spent_us[PROBE_LOOKUP] = 0; /* there was nothing to look up */
 }
 
 static void on_connected(struct socket *s)
