@@ -302,6 +302,6 @@ void tls_files_stamp(const struct tls_settings *s,
         out[f].dev = st.st_dev;
         out[f].ino = st.st_ino;
         out[f].size = st.st_size;
-        out[f].changed = st.st_mtim;
+        out[f].changed = st.st_ctim; /* mode and owner count, too */
     }
 }

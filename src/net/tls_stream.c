@@ -32,9 +32,10 @@ struct tls_peer {
     char *name;                  /* owned */
     bool is_address;
     /* Of the one thread that connects. */
-    SSL_SESSION *session;      /* owned; to be resumed, or NULL */
-    unsigned generation;       /* of the context that it was made with */
-    uint64_t verified_mono_ms; /* the certificate behind it */
+    SSL_SESSION *session;        /* owned; to be resumed, or NULL */
+    unsigned generation;         /* of the context that it was made with */
+    uint64_t verified_mono_ms;   /* the certificate behind it */
+    uint64_t full_until_mono_ms; /* a session was not taken: none is offered */
     /* Guarded. */
     pthread_mutex_t lock;
     bool seen;
@@ -54,6 +55,7 @@ struct tls_stream {
     size_t out_size;
     unsigned char first; /* byte that was received */
     bool heard;
+    bool offered; /* a session, to be resumed */
     bool open;
     char words[256];
 };
@@ -184,6 +186,7 @@ static bool may_resume(const struct tls_peer *p, unsigned generation,
                        uint64_t now_mono_ms)
 {
     return p->session != NULL && p->generation == generation &&
+           now_mono_ms >= p->full_until_mono_ms &&
            now_mono_ms - p->verified_mono_ms < VERIFIED_MS &&
            p->certificate.earliest_wall_ms > clock_wall_ms();
 }
@@ -280,6 +283,20 @@ bool tls_stream_resumed(const struct tls_stream *s)
     return SSL_session_reused(s->ssl) == 1;
 }
 
+/*
+ * A server that asks for certificates, and keeps no sessions, ends a handshake
+ * that offers one with an alert, although it gave the ticket itself (Redis with
+ * tls-session-caching no: its context has no session id).
+ */
+bool tls_stream_try_in_full(struct tls_stream *s)
+{
+    if (!s->offered || s->open)
+        return false;
+    s->peer->full_until_mono_ms = s->began_mono_ms + VERIFIED_MS;
+    forget_session(s->peer);
+    return true;
+}
+
 /* ------------------------------------------------------------------ stream */
 
 static int set_up(struct tls_stream *s)
@@ -293,15 +310,15 @@ static int set_up(struct tls_stream *s)
     }
     SSL_set_bio(s->ssl, bio, bio);
     SSL_set_connect_state(s->ssl);
-    SSL_set_verify(s->ssl,
-                   tls_context_verifies(p->context) ? SSL_VERIFY_PEER
-                                                    : SSL_VERIFY_NONE,
-                   on_verify);
+    if (tls_context_verifies(p->context))
+        SSL_set_verify(s->ssl, SSL_VERIFY_PEER, on_verify);
+    else
+        SSL_set_verify(s->ssl, SSL_VERIFY_NONE, NULL);
     s->keeper.session = keep_session;
     if (SSL_set_app_data(s->ssl, s) != 1 || !set_name(s->ssl, p))
         return -1;
     if (may_resume(p, s->generation, s->began_mono_ms))
-        SSL_set_session(s->ssl, p->session);
+        s->offered = SSL_set_session(s->ssl, p->session) == 1;
     else
         forget_session(p);
     return 0;

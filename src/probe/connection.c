@@ -112,11 +112,8 @@ static void fail(struct connection *c, const struct verdict *v, bool answered)
 
 /* ----------------------------------------------------------------- talking */
 
-static void ask(struct connection *c, const struct talk_ask *a)
+static void send_asks(struct connection *c, uv_buf_t *bufs, unsigned n)
 {
-    uv_buf_t bufs[ASKS];
-    unsigned n = talk_ask(&c->talk, c->to, a, bufs);
-
     if (c->tls == NULL) {
         socket_write(&c->socket, bufs, n);
         return;
@@ -128,12 +125,18 @@ static void ask(struct connection *c, const struct talk_ask *a)
     flush_tls(c);
 }
 
+static void ask(struct connection *c, const struct talk_ask *a)
+{
+    uv_buf_t bufs[ASKS];
+
+    send_asks(c, bufs, talk_ask(&c->talk, c->to, a, bufs));
+}
+
 static void ask_more(struct connection *c)
 {
     uv_buf_t bufs[ASKS];
-    unsigned n = talk_ask_more(&c->talk, c->to, bufs);
 
-    socket_write(&c->socket, bufs, n);
+    send_asks(c, bufs, talk_ask_more(&c->talk, c->to, bufs));
 }
 
 void connection_ask(struct connection *c, bool want_info, uint64_t now_us)
@@ -238,10 +241,11 @@ static void fail_tls(struct connection *c, enum tls_next next)
         lost(c);
         return;
     }
-    if (next == TLS_CLOSED)
-        verdict_set(&v, REASON_CLOSED, "closed by the server (in %s)",
-                    c->shaking ? "TLS handshake" : "order, over TLS");
-    else
+    c->again = tls_stream_try_in_full(c->tls);
+    if (next == TLS_CLOSED) { /* never in the handshake */
+        c->ended = true;
+        talk_broken(&c->talk, c->to, UV_EOF, &v);
+    } else
         verdict_set(&v, next == TLS_PLAIN ? REASON_PROTOCOL : REASON_TLS, "%s",
                     tls_words(c->tls));
     fail(c, &v, false);
@@ -312,6 +316,7 @@ static void hear_in_plain(struct connection *c, const char *bytes)
     else
         verdict_set(&v, REASON_REPLY_TIMEOUT,
                     "no reply in the last TLS handshake");
+    c->again = !understood;
     fail(c, &v, false);
 }
 
@@ -356,6 +361,7 @@ static void broken_tls(struct connection *c, int error)
     char what[64];
 
     uv_strerror_r(error, what, sizeof what);
+    c->again = c->tls == NULL || tls_stream_try_in_full(c->tls);
     c->to->mute = false;
     if (error == UV_EOF)
         verdict_set(&v, REASON_CLOSED,

@@ -67,9 +67,11 @@ struct connection {
     uint32_t spent_us[PROBE_PHASES]; /* in each, since it was opened or asked */
     struct place place;              /* where it leads, once it stands */
     struct tls_stream *tls;          /* owned; NULL: in plain */
-    bool shaking;                    /* the TLS handshake is under way */
-    struct talk talk;                /* by talk.c */
-    struct socket socket;            /* by socket.c */
+    bool again;   /* its failure says nothing yet: TLS with a session that was
+                     not taken, or no TLS at all.  Another may be dialled */
+    bool shaking; /* the TLS handshake is under way */
+    struct talk talk;     /* by talk.c */
+    struct socket socket; /* by socket.c */
 };
 
 /* Opens nothing yet.  NULL on lack of memory. */

@@ -288,6 +288,10 @@ static void on_failed(void *owner, struct connection *c,
 
     note_failed(p, c, answered);
     leg->connection = NULL;
+    if (c->again && p->under_way && leg == &p->new) {
+        dial_new(p);
+        return;
+    }
     if (c->ended && talk_was_courteous(&c->talk, &p->remote)) {
         if (p->under_way && leg == &p->new) {
             dial_new(p); /* with PING alone */

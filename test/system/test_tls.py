@@ -323,3 +323,55 @@ def test_a_proxy_that_speaks_tls_for_redis_will_do(
     wait_until(lambda: document()["status"] == "up", document)
     server.kill()
     wait_until(lambda: document()["status"] == "down", document)
+
+
+def test_a_cluster_node_is_asked_for_its_state_over_tls_too(
+        make_served, make_tls_redis, tree):
+    """CLUSTER INFO follows, on the same connection, what INFO said."""
+    _, keys = make_tls_redis(options={"cluster_enabled": "yes",
+                                      "cluster_port": reserve_port()})
+    _, http = make_served({"r": keys}, tree)
+    d = tree.wait_status("r", "degraded", "cluster_down")
+    assert d["detail"] == "cluster_state is fail"
+    results = http.json("/instances/r")["results"]
+    assert {r["reason"] for r in results} == {"cluster_down"}, results
+
+
+def test_a_server_that_takes_no_session_is_served_in_full(
+        make_served, make_tls_redis, certificates, tree):
+    """It gives tickets, and refuses them."""
+    certificates.make("agent")
+    server, keys = make_tls_redis(
+        clients="yes", options={"tls_session_caching": "no"})
+    _, http = make_served(
+        {"r": {**keys, "tls_cert_file": certificates.path("agent.pem"),
+               "tls_key_file": certificates.path("agent.key")}}, tree,
+        agent={"interval": "100ms", "connect_interval": "200ms"})
+    tree.wait_status("r", "up", "ok")
+
+    def accepted():
+        return int(server.client().info("stats")["total_connections_received"])
+    begun = accepted()
+    wait_until(lambda: accepted() > begun + 20, "new connections")
+    results = http.json("/instances/r")["results"]
+    assert {r["reason"] for r in results} == {"ok"}, results
+
+
+def test_what_closes_over_info_behind_tls_is_up(
+        make_served, make_scripted, certificates, request, tmp_path):
+    """stunnel ends the TLS in order; in plain that would be an end, too."""
+    server = make_scripted(replies={"INFO": None})
+    certificates.make("server")
+    port = reserve_port()
+    p = Proxy(stunnel(tmp_path, certificates, server.address, port), tmp_path,
+              port)
+    request.addfinalizer(p.kill)
+    p.start()
+    _, http = make_served({"r": {
+        "address": f"127.0.0.1:{port}", "tls": "yes",
+        "tls_ca_file": certificates.path("ca.pem")}})
+
+    def seen():
+        return http.json("/instances/r")
+    wait_until(lambda: seen()["document"]["status"] == "up", seen)
+    assert seen()["info"].startswith("refused: "), seen()
