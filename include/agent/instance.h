@@ -119,7 +119,7 @@ struct instance {
                                 a replica: when its probe began */
     enum instance_lag lag;   /* of a replica with max_lag, by all views */
     int64_t behind;          /* in bytes, by the view that counted; -1: none */
-    const char *lag_detail;  /* string_pool.h; NULL: nothing to say so far */
+    const char *lag_detail;  /* string_pool.h */
 
     /* What an earlier life left in ZooKeeper. */
     bool seen_valid;

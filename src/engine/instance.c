@@ -26,6 +26,7 @@ static void begin(struct instance *i, struct config_instance *config,
     for (size_t s = 0; s < STATUS_COUNT; s++)
         i->words[s] = string_pool_keep("");
     i->refusal = string_pool_keep("");
+    i->lag_detail = string_pool_keep("INFO was not heard yet");
     i->rtt_us = -1;
     i->offset = -1;
     i->behind = -1;

@@ -81,6 +81,8 @@ static bool timed(const struct probe *p, enum reason r)
 {
     if (r == REASON_NO_NEW_CLIENTS)
         r = p->new.verdict.reason;
+    if (r == REASON_BACKEND)
+        return p->failed_ran_out;
     switch (reason_status(r)) {
     case STATUS_UP:
     case STATUS_DEGRADED:
@@ -177,6 +179,7 @@ static void finish(struct probe *p, const struct connection *c,
     tell_connection(p, c, now_us, &r);
     r.credentials_rejected = p->rejected;
     tell_remote(&p->remote, &r);
+    p->remote.fresh_info = false;
     r.started_wall_ms = started_wall_ms(&p->remote, &r, now_us);
     strcpy(r.detail, words);
     env->ended(env->arg, &r);
@@ -217,6 +220,17 @@ static void finish_failed(struct probe *p, const struct leg *leg)
            leg->verdict.reason, verdict_words(&leg->verdict));
 }
 
+/* This machine or its name service could not bring a new one about.  Where the
+ * last one was not served the kept one is no proof of the contrary. */
+static void finish_untried(struct probe *p)
+{
+    const struct kept_verdict *k =
+        p->refused ? &p->new.verdict : &p->kept.verdict;
+
+    finish(p, p->kept.connection, ANSWERED_BY_KEPT, k->reason,
+           verdict_words(k));
+}
+
 /* The kept one answers, and the new one failed.  One to where the name does not
  * lead any more counts for nothing. */
 static void finish_unserved(struct probe *p)
@@ -228,6 +242,11 @@ static void finish_unserved(struct probe *p)
         connection_drop(p->kept.connection);
         p->kept.connection = NULL;
         finish_failed(p, &p->new);
+        return;
+    }
+    if (p->new.verdict.reason == REASON_DOUBT ||
+        p->new.verdict.reason == REASON_DNS) {
+        finish_untried(p);
         return;
     }
     p->rejected = judge_new_client(&p->kept.verdict, &p->new.verdict, &v);
@@ -401,8 +420,10 @@ static void decide_kept(struct probe *p)
     case LEG_WAITING:
         return;
     case LEG_ASKED:
-        if (p->part_over && connection_is_mute(p->kept.connection))
+        if (p->part_over && connection_is_mute(p->kept.connection)) {
+            p->hedge = true;
             dial_new(p);
+        }
         return;
     case LEG_ANSWERED:
         if (contradicts(p))
@@ -433,6 +454,22 @@ static void decide_unserved(struct probe *p)
     }
 }
 
+/* The kept one was mute for a while, and has answered first. */
+static void drop_hedge(struct probe *p)
+{
+    connection_drop(p->new.connection);
+    p->new.connection = NULL;
+    p->new.state = LEG_NONE;
+    finish_kept(p);
+}
+
+/* There is room again: the one that is waited for becomes the kept one. */
+static void replace_kept(struct probe *p)
+{
+    take_over(p);
+    dial_new(p);
+}
+
 static void decide(struct probe *p)
 {
     switch (p->new.state) {
@@ -445,10 +482,14 @@ static void decide(struct probe *p)
     case LEG_ASKED:
         if (p->kept.state == LEG_READY && p->part_over)
             ask(p, &p->kept);
+        else if (p->hedge && p->kept.state == LEG_ANSWERED && !contradicts(p))
+            drop_hedge(p);
         return;
     case LEG_WAITING:
         if (p->kept.state == LEG_READY)
             ask(p, &p->kept);
+        else if (p->kept.connection == NULL)
+            replace_kept(p);
         return;
     case LEG_ANSWERED:
         finish_served(p);
@@ -488,6 +529,8 @@ static void run_out(struct probe *p)
 
     expire(p, &p->kept, now_us);
     expire(p, &p->new, now_us);
+    if (p->remote.refusal == NULL)
+        p->remote.plain = false; /* no PONG has confirmed it */
     if (p->kept.state == LEG_ANSWERED)
         finish_unserved(p);
     else
@@ -551,11 +594,11 @@ static void begin_leg(struct leg *leg)
 
 /*
  * A new one is due while the last new one is still waited for, and perhaps the
- * kept one, too.  A server that hangs
- * must not get a third one into its queue, where a closed one stays, too.  But
- * what stands before a server may have swallowed both questions, and serve new
- * clients long since: so the older one that waits is told the end.  A process
- * that runs closes it, and then there is room.
+ * kept one, too.  A server that hangs must never have three of ours in its
+ * queue, where also one that we close keeps its place.  But a proxy may have
+ * lost the questions, and serve new clients long since: so the older one that
+ * waits is told the end.  A process that runs closes it, and then there is
+ * room.
  */
 static void make_room(struct probe *p)
 {
@@ -575,8 +618,10 @@ static bool wants_new(struct probe *p)
                renewal_due(&p->renewal, p->started_us, c->interval_ms,
                            c->connect_interval_ms);
 
-    if (due)
+    if (due) {
         make_room(p);
+        p->remote.plain = false; /* the server may be another by now */
+    }
     if (p->new.state != LEG_NONE)
         return false;
     if (p->renewal.due_us == 0)
@@ -594,9 +639,12 @@ static void reset(struct probe *p, const struct job *job, uint64_t now_us)
     p->deadline_us = now_us + (uint64_t)p->remote.config->timeout_ms * 1000;
     p->under_way = true;
     p->told = false;
+    p->hedge = false;
     memset(p->failed_us, 0, sizeof p->failed_us);
     p->failed_rtt_us = -1;
     p->failed_ran_out = false;
+    if (p->remote.fresh_info) /* it came late: no result has told it */
+        p->remote.info_us = 0;
     p->remote.fresh_info = false;
 }
 

@@ -44,6 +44,7 @@ struct probe {
     bool under_way;
     bool grace;     /* the deadline has passed: the sockets get one more turn */
     bool part_over; /* the time after which the other connection is tried */
+    bool hedge;     /* it was tried as the kept one was mute */
     bool refused;   /* the last new connection was not served */
     bool rejected;  /* the last new connection could not log in */
     bool told;      /* that the connection is lost, or the answer late, since

@@ -179,7 +179,8 @@ bool talk_was_courteous(const struct talk *t, struct remote *to)
     bool courteous = was_asked(t, ASK_SETNAME) || was_asked(t, ASK_VERSION) ||
                      was_asked(t, ASK_INFO) || was_asked(t, ASK_CLUSTER);
 
-    if (to->plain || !courteous)
+    /* One that was asked before has answered that: its end says nothing. */
+    if (to->plain || !courteous || !t->fresh)
         return false;
     to->plain = true;
     return true;
@@ -347,6 +348,9 @@ static enum talk_next conclude(const struct talk *t, struct remote *to,
 {
     const struct kept_verdict *kept = verdict_first(&t->ping, &to->info);
 
+    /* What was said beside a PING that is refused is not for long. */
+    if (t->ping.reason != REASON_OK)
+        to->info_us = 0;
     v->reason = kept->reason;
     strcpy(v->detail, verdict_words(kept));
     /* Only a new connection logs in anew. */
@@ -380,7 +384,8 @@ static enum talk_next take_reply(struct talk *t, struct remote *to,
     enum ask what = t->asks[t->nanswers];
     enum talk_next next;
 
-    if (judge_farewell(r, v))
+    /* After a PONG it would be an odd one: that stands. */
+    if (memchr(t->asks, ASK_PING, t->nanswers) == NULL && judge_farewell(r, v))
         return TALK_LAST_WORDS;
     if (!fits(what, r))
         return protocol(t, r->text, v);

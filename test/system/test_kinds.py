@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from documents import moment
-from peers import bulk
+from peers import ScriptedRedis, bulk
 from ports import reserve_port
 from process import Process
 from waiting import wait_until
@@ -216,3 +216,34 @@ def test_a_link_that_was_never_up_is_said_so(
     make_agent({"r": replica.address}, tree, agent=QUICK)
     d = tree.wait_status("r", "degraded", "replica_link_down")
     assert d["detail"].startswith("first synchronisation under way")
+
+
+class ClosesOnce(ScriptedRedis):
+    """Ends one connection over INFO, as one that was replaced would."""
+
+    def __init__(self):
+        self.to_close = 0
+        super().__init__()
+
+    def _reply(self, command):
+        if command[0].upper() == "INFO" and self.to_close > 0:
+            self.to_close -= 1
+            return None
+        return super()._reply(command)
+
+
+def test_a_kept_connection_that_ends_over_info_refuses_nothing(
+        make_served, make_peer, tree):
+    server = make_peer(ClosesOnce())
+    agent, http = make_served({"r": {"address": server.address,
+                                     "expect_role": "master"}}, tree,
+                              agent={**QUICK, "connect_interval": "60m"})
+    tree.wait_status("r", "up", "ok", when=lambda d: d["role"])
+    tree.wait_round("agent-1", 2)
+    accepted = server.accepted
+    server.to_close = 1
+    wait_until(lambda: server.accepted > accepted, "a new connection")
+    tree.wait_round("agent-1", 3)
+    assert info_of(http, "r") == "answered", http.json("/instances/r")
+    assert not agent.events("info_refused")
+    assert not agent.events("status_changed", instance="r", to="unknown")
