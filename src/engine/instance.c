@@ -89,8 +89,17 @@ static bool take_word(char *old, const char *word, size_t size)
     return true;
 }
 
+/* Redis counts its uptime from a clock of whole seconds to another such: it may
+ * seem to have started a second and more before it did. */
+#define UPTIME_SLACK_MS 2000
+
 /* A process that ran already when another one still answered at this address
  * is no restart of that one. */
+static bool ran_before(const struct instance *i, const struct result *r)
+{
+    return r->started_mono_ms + UPTIME_SLACK_MS < (int64_t)i->heard_mono_ms;
+}
+
 static void note_process(struct instance *i, const struct result *r,
                          bool other_server)
 {
@@ -98,9 +107,7 @@ static void note_process(struct instance *i, const struct result *r,
         return;
     if (r->run_id != 0 && i->run_id != 0)
         i->restart =
-            other_server || r->started_mono_ms < (int64_t)i->heard_mono_ms
-                ? RESTART_OTHER
-                : RESTART_SAME;
+            other_server || ran_before(i, r) ? RESTART_OTHER : RESTART_SAME;
     i->run_id = r->run_id;
     i->started_wall_ms = r->started_wall_ms;
     i->news = true;
