@@ -26,7 +26,7 @@ enum object_kind {
 };
 #define OBJECT_KINDS 13
 
-/* To be called by the room that makes and frees the object, at those very
+/* To be called by the module that makes and frees the object, at those very
  * places. */
 void object_made(enum object_kind k);
 void object_gone(enum object_kind k);

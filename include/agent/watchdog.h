@@ -18,7 +18,7 @@ struct watchdog;
 #define PULSE_TASK_SIZE 96
 
 /*
- * A thread's sign of life.  Belongs to the room whose thread it is; starts as
+ * A thread's sign of life.  Belongs to the module whose thread it is; starts as
  * zeroes; must outlive the watchdog that watches it.
  */
 struct pulse {

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 /*
- * Inside the config room: what is read from disk, and which files there are
+ * Inside the config folder: what is read from disk, and which files there are
  * to read.
  */
 struct config_bytes {

@@ -27,7 +27,6 @@
 #define INTERVAL_RANGE .type = CONFIG_DURATION, .min = 50, .max = DAY_MS
 #define TIMEOUT_RANGE  .type = CONFIG_DURATION, .min = 1, .max = 10 * MINUTE_MS
 #define RETRY_RANGE    .type = CONFIG_DURATION, .min = 10, .max = 60 * MINUTE_MS
-#define INFO_RANGE     .type = CONFIG_DURATION, .min = 50, .max = DAY_MS
 #define ROW_RANGE      .type = CONFIG_COUNT, .min = 1, .max = 100
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof *(a))
@@ -64,12 +63,12 @@ static const struct config_key AGENT_KEYS[] = {
       .deflt = "1s",
       .help = "pace of probes while results contradict the status" },
     { .name = "connect_interval",
-      INFO_RANGE,
+      INTERVAL_RANGE,
       .offset = AGENT(connect_interval_ms),
       .deflt = "30s",
       .help = "a new connection beside the kept one at least this often" },
     { .name = "info_interval",
-      INFO_RANGE,
+      INTERVAL_RANGE,
       .offset = AGENT(info_interval_ms),
       .deflt = "10s",
       .help = "INFO replication when this long has passed; PING every round" },
@@ -263,11 +262,11 @@ static const struct config_key INSTANCE_KEYS[] = {
       .offset = INSTANCE(retry_interval_ms),
       .help = "as in [agent]" },
     { .name = "connect_interval",
-      INFO_RANGE,
+      INTERVAL_RANGE,
       .offset = INSTANCE(connect_interval_ms),
       .help = "as in [agent]" },
     { .name = "info_interval",
-      INFO_RANGE,
+      INTERVAL_RANGE,
       .offset = INSTANCE(info_interval_ms),
       .help = "as in [agent]" },
     { .name = "rise",
@@ -379,7 +378,8 @@ static const struct config_key INSTANCE_KEYS[] = {
       .help = "keep probing and showing, publish maintenance" },
 };
 
-_Static_assert(ARRAY_LEN(AGENT_KEYS) <= CONFIG_KEYS_MAX, "lines[] too short");
+_Static_assert(ARRAY_LEN(AGENT_KEYS) <= CONFIG_KEYS_MAX,
+               "keys_at[] is too short");
 _Static_assert(ARRAY_LEN(ZOOKEEPER_KEYS) <= CONFIG_KEYS_MAX, "as above");
 _Static_assert(ARRAY_LEN(HTTP_KEYS) <= CONFIG_KEYS_MAX, "as above");
 _Static_assert(ARRAY_LEN(INSTANCE_KEYS) <= CONFIG_KEYS_MAX, "as above");

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 /*
- * Inside the config room: the table of keys, and what can be done with a
+ * Inside the config folder: the table of keys, and what can be done with a
  * value by its key alone.  A value lives at `offset` of a struct config
  * (sections agent, zookeeper and http) or of a struct config_instance.
  */

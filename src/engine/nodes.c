@@ -17,7 +17,7 @@
 
 #define NO_SLOT SIZE_MAX
 
-/* For how many intervals a refusal is borne before it is told: as long as a
+/* For how many intervals a refusal is tolerated before it is told: as long as a
  * heartbeat is valid. */
 #define INTERVALS_BORNE UINT64_C(3)
 

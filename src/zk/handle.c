@@ -221,23 +221,6 @@ unsigned zk_handle_timeout_ms(struct zk_handle *h)
     return ms > 0 ? (unsigned)ms : 0;
 }
 
-void zk_handle_server(struct zk_handle *h, char *out, size_t size)
-{
-    struct sockaddr_storage addr;
-    socklen_t len = sizeof addr;
-    char host[64];
-    char port[8];
-
-    out[0] = '\0';
-    if (zookeeper_get_connected_host(h->zh, (struct sockaddr *)&addr, &len) ==
-            NULL ||
-        getnameinfo((struct sockaddr *)&addr, len, host, sizeof host, port,
-                    sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-        return;
-    snprintf(out, size, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host,
-             port);
-}
-
 bool zk_handle_disown(struct zk_handle *h)
 {
     /* The library compares every session that it is granted with it, asks for

@@ -63,8 +63,6 @@ enum zk_proof zk_handle_proof(struct zk_handle *h, int *rc);
 /* While the link is up. */
 void zk_handle_id(struct zk_handle *h, struct session_id *out);
 unsigned zk_handle_timeout_ms(struct zk_handle *h);
-/* "127.0.0.1:2181", or "". */
-void zk_handle_server(struct zk_handle *h, char *out, size_t size);
 /* 0: an answer will be harvested; -1: not now. */
 int zk_handle_submit(struct zk_handle *h, const struct store_request *r,
                      uint64_t deadline_mono_ms);
