@@ -593,19 +593,21 @@ static void begin_leg(struct leg *leg)
 }
 
 /*
- * A new one is due while the last new one is still waited for, and perhaps the
- * kept one, too.  A server that hangs must never have three of ours in its
- * queue, where also one that we close keeps its place.  But a proxy may have
- * lost the questions, and serve new clients long since: so the older one that
- * waits is told the end.  A process that runs closes it, and then there is
- * room.
+ * The last new one is still waited for, and perhaps the kept one, too.  A
+ * server that hangs must never have three of ours in its queue, where also one
+ * that we close keeps its place.  But a proxy may have lost the questions, and
+ * serve new clients long since: so the older one that waits is told the end.  A
+ * process that runs closes it, and then there is room.  Where the kept one
+ * answers there is time for that until a new one is due.
  */
-static void make_room(struct probe *p)
+static void make_room(struct probe *p, bool due)
 {
     if (p->new.state != LEG_WAITING)
         return;
-    connection_say_end(p->kept.state == LEG_WAITING ? p->kept.connection
-                                                    : p->new.connection);
+    if (p->kept.state == LEG_WAITING)
+        connection_say_end(p->kept.connection);
+    else if (due)
+        connection_say_end(p->new.connection);
 }
 
 /* Is one made before the kept one is asked?  While that still owes an answer,
@@ -618,10 +620,9 @@ static bool wants_new(struct probe *p)
                renewal_due(&p->renewal, p->started_us, c->interval_ms,
                            c->connect_interval_ms);
 
-    if (due) {
-        make_room(p);
+    make_room(p, due);
+    if (due)
         p->remote.plain = false; /* the server may be another by now */
-    }
     if (p->new.state != LEG_NONE)
         return false;
     if (p->renewal.due_us == 0)
