@@ -17,7 +17,6 @@ class Pace:
     timeout: float = 1.0
     retry: float = 0.1
     spread: float = 0.2
-    connect: float = 1.0
     rise: int = 2
     fall: int = 3
     session: float = 5.0
@@ -27,14 +26,12 @@ class Pace:
         """From a change of a server to the status that says so.
 
         The probe under way may have seen the old state; then come the row of
-        results, each at worst at its deadline, and the document's way.  A
-        fake that hung has forgotten what it was asked: that it is well is
-        known by a new connection only, which may be due that much later.
+        results, each at worst at its deadline, and the document's way.
         """
         wait = self.interval * (1 + self.spread)
         row = max(self.rise, self.fall)
         step = self.timeout + max(self.retry, self.interval)
-        return wait + self.connect + self.timeout + row * step + self.interval + SLACK_S
+        return wait + self.timeout + row * step + self.interval + SLACK_S
 
     def agent_keys(self):
         def ms(seconds):
@@ -42,7 +39,9 @@ class Pace:
         return {"interval": ms(self.interval), "timeout": ms(self.timeout),
                 "retry_interval": ms(self.retry), "rise": self.rise,
                 "fall": self.fall, "spread": f"{round(self.spread * 100)}%",
-                "connect_interval": ms(self.connect), "info_interval": "1s"}
+                # A fake that hung has forgotten what it was asked, and is
+                # known to be well by a new connection only.
+                "connect_interval": "1s", "info_interval": "1s"}
 
 
 @dataclass(frozen=True)
