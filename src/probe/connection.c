@@ -497,7 +497,9 @@ bool connection_expire(struct connection *c, uint64_t now_us, struct verdict *v)
         dial_expired(c->dial, v);
     }
     enter(c, PROBE_IDLE, now_us);
-    if (!talking || ack == SOCKET_ACK_MISSING)
+    /* One that drips was accepted: that it is closed buries nobody, and a new
+     * client may be served better. */
+    if (!talking || ack == SOCKET_ACK_MISSING || c->talk.heard)
         return false;
     wait_on(c);
     return true;
