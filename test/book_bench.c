@@ -12,8 +12,10 @@
 
 #include "book_bench.h"
 
-static const char *const PARENTS[] = { "/r", "/r/instances", "/r/agents",
-                                       "/r/alive" };
+static const char *const PARENTS[] = {
+    "/r",       "/r/instances", "/r/agents",       "/r/owned",
+    "/r/alive", "/r/fleets",    "/r/fleets/cache", "/r/fleets/cache/members",
+};
 
 void connect_session(struct bench_book *w, int64_t session, bool connected)
 {
@@ -26,12 +28,14 @@ void connect_session(struct bench_book *w, int64_t session, bool connected)
     lease_connection(&w->book.owners.lease, &status);
 }
 
-struct bench_book *open_book(void)
+static struct bench_book *open_with(const char *fleet)
 {
     const struct book_options o = {
         .root = "/r",
         .agent = AGENT,
         .host = "h1",
+        .fleet = fleet,
+        .fleet_settings = "settings",
         .presence = true,
         .refused_ms = 30000,
         .recheck_ms = 5000,
@@ -50,6 +54,16 @@ struct bench_book *open_book(void)
     return w;
 }
 
+struct bench_book *open_book(void)
+{
+    return open_with(NULL);
+}
+
+struct bench_book *open_fleet(void)
+{
+    return open_with("cache");
+}
+
 void close_book(struct bench_book *w)
 {
     book_clear(&w->book);
@@ -60,6 +74,7 @@ static const char *branch(enum slot_kind kind)
 {
     return kind == SLOT_STATUS     ? "instances"
            : kind == SLOT_PRESENCE ? "alive"
+           : kind == SLOT_MEMBER   ? "fleets/cache/members"
                                    : "agents";
 }
 
@@ -270,11 +285,19 @@ enum publisher_why why_of(const struct bench_book *w, const struct slot *s)
     return why;
 }
 
-struct bench_book *open_with_beat(void)
+static struct bench_book *with_beat(struct bench_book *w)
 {
-    struct bench_book *w = open_book();
-
     add_written(w, SLOT_HEARTBEAT, AGENT, BEAT);
     assert_int_equal(w->book.owners.lease.state, LEASE_HELD);
     return w;
+}
+
+struct bench_book *open_with_beat(void)
+{
+    return with_beat(open_book());
+}
+
+struct bench_book *open_fleet_with_beat(void)
+{
+    return with_beat(open_fleet());
 }

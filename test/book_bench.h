@@ -50,8 +50,11 @@ struct bench_book {
 
 /* Connected, with all parents there.  To be closed. */
 struct bench_book *open_book(void);
+/* … of an agent of the fleet cache. */
+struct bench_book *open_fleet(void);
 /* … with our heartbeat, which is written. */
 struct bench_book *open_with_beat(void);
+struct bench_book *open_fleet_with_beat(void);
 void close_book(struct bench_book *w);
 
 /* A slot; its first reading is not asked for yet. */

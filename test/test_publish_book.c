@@ -129,9 +129,10 @@ static void parents_are_made_when_one_is_missing(void **state)
     assert_int_equal(why_of(w, a), WHY_PARENTS);
     assert_int_equal(sources_due(&w->book, w->now - 1), w->now);
     run(w);
-    assert_asked(w, "create instances/a, create /r, create instances, "
-                    "create agents, create alive, create instances/b, "
-                    "create instances/a");
+    assert_asked(
+        w, "create instances/a, create /r, create instances, "
+           "create agents, create owned, create alive, create instances/b, "
+           "create instances/a");
     assert_int_equal(why_of(w, a), WHY_WRITTEN);
     assert_int_equal(why_of(w, b), WHY_WRITTEN);
     /* It is not remembered that they were made. */
@@ -139,9 +140,10 @@ static void parents_are_made_when_one_is_missing(void **state)
     fake_tree_at(&w->tree, "/r/instances")->exists = false;
     post_to(w, a, DOWN);
     run(w);
-    assert_asked(w, "set instances/a:0, create instances/a, create /r, "
-                    "create instances, create agents, create alive, "
-                    "create instances/a");
+    assert_asked(w,
+                 "set instances/a:0, create instances/a, create /r, "
+                 "create instances, create agents, create owned, create alive, "
+                 "create instances/a");
     close_book(w);
 }
 
@@ -177,9 +179,10 @@ static void parents_that_cannot_be_made_are_a_refusal(void **state)
         run_at(w, w->now + 29999);
         assert_asked(w, "");
         run_at(w, w->now + 1);
-        assert_asked(w, "get instances/a, create instances/a, create /r, "
-                        "create instances, create agents, create alive, "
-                        "create instances/a");
+        assert_asked(
+            w, "get instances/a, create instances/a, create /r, "
+               "create instances, create agents, create owned, create alive, "
+               "create instances/a");
         assert_int_equal(why_of(w, s), WHY_WRITTEN);
         assert_string_equal(w->book.trouble, "");
         close_book(w);
@@ -208,8 +211,9 @@ static void a_parent_that_is_slow_or_lost_is_asked_for_again(void **state)
     assert_true(let_out(w, &r));
     sources_unsent(&w->book, &r);
     run(w);
-    assert_asked(w, "create /r, create /r, create /r, create instances, "
-                    "create agents, create alive, create instances/a");
+    assert_asked(
+        w, "create /r, create /r, create /r, create instances, "
+           "create agents, create owned, create alive, create instances/a");
     close_book(w);
 }
 

@@ -4,6 +4,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -190,6 +191,35 @@ static void a_withdrawal_overtakes_a_post_that_was_not_sent(void **state)
     finish(&w);
 }
 
+static bool is_fit(void *arg)
+{
+    return *(atomic_bool *)arg;
+}
+
+static void a_member_that_is_not_fit_leaves_without_its_loop(void **state)
+{
+    static const char MEMBER[] = "{\"schema\":1,\"agent\":\"web-1\"}";
+    struct bench_publisher w;
+    atomic_bool fit = true;
+
+    (void)state;
+    size_t beat = start_slot(&w, SLOT_HEARTBEAT, "web-1");
+    post(&w, beat, BEAT);
+    size_t member = add_and_take(&w, SLOT_MEMBER, "web-1");
+    publisher_fence(w.publisher, member, is_fit, &fit);
+    post(&w, member, MEMBER);
+    AWAIT(&w, node_is(&w, "/r/s/fleets/cache/members/web-1", MEMBER));
+    assert_true(node_is(&w, "/r/s/fleets/cache", "settings"));
+    atomic_store(&fit, false);
+    AWAIT(&w, look(&w, "/r/s/fleets/cache/members/web-1").disappeared == 1);
+    assert_int_equal(info(&w).fenced, 1);
+    /* It stays away until the loop says otherwise. */
+    atomic_store(&fit, true);
+    post(&w, member, MEMBER);
+    AWAIT(&w, node_is(&w, "/r/s/fleets/cache/members/web-1", MEMBER));
+    finish(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +234,7 @@ int main(void)
         cmocka_unit_test(a_withdrawn_presence_goes_and_does_not_come_back),
         cmocka_unit_test(a_presence_of_an_earlier_life_is_withdrawn_too),
         cmocka_unit_test(a_withdrawal_overtakes_a_post_that_was_not_sent),
+        cmocka_unit_test(a_member_that_is_not_fit_leaves_without_its_loop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,7 @@ struct document_status {
     int64_t started_wall_ms; /* 0: null */
     bool maintenance;
     const char *agent;
+    const char *fleet; /* whose target it is; NULL: the agent's own instance */
     uint64_t round;
 };
 
@@ -77,6 +78,8 @@ struct document_heartbeat {
     const char (*except)[64]; /* borrowed: names of instances that it does not
                                  vouch for, at most DOCUMENT_EXCEPT */
     size_t nexcept;
+    const char *fleet; /* NULL: none */
+    uint32_t basis;    /* with a fleet: a hash of what its shares follow from */
 };
 
 /* Return the length, 0 if it does not fit. */
@@ -98,6 +101,7 @@ struct document_seen {
     /* Of a heartbeat: 0 if not said. */
     long pid;
     /* Of a status: whose document it is to go on with. */
+    char fleet[64]; /* of a target; "" of an agent's own instance */
     char address[512];
     int64_t checked_wall_ms; /* 0: not said */
     char role[WORD_SIZE];    /* "" if not said, as those that follow */

@@ -33,19 +33,39 @@ enum slot_kind {
     SLOT_HEARTBEAT, /* ephemeral */
     SLOT_HEARTBEAT_PERSISTENT, /* of --check-once */
     SLOT_PRESENCE,             /* ephemeral; may be withdrawn */
+    SLOT_MEMBER,               /* ephemeral; may be withdrawn; of the fleet */
+};
+
+/*
+ * Whose a status is.  A status of the fleet goes from agent to agent, and each
+ * lets go of it only when its document names another: so it is never without
+ * one that keeps it up to date.
+ */
+enum slot_share {
+    SLOT_OWN,     /* of this agent alone: another one that lives keeps it */
+    SLOT_SPEAKER, /* of the fleet, and this agent speaks for it: a document of
+                     the fleet is taken over by the first post, whoever wrote
+                     it, and its presence with it */
+    SLOT_LEAVING, /* of the fleet, and another agent is to speak for it: kept
+                     up to date until its document names that one, which is
+                     told as an event (`displaced`); not written from then
+                     on */
 };
 
 struct publisher_options {
-    struct store *store;     /* owned from here on */
-    const char *root;        /* copied */
-    const char *agent;       /* our id, which our nodes name; copied */
-    const char *host;        /* copied */
-    bool presence;           /* make <root>/alive too */
-    unsigned refused_ms;     /* wait after a refusal; 0: 30 s */
-    unsigned refresh_ms;     /* each node is read again once in this time;
-                                0: never */
-    unsigned recheck_ms;     /* how often it is seen whether another agent
-                                lives that holds nodes of ours; 0: 5 s */
+    struct store *store;        /* owned from here on */
+    const char *root;           /* copied */
+    const char *agent;          /* our id, which our nodes name; copied */
+    const char *host;           /* copied */
+    bool presence;              /* make <root>/alive too */
+    const char *fleet;          /* copied; NULL: none */
+    const char *fleet_settings; /* <root>/fleets/F holds this where we make it;
+                                   copied; with a fleet */
+    unsigned refused_ms;        /* wait after a refusal; 0: 30 s */
+    unsigned refresh_ms;        /* each node is read again once in this time;
+                                   0: never */
+    unsigned recheck_ms;        /* how often it is seen whether another agent
+                                   lives that holds nodes of ours; 0: 5 s */
     void (*wake)(void *arg); /* events wait; called on the publisher's thread;
                                 must not wait */
     void *arg;
@@ -69,9 +89,9 @@ enum store_end publisher_stop(struct publisher *p, unsigned drain_ms,
 void publisher_watch(struct publisher *p, struct watchdog *watchdog);
 
 /*
- * A new slot for <root>/instances/NAME, <root>/agents/NAME or
- * <root>/alive/NAME by KIND.  SIZE_MAX and E on lack of memory.  It is read
- * as soon as there is a session.  Thread: loop.
+ * A new slot for <root>/instances/NAME, <root>/agents/NAME, <root>/alive/NAME
+ * or, with a fleet F, <root>/fleets/F/members/NAME by KIND.  SIZE_MAX and E on
+ * lack of memory.  It is read as soon as there is a session.  Thread: loop.
  */
 size_t publisher_add(struct publisher *p, enum slot_kind kind, const char *name,
                      struct err *e) MUST_USE;
@@ -87,11 +107,25 @@ void publisher_remove(struct publisher *p, size_t slot);
 void publisher_post(struct publisher *p, size_t slot, const char *doc,
                     size_t len);
 
-/* The node of this presence slot is not to be there.  (As long as such a slot
- * was neither posted nor withdrawn, its node is left as it is; one that an
- * earlier life of this agent left is taken into our session, as it would end
- * with the old one.)  Thread: any. */
+/* The node of this presence or member slot is not to be there.  (As long as
+ * such a slot was neither posted nor withdrawn, its node is left as it is; one
+ * that an earlier life of this agent left is taken into our session, as it
+ * would end with the old one.)  Thread: any. */
 void publisher_withdraw(struct publisher *p, size_t slot);
+
+/* Whose the status of this slot is from now on; at first SLOT_OWN.  Anything
+ * else needs a fleet.  Thread: loop. */
+void publisher_share(struct publisher *p, size_t slot, enum slot_share share);
+
+/*
+ * A member whose loop hangs would keep its targets as long as its session
+ * lives.  So FIT(ARG) is asked about twice a second on the publisher's thread,
+ * where it must not wait: once it says no, the member slot is withdrawn, as if
+ * the loop had said so.  To be called before anything is posted into the slot.
+ * Thread: loop.
+ */
+void publisher_fence(struct publisher *p, size_t member_slot,
+                     bool (*fit)(void *arg), void *arg);
 
 /*
  * Looks once, in the background, for nodes that nobody keeps any more: status
@@ -102,9 +136,10 @@ void publisher_withdraw(struct publisher *p, size_t slot);
 void publisher_seek_orphans(struct publisher *p);
 
 /* What was found at the first reading of a slot; or a document of ours
- * without a slot. */
+ * without a slot; or of a leaving slot that it is another agent's now. */
 struct publisher_event {
     bool orphan;
+    bool displaced;
     char name[64]; /* of an orphan */
     size_t slot;   /* of all others */
     bool exists;
@@ -161,6 +196,7 @@ enum publisher_why {
     /* Left to another agent. */
     WHY_LEASE_CONTESTED, /* … of our id, which holds our heartbeat */
     WHY_RIVAL_ALIVE,     /* … that published it first, and lives */
+    WHY_HANDED_OVER,     /* … of our fleet, that speaks for it now */
 };
 /* A half sentence, for people. */
 const char *publisher_why_words(enum publisher_why why);
@@ -212,8 +248,9 @@ struct publisher_info {
     unsigned conflicts;         /* slots left to another agent just now */
     bool seeking;               /* orphans, and not yet through */
     uint64_t drifts;            /* what others did to our nodes, so far */
-    char trouble[400];          /* the last refusal, for people; "" */
-    struct histogram publish;   /* from a post until its node was as posted */
+    unsigned fenced;          /* how often the fence withdrew the member slot */
+    char trouble[400];        /* the last refusal, for people; "" */
+    struct histogram publish; /* from a post until its node was as posted */
 };
 
 /* Thread: any. */

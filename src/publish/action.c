@@ -13,8 +13,12 @@ static bool held(const struct owners *o, const struct slot *s)
 {
     if (s == o->lease.heartbeat)
         return o->lease.contested;
-    return o->lease.state < LEASE_FREE || owner_is_unread(s) ||
-           owner_is_other(s);
+    if (o->lease.state < LEASE_FREE || owner_is_unread(s) ||
+        owner_is_other(s) || owner_is_fellows(s))
+        return true;
+    /* What others are to believe of us needs our heartbeat beside it. */
+    return (s->owner.fellow || s->kind == SLOT_MEMBER) &&
+           o->lease.state != LEASE_HELD;
 }
 
 static enum action persistent_action(const struct slot *s)
@@ -48,8 +52,13 @@ static enum action keep_action(const struct lease *l, const struct slot *s)
  * agent is known to live: a document may name one that never was. */
 static enum action yield_action(const struct lease *l, const struct slot *s)
 {
-    bool goes = s->wanted.want == WANT_GONE ||
-                s->owner.partner->owner.rival->state == RIVAL_ALIVE;
+    const struct rival *rival = s->owner.partner->owner.rival;
+
+    /* A fellow takes it over in one transaction, so that it never vanishes; and
+     * before we take over a status, its presence is the fellow's. */
+    if (rival == NULL)
+        return ACTION_NONE;
+    bool goes = s->wanted.want == WANT_GONE || rival->state == RIVAL_ALIVE;
 
     return s->node.exists && s->node.owner == l->session && goes ? ACTION_DELETE
                                                                  : ACTION_NONE;

@@ -13,6 +13,9 @@
 #include "book.h"
 #include "why.h"
 
+/* Leaving slots are read again so often. */
+#define HEIRS_MS 1000
+
 int book_init(struct book *b, const struct book_options *o, struct err *e)
 {
     b->root = o->root;
@@ -23,9 +26,17 @@ int book_init(struct book *b, const struct book_options *o, struct err *e)
     tally_init(&b->tally);
     TAILQ_INIT(&b->findings);
     lease_init(&b->owners.lease, o->agent, o->host);
+    b->owners.fleet = o->fleet;
     b->owners.rivals.root = o->root;
     b->owners.rivals.recheck_ms = o->recheck_ms;
-    return parents_init(&b->parents, o->root, o->presence, e);
+    b->heirs_mono_ms = UINT64_MAX;
+    const struct parents_options parents = {
+        .root = o->root,
+        .presence = o->presence,
+        .fleet = o->fleet,
+        .fleet_settings = o->fleet_settings,
+    };
+    return parents_init(&b->parents, &parents, e);
 }
 
 void book_clear(struct book *b)
@@ -125,6 +136,7 @@ static void end(struct book *b, struct slot *s)
     wanted_give_up(&s->wanted);
     refusal_over(&s->refusal);
     book_move(b, s, PLACE_IDLE);
+    b->nleaving -= s->owner.share == SLOT_LEAVING;
     owner_forget(&b->owners, s);
     if (partner != NULL)
         book_settle(b, partner);
@@ -192,6 +204,7 @@ int book_add(struct book *b, struct slot *s, const char *name)
         book_update_lease(b);
         break;
     case SLOT_STATUS:
+    case SLOT_MEMBER:
         break;
     }
     book_move(b, s, PLACE_QUEUE);
@@ -205,6 +218,53 @@ void book_remove(struct book *b, struct slot *s)
     b->nremoved++;
     book_settle(b, s);
     book_sweep(b, s);
+}
+
+/* ------------------------------------------------------------------ shares */
+
+/* What was read of it was judged by other rules. */
+static void judge_again(struct book *b, struct slot *s)
+{
+    if (s == NULL)
+        return;
+    node_doubt(&s->node, s->wait.place == PLACE_FLIGHT);
+    book_settle(b, s);
+}
+
+void book_share(struct book *b, struct slot *s, enum slot_share share)
+{
+    enum slot_share before = s->owner.share;
+
+    assert(s->kind == SLOT_STATUS);
+    assert(share == SLOT_OWN || b->owners.fleet != NULL);
+    if (share == before)
+        return;
+    b->nleaving -= before == SLOT_LEAVING;
+    b->nleaving += share == SLOT_LEAVING;
+    b->heirs_mono_ms = b->nleaving > 0 ? 0 : UINT64_MAX;
+    owner_share(s, share);
+    if (before == SLOT_OWN || share == SLOT_OWN) {
+        judge_again(b, s);
+        judge_again(b, s->owner.partner);
+    }
+    book_settle(b, s);
+    b->nudged = true;
+}
+
+void book_look_for_heirs(struct book *b, uint64_t now_mono_ms)
+{
+    struct slot *s;
+
+    if (now_mono_ms < b->heirs_mono_ms)
+        return;
+    b->heirs_mono_ms = now_mono_ms + HEIRS_MS;
+    TABLE_EACH(s, &b->table)
+    {
+        if (s->owner.share != SLOT_LEAVING || s->wait.place != PLACE_IDLE)
+            continue;
+        place_reread(s, true);
+        book_move(b, s, PLACE_REFRESH);
+    }
 }
 
 /* ------------------------------------------- what concerns more than one slot

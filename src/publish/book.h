@@ -29,7 +29,10 @@ struct book {
     struct owners owners;
     struct parents parents;
     struct orphans orphans;
-    size_t nremoved; /* slots that are removed and not yet done */
+    size_t nremoved;        /* slots that are removed and not yet done */
+    size_t nleaving;        /* of them or not */
+    uint64_t heirs_mono_ms; /* leaving slots are read again; UINT64_MAX: there
+                               are none */
     uint64_t drifts;
     uint64_t writes_ok;
     uint64_t writes_failed;
@@ -44,6 +47,8 @@ struct book_options {
     const char *root;
     const char *agent;
     const char *host;
+    const char *fleet; /* the same; NULL: none */
+    const char *fleet_settings;
     bool presence;
     unsigned refused_ms;
     unsigned recheck_ms;
@@ -65,6 +70,13 @@ void book_remove(struct book *b, struct slot *s);
 
 /* The slot at this index, which the caller keeps. */
 struct slot *book_at(struct book *b, size_t slot);
+
+/* Whose the status S is to be from now on. */
+void book_share(struct book *b, struct slot *s, enum slot_share share);
+
+/* Leaving slots are to be read again about once a second, so that they are let
+ * go of as soon as another agent speaks for them. */
+void book_look_for_heirs(struct book *b, uint64_t now_mono_ms);
 
 /* Moves S to PLACE, and counts anew how it stands. */
 void book_move(struct book *b, struct slot *s, enum place place);

@@ -52,6 +52,10 @@ void document_members(const struct document_status *d, struct text *t)
     jsonw_time(t, "checked", d->checked_wall_ms);
     add_server(t, d);
     jsonw_cut(t, "agent", d->agent);
+    if (d->fleet != NULL) {
+        jsonw_cut(t, "fleet", d->fleet);
+        jsonw_cut(t, "by", d->agent);
+    }
     jsonw_uint(t, "round", d->round);
 }
 
@@ -112,6 +116,13 @@ size_t document_heartbeat(const struct document_heartbeat *d, char *out,
     for (size_t i = 0; i < d->nexcept; i++)
         jsonw_cut(&t, NULL, d->except[i]);
     jsonw_close(&t, ']');
+    if (d->fleet != NULL) {
+        char basis[9];
+
+        snprintf(basis, sizeof basis, "%08" PRIx32, d->basis);
+        jsonw_cut(&t, "fleet", d->fleet);
+        jsonw_string(&t, "basis", basis);
+    }
     jsonw_close(&t, '}');
     return length(&t);
 }
@@ -175,6 +186,9 @@ static void read_object(const json_t *object, struct document_seen *out)
         out->seq = (uint64_t)seq;
     if (pid > 0 && pid <= INT_MAX)
         out->pid = (long)pid;
+    /* Cut, it might be the name of another fleet. */
+    if (strlen(text_of(object, "fleet")) < sizeof out->fleet)
+        strcpy(out->fleet, text_of(object, "fleet"));
     snprintf(out->address, sizeof out->address, "%s",
              text_of(object, "address"));
     snprintf(out->role, sizeof out->role, "%s", text_of(object, "role"));

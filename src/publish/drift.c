@@ -127,6 +127,7 @@ void drift_uncertain(struct slot *s)
 void drift_unsure(struct slot *s)
 {
     s->sure.is = false;
+    s->sure.missed = false;
 }
 
 void drift_session(struct slot *s)

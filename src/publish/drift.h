@@ -47,7 +47,7 @@ unsigned drift_written(struct slot *s, const struct store_reply *r);
 /* A write may have come off or not: nothing is sure. */
 void drift_uncertain(struct slot *s);
 
-/* Others may have written the node and had every right to. */
+/* Others may have written the node, or deleted it, and had every right to. */
 void drift_unsure(struct slot *s);
 
 /* Another session begins: ephemeral nodes of the last one are gone. */

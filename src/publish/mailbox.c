@@ -23,6 +23,8 @@ static const char *branch_of(enum slot_kind kind)
         return "agents";
     case SLOT_PRESENCE:
         return "alive";
+    case SLOT_MEMBER:
+        return "members";
     }
     return "";
 }
@@ -32,8 +34,11 @@ static struct slot *make_slot(const struct publisher *p, enum slot_kind kind,
                               const char *name)
 {
     char *path;
+    bool member = kind == SLOT_MEMBER;
 
-    if (asprintf(&path, "%s/%s/%s", p->root, branch_of(kind), name) < 0)
+    assert(!member || p->fleet != NULL);
+    if (asprintf(&path, "%s%s%s/%s/%s", p->root, member ? "/fleets/" : "",
+                 member ? p->fleet : "", branch_of(kind), name) < 0)
         return NULL;
     struct slot *s = slot_new(kind, path);
     free(path);
@@ -86,9 +91,26 @@ void publisher_withdraw(struct publisher *p, size_t slot)
 {
     publisher_lock(p);
     struct slot *s = book_at(&p->book, slot);
-    assert(s->kind == SLOT_PRESENCE);
+    assert(s->kind == SLOT_PRESENCE || s->kind == SLOT_MEMBER);
     wanted_withdraw(&s->wanted);
     book_settle(&p->book, s);
+    publisher_unlock(p);
+}
+
+void publisher_share(struct publisher *p, size_t slot, enum slot_share share)
+{
+    publisher_lock(p);
+    book_share(&p->book, book_at(&p->book, slot), share);
+    publisher_unlock(p);
+}
+
+void publisher_fence(struct publisher *p, size_t member_slot,
+                     bool (*fit)(void *arg), void *arg)
+{
+    publisher_lock(p);
+    assert(book_at(&p->book, member_slot)->kind == SLOT_MEMBER);
+    p->fence = (struct fence){ .fit = fit, .arg = arg, .slot = member_slot };
+    p->book.nudged = true;
     publisher_unlock(p);
 }
 
@@ -203,6 +225,7 @@ void publisher_info(struct publisher *p, struct publisher_info *out)
         .conflicts = b->owners.conflicts,
         .seeking = orphans_seeking(&b->orphans),
         .drifts = b->drifts,
+        .fenced = p->fenced,
         .publish = b->tally.publish,
     };
     memcpy(out->trouble, b->trouble, sizeof out->trouble);

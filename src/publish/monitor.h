@@ -9,6 +9,14 @@
 
 #include <pthread.h>
 
+/* See publisher_fence. */
+struct fence {
+    bool (*fit)(void *arg); /* NULL: there is none */
+    void *arg;
+    size_t slot;
+    uint64_t due_mono_ms; /* it is asked again */
+};
+
 /*
  * The publisher as its thread (publisher.c) and the callers of other threads
  * (mailbox.c) share it: a monitor, which is data under one mutex with a
@@ -17,10 +25,12 @@
  */
 struct publisher {
     /* Never change after the start. */
-    struct store *store; /* owned */
-    char *root;          /* owned; "" for "/" */
-    char *agent;         /* owned */
-    char *host;          /* owned */
+    struct store *store;  /* owned */
+    char *root;           /* owned; "" for "/" */
+    char *agent;          /* owned */
+    char *host;           /* owned */
+    char *fleet;          /* owned; NULL: none */
+    char *fleet_settings; /* owned; NULL: none */
     void (*wake_loop)(void *);
     void *wake_arg;
     pthread_t thread;
@@ -32,6 +42,8 @@ struct publisher {
     /* All below: lock. */
     struct book book;
     struct refresh refresh;
+    struct fence fence;
+    unsigned fenced; /* how often it kept us from being a member */
     struct store_status status;
     bool resting;          /* the thread waits, and was not woken yet */
     uint64_t stop_mono_ms; /* when stopping: no flushing after that */

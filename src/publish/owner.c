@@ -20,12 +20,17 @@ bool owner_is_other(const struct slot *s)
     return s->owner.rival != NULL && !s->owner.rival_gone;
 }
 
+bool owner_is_fellows(const struct slot *s)
+{
+    return s->owner.fellow && s->owner.share != SLOT_SPEAKER;
+}
+
 bool owner_is_partners(const struct slot *s)
 {
     const struct slot *status = s->owner.partner;
 
     return s->kind == SLOT_PRESENCE && status != NULL && status->node.known &&
-           owner_is_other(status);
+           (owner_is_other(status) || status->owner.fellow);
 }
 
 bool owner_is_unread(const struct slot *s)
@@ -74,13 +79,45 @@ static bool names_other(const struct lease *l, const struct slot *s,
     return seen->reason != REASON_REMOVED;
 }
 
+/* Whether its status, or that of which it is the presence, is shared. */
+static bool is_shared(const struct slot *s)
+{
+    const struct slot *status = s->kind == SLOT_PRESENCE ? s->owner.partner : s;
+
+    return status != NULL && status->owner.share != SLOT_OWN;
+}
+
+/*
+ * The node names another agent of our fleet.  A presence does not say which
+ * fleet: it goes with its status, and while that is another's, nothing is done
+ * about it.
+ */
+static bool names_fellow(const struct owners *o, const struct slot *s,
+                         const struct document_seen *seen)
+{
+    return is_shared(s) &&
+           (s->kind == SLOT_PRESENCE || strcmp(seen->fleet, o->fleet) == 0);
+}
+
+bool owner_may_pass(const struct owners *o, const struct slot *s,
+                    const struct document_seen *seen)
+{
+    if (!is_shared(s))
+        return false;
+    if (s->kind == SLOT_PRESENCE)
+        return s->owner.partner->owner.share == SLOT_LEAVING ||
+               s->owner.partner->owner.fellow;
+    return seen->valid && strcmp(seen->agent, o->lease.agent) != 0 &&
+           strcmp(seen->fleet, o->fleet) == 0;
+}
+
 /* What an earlier life left for us to keep as it is, until something is
  * posted.  A persistent heartbeat stays by itself. */
 static bool is_kept(const struct lease *l, const struct slot *s)
 {
     if (s->wanted.want != WANT_NOTHING || !s->node.ours)
         return false;
-    return s->kind == SLOT_PRESENCE ||
+    return s->kind == SLOT_PRESENCE || s->kind == SLOT_MEMBER ||
            (s->kind == SLOT_HEARTBEAT && s->node.owner != 0 &&
             !lease_is_contested(l, s));
 }
@@ -93,12 +130,15 @@ int owner_read(struct owners *o, struct slot *s,
     if (s == o->lease.heartbeat) {
         lease_read(&o->lease, seen);
     } else {
-        if (names_other(&o->lease, s, seen)) {
+        bool other = names_other(&o->lease, s, seen);
+        bool fellow = other && names_fellow(o, s, seen);
+        if (other && !fellow) {
             r = rivals_find(&o->rivals, seen->agent, now_mono_ms);
             if (r == NULL)
                 return -1;
         }
         set_rival(o, s, r);
+        s->owner.fellow = fellow && s->kind == SLOT_STATUS;
     }
     s->owner.kept = is_kept(&o->lease, s);
     return 0;
@@ -107,6 +147,7 @@ int owner_read(struct owners *o, struct slot *s,
 void owner_none(struct owners *o, struct slot *s)
 {
     set_rival(o, s, NULL);
+    s->owner.fellow = false;
     if (s == o->lease.heartbeat)
         lease_not_contested(&o->lease);
 }
@@ -117,9 +158,25 @@ void owner_ask_rival(const struct owners *o, struct slot *s)
                           s->node.known && o->lease.state == LEASE_HELD;
 }
 
+void owner_share(struct slot *s, enum slot_share share)
+{
+    s->owner.share = share;
+    s->owner.displaced = false;
+}
+
+bool owner_is_displaced(struct slot *s)
+{
+    bool now = s->owner.share == SLOT_LEAVING && s->owner.fellow;
+    bool first = now && !s->owner.displaced;
+
+    s->owner.displaced = now;
+    return first;
+}
+
 void owner_forget(struct owners *o, struct slot *s)
 {
     set_rival(o, s, NULL);
+    s->owner.fellow = false;
     o->conflicts -= s->owner.conflict;
     if (s->owner.partner != NULL)
         s->owner.partner->owner.partner = NULL;
@@ -137,7 +194,8 @@ static bool in_conflict(const struct owners *o, const struct slot *s)
         return false;
     return s->kind != SLOT_PRESENCE ||
            (s->wanted.want != WANT_NOTHING &&
-            (partner == NULL || !owner_is_other(partner)));
+            (partner == NULL ||
+             (!owner_is_other(partner) && !partner->owner.fellow)));
 }
 
 static const char *kind_of(const struct owners *o, const struct slot *s)

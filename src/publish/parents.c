@@ -9,48 +9,81 @@
 
 #include "parents.h"
 
+/* ROOT (of LEN bytes) with BRANCH and NAME behind it.  -1 on lack of memory. */
 static int add(struct parents *a, const char *root, size_t len,
-               const char *last)
+               const char *branch, const char *name, const char *data)
 {
     char *path;
 
-    if (asprintf(&path, "%.*s%s", (int)len, root, last) < 0)
+    if (asprintf(&path, "%.*s%s%s", (int)len, root, branch, name) < 0)
         return -1;
-    a->paths[a->count++] = path;
+    a->levels[a->count++] = (struct parents_level){ path, data };
     return 0;
 }
 
-int parents_init(struct parents *a, const char *root, bool presence,
+static int add_root(struct parents *a, const char *root)
+{
+    for (const char *c = strchr(root, '/'); c != NULL; c = strchr(c + 1, '/'))
+        if (c != root && add(a, root, (size_t)(c - root), "", "", "") != 0)
+            return -1;
+    return root[0] != '\0' ? add(a, root, strlen(root), "", "", "") : 0;
+}
+
+/* BRANCHES ends with NULL. */
+static int add_branches(struct parents *a, const struct parents_options *o,
+                        const char *const *branches)
+{
+    for (; *branches != NULL; branches++)
+        if (add(a, o->root, strlen(o->root), *branches, "", "") != 0)
+            return -1;
+    return 0;
+}
+
+static int add_fleet(struct parents *a, const struct parents_options *o)
+{
+    char name[80];
+    size_t len = strlen(o->root);
+
+    snprintf(name, sizeof name, "%s", o->fleet);
+    if (add(a, o->root, len, "/fleets", "", "") != 0 ||
+        add(a, o->root, len, "/fleets/", name, o->fleet_settings) != 0)
+        return -1;
+    snprintf(name, sizeof name, "%s/targets", o->fleet);
+    if (add(a, o->root, len, "/fleets/", name, "") != 0)
+        return -1;
+    snprintf(name, sizeof name, "%s/members", o->fleet);
+    return add(a, o->root, len, "/fleets/", name, "");
+}
+
+#define BRANCHES_MAX 8
+
+int parents_init(struct parents *a, const struct parents_options *o,
                  struct err *e)
 {
-    size_t levels = 3;
+    static const char *const ALWAYS[] = { "/instances", "/agents", "/owned",
+                                          NULL };
+    static const char *const PRESENCE[] = { "/alive", NULL };
+    size_t levels = BRANCHES_MAX;
 
-    for (const char *c = root; *c != '\0'; c++)
+    for (const char *c = o->root; *c != '\0'; c++)
         levels += *c == '/';
-    a->paths = calloc(levels, sizeof *a->paths);
-    if (a->paths == NULL)
-        goto no_memory;
-    for (const char *c = strchr(root, '/'); c != NULL; c = strchr(c + 1, '/'))
-        if (c != root && add(a, root, (size_t)(c - root), "") != 0)
-            goto no_memory;
-    if ((root[0] != '\0' && add(a, root, strlen(root), "") != 0) ||
-        add(a, root, strlen(root), "/instances") != 0 ||
-        add(a, root, strlen(root), "/agents") != 0 ||
-        (presence && add(a, root, strlen(root), "/alive") != 0))
-        goto no_memory;
+    a->levels = calloc(levels, sizeof *a->levels);
+    if (a->levels == NULL || add_root(a, o->root) != 0 ||
+        add_branches(a, o, ALWAYS) != 0 ||
+        (o->presence && add_branches(a, o, PRESENCE) != 0) ||
+        (o->fleet != NULL && add_fleet(a, o) != 0)) {
+        err_set(e, "out of memory for the paths above %s", o->root);
+        return -1;
+    }
     a->next = a->count;
     return 0;
-
-no_memory:
-    err_set(e, "out of memory for the paths above %s", root);
-    return -1;
 }
 
 void parents_free(struct parents *a)
 {
     for (size_t i = 0; i < a->count; i++)
-        free(a->paths[i]);
-    free(a->paths);
+        free(a->levels[i].path);
+    free(a->levels);
 }
 
 void parents_want(struct parents *a, uint64_t now_mono_ms)
@@ -69,8 +102,9 @@ bool parents_next(struct parents *a, uint64_t now_mono_ms,
         return false;
     *r = (struct store_request){
         .verb = STORE_CREATE,
-        .path = a->paths[a->next],
-        .data = "",
+        .path = a->levels[a->next].path,
+        .data = a->levels[a->next].data,
+        .len = strlen(a->levels[a->next].data),
     };
     a->under_way = true;
     return true;
@@ -129,7 +163,7 @@ enum cause parents_cause(const struct parents *a, char *detail, size_t size)
     if (a->code == STORE_OK)
         snprintf(detail, size, "create: no parent, though it was made");
     else
-        snprintf(detail, size, "create: no parent; %.100s: %s", a->paths[a->at],
-                 a->said);
+        snprintf(detail, size, "create: no parent; %.100s: %s",
+                 a->levels[a->at].path, a->said);
     return a->code == STORE_NO_AUTH ? CAUSE_NO_AUTH : CAUSE_NO_PARENT;
 }

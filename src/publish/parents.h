@@ -11,10 +11,10 @@
 #include <stdint.h>
 
 /*
- * The nodes above ours: every level of the root, then instances, agents and
- * alive.  They are made one by one when a create finds no parent, never
- * beforehand: an agent that has no right to make them may still have the
- * right to write below them.  Under the publisher's lock.
+ * The nodes above ours: every level of the root, then instances, agents,
+ * owned, alive and those of the fleet.  They are made one by one when a create
+ * finds no parent, never beforehand: an agent that has no right to make them
+ * may still have the right to write below them.  Under the publisher's lock.
  */
 struct parents {
     size_t next; /* of COUNT levels; COUNT: no pass is under way */
@@ -24,11 +24,25 @@ struct parents {
     enum store_code code; /* the worst answer of this pass, and where */
     char said[200];       /* … for people */
     size_t at;
-    char **paths; /* owned */
+    struct parents_level *levels; /* owned */
 };
 
-/* ROOT: "" for "/".  PRESENCE: alive, too.  -1 on lack of memory. */
-int parents_init(struct parents *a, const char *root, bool presence,
+/* One of these nodes. */
+struct parents_level {
+    char *path;       /* owned */
+    const char *data; /* borrowed: what it is made with */
+};
+
+struct parents_options {
+    const char *root;           /* "" for "/" */
+    bool presence;              /* alive, too */
+    const char *fleet;          /* NULL: none */
+    const char *fleet_settings; /* what the fleet's node is made with; must
+                                   outlive the parents */
+};
+
+/* -1 on lack of memory. */
+int parents_init(struct parents *a, const struct parents_options *o,
                  struct err *e) MUST_USE;
 void parents_free(struct parents *a);
 

@@ -27,6 +27,9 @@
 
 #define RECHECK_MS 5000 /* unless the options say */
 
+/* How often it is asked whether we are fit to be a member. */
+#define FENCE_MS 500
+
 /* How much longer than its budget the thread may take to end. */
 #define STOP_GRACE_MS 200
 
@@ -109,6 +112,27 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* LOCKED. */
+static void ask_fence(struct publisher *p, uint64_t now)
+{
+    struct fence *f = &p->fence;
+
+    if (f->fit == NULL || now < f->due_mono_ms)
+        return;
+    f->due_mono_ms = now + FENCE_MS;
+    struct slot *s = book_at(&p->book, f->slot);
+    if (s->wanted.want != WANT_NODE || f->fit(f->arg))
+        return;
+    p->fenced++;
+    wanted_withdraw(&s->wanted);
+    book_settle(&p->book, s);
+}
+
+static uint64_t fence_due(const struct publisher *p)
+{
+    return p->fence.fit != NULL ? p->fence.due_mono_ms : UINT64_MAX;
+}
+
 /* LOCKED.  When there is something to ask for again, at the latest. */
 static uint64_t next_due(const struct publisher *p)
 {
@@ -117,8 +141,9 @@ static uint64_t next_due(const struct publisher *p)
     if (p->status.state != STORE_CONNECTED)
         return p->book.places.delayed_mono_ms;
     /* What was due at the last pass waits for the store. */
-    return earlier(refresh > p->pass_mono_ms ? refresh : UINT64_MAX,
-                   sources_due(&p->book, p->pass_mono_ms));
+    refresh = earlier(refresh > p->pass_mono_ms ? refresh : UINT64_MAX,
+                      p->book.heirs_mono_ms);
+    return earlier(refresh, sources_due(&p->book, p->pass_mono_ms));
 }
 
 /* Waits until there is something to do; false when it is time to end. */
@@ -129,6 +154,7 @@ static bool rest(struct publisher *p, uint64_t until)
     publisher_lock(p);
     until = earlier(until, next_due(p));
     until = earlier(until, p->pass_mono_ms + p->beat_ms);
+    until = earlier(until, fence_due(p));
     for (;;) {
         bool stopping = p->book.stopping;
         uint64_t end = stopping ? earlier(until, p->stop_mono_ms) : until;
@@ -166,6 +192,8 @@ static uint64_t pass(struct publisher *p)
     publisher_lock(p);
     requests_release(&p->book, now);
     refresh_mark(&p->refresh, &p->book, now);
+    book_look_for_heirs(&p->book, now);
+    ask_fence(p, now);
     p->pass_mono_ms = now;
     publisher_unlock(p);
     if (p->status.state == STORE_CONNECTED)
@@ -203,7 +231,21 @@ static void publisher_free(struct publisher *p)
     free(p->root);
     free(p->agent);
     free(p->host);
+    free(p->fleet);
+    free(p->fleet_settings);
     free(p);
+}
+
+/* -1 on lack of memory. */
+static int init_fleet(struct publisher *p, const struct publisher_options *o)
+{
+    const char *settings = o->fleet_settings;
+
+    if (o->fleet == NULL)
+        return 0;
+    p->fleet = strdup(o->fleet);
+    p->fleet_settings = strdup(settings != NULL ? settings : "");
+    return p->fleet != NULL && p->fleet_settings != NULL ? 0 : -1;
 }
 
 /* -1 and E on lack of memory. */
@@ -218,7 +260,8 @@ static int init(struct publisher *p, const struct publisher_options *o,
     p->root = strdup(strcmp(o->root, "/") == 0 ? "" : o->root);
     p->agent = strdup(o->agent);
     p->host = strdup(o->host);
-    if (p->root == NULL || p->agent == NULL || p->host == NULL) {
+    if (p->root == NULL || p->agent == NULL || p->host == NULL ||
+        init_fleet(p, o) != 0) {
         err_set(e, "out of memory for the publisher");
         return -1;
     }
@@ -226,6 +269,8 @@ static int init(struct publisher *p, const struct publisher_options *o,
         .root = p->root,
         .agent = p->agent,
         .host = p->host,
+        .fleet = p->fleet,
+        .fleet_settings = p->fleet_settings,
         .presence = o->presence,
         .refused_ms = o->refused_ms > 0 ? o->refused_ms : REFUSED_MS,
         .recheck_ms = o->recheck_ms > 0 ? o->recheck_ms : RECHECK_MS,

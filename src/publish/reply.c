@@ -52,12 +52,18 @@ static int tell(struct book *b, struct slot *s,
 {
     const struct publisher_event event = {
         .slot = s->index,
+        .displaced = owner_is_displaced(s),
         .exists = s->node.exists,
         .owner = s->node.owner,
         .seen = *seen,
     };
 
-    return wanted_tell(&s->wanted, &event, &b->findings, &b->tell);
+    if (!event.displaced)
+        return wanted_tell(&s->wanted, &event, &b->findings, &b->tell);
+    /* The fellow has its presence, too, or says that there is none. */
+    if (s->owner.partner != NULL)
+        wanted_give_up(&s->owner.partner->wanted);
+    return wanted_tell_again(&s->wanted, &event, &b->findings, &b->tell);
 }
 
 /* True when the node is as we sent it last. */
@@ -72,6 +78,18 @@ static bool compare(const struct lease *l, struct slot *s,
     return same;
 }
 
+/* The fellow that took the status has its presence, too, whose versions began
+ * anew: a write of ours might come off. */
+static void doubt_presence(struct slot *status)
+{
+    struct slot *presence = status->owner.partner;
+
+    if (presence == NULL)
+        return;
+    drift_unsure(presence);
+    node_doubt(&presence->node, presence->wait.place == PLACE_FLIGHT);
+}
+
 /* What a reading found.  -1 on lack of memory. */
 static int learn(struct book *b, struct slot *s, const struct store_reply *r,
                  uint64_t now)
@@ -82,6 +100,8 @@ static int learn(struct book *b, struct slot *s, const struct store_reply *r,
     if (s->wait.rereading && drift_none(s, l->session, r))
         return 0; /* nothing to learn */
     document_read(r->data, r->len, &seen);
+    if (owner_may_pass(&b->owners, s, &seen))
+        drift_unsure(s);
     b->drifts += drift_check(s, l->session, r, &seen);
     node_found(&s->node, r, &seen, l->agent);
     /* A write of ours may lie below what hides it. */
@@ -92,6 +112,8 @@ static int learn(struct book *b, struct slot *s, const struct store_reply *r,
     drift_read(s, l->session, r, compare(l, s, r));
     if (owner_read(&b->owners, s, &seen, now) != 0)
         return -1;
+    if (s->owner.fellow)
+        doubt_presence(s);
     if (s->owner.kept && sent_keep(&s->sent, r->data, r->len) != 0)
         return -1;
     return tell(b, s, &seen);
@@ -105,6 +127,8 @@ static int learn_absent(struct book *b, struct slot *s,
         .reason = REASON_PENDING,
     };
 
+    if (owner_may_pass(&b->owners, s, &NOTHING))
+        drift_unsure(s);
     b->drifts += drift_check(s, b->owners.lease.session, r, &NOTHING);
     node_absent(&s->node);
     owner_none(&b->owners, s);

@@ -34,7 +34,8 @@ void slot_free(struct slot *s)
 
 bool slot_is_ephemeral(const struct slot *s)
 {
-    return s->kind == SLOT_HEARTBEAT || s->kind == SLOT_PRESENCE;
+    return s->kind == SLOT_HEARTBEAT || s->kind == SLOT_PRESENCE ||
+           s->kind == SLOT_MEMBER;
 }
 
 bool slot_is_clean(const struct slot *s)
@@ -47,5 +48,6 @@ bool slot_is_clean(const struct slot *s)
 
 bool slot_is_shut(const struct slot *s)
 {
-    return s->kind != SLOT_PRESENCE && s->wanted.gate != GATE_OPEN;
+    return s->kind != SLOT_PRESENCE && s->kind != SLOT_MEMBER &&
+           s->wanted.gate != GATE_OPEN;
 }

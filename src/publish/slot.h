@@ -49,8 +49,8 @@ bool slot_is_ephemeral(const struct slot *s);
 /* Its node is as wanted. */
 bool slot_is_clean(const struct slot *s);
 
-/* It may not be written before the loop has posted anew.  A presence is not
- * read back: what the loop says of it always holds. */
+/* It may not be written before the loop has posted anew.  A presence or a
+ * member is not read back: what the loop says of it always holds. */
 bool slot_is_shut(const struct slot *s);
 
 #endif

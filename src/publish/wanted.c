@@ -46,23 +46,32 @@ void wanted_give_up(struct wanted *w)
     w->want = WANT_NOTHING;
 }
 
+int wanted_tell_again(struct wanted *w, const struct publisher_event *event,
+                      struct finding_list *list, bool *told)
+{
+    if (w->removed) {
+        w->gate = GATE_OPEN;
+        return 0;
+    }
+    if (w->finding == NULL) {
+        w->finding = malloc(sizeof *w->finding);
+        if (w->finding == NULL)
+            return -1;
+        w->finding->of = w;
+        TAILQ_INSERT_TAIL(list, w->finding, at);
+    }
+    w->finding->event = *event;
+    w->gate = GATE_TOLD;
+    *told = true;
+    return 0;
+}
+
 int wanted_tell(struct wanted *w, const struct publisher_event *event,
                 struct finding_list *list, bool *told)
 {
     if (w->gate != GATE_UNREAD)
         return 0;
-    if (w->removed) {
-        w->gate = GATE_OPEN;
-        return 0;
-    }
-    w->finding = malloc(sizeof *w->finding);
-    if (w->finding == NULL)
-        return -1;
-    *w->finding = (struct finding){ .of = w, .event = *event };
-    TAILQ_INSERT_TAIL(list, w->finding, at);
-    w->gate = GATE_TOLD;
-    *told = true;
-    return 0;
+    return wanted_tell_again(w, event, list, told);
 }
 
 bool wanted_take(struct finding_list *list, struct publisher_event *out)

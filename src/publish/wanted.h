@@ -66,6 +66,11 @@ void wanted_give_up(struct wanted *w);
 int wanted_tell(struct wanted *w, const struct publisher_event *event,
                 struct finding_list *list, bool *told) MUST_USE;
 
+/* As wanted_tell, also when something was told before: what the loop posted
+ * meanwhile does not count, as it did not know EVENT. */
+int wanted_tell_again(struct wanted *w, const struct publisher_event *event,
+                      struct finding_list *list, bool *told) MUST_USE;
+
 /* Moves the first finding of LIST to OUT; false: there is none. */
 bool wanted_take(struct finding_list *list, struct publisher_event *out);
 

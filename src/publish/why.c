@@ -35,6 +35,8 @@ static const struct {
                               "another agent runs with our id" },
     [WHY_RIVAL_ALIVE] = { PUBLISHER_CONFLICT,
                           "the node is another agent's, which lives" },
+    [WHY_HANDED_OVER] = { PUBLISHER_CONFLICT,
+                          "another agent of the fleet speaks for it" },
 };
 
 static const char *const STANDINGS[PUBLISHER_STANDINGS] = {
@@ -109,6 +111,15 @@ static enum publisher_why why_rival(const struct rival *r)
     return WHY_RIVAL_ASKED;
 }
 
+/* A presence's status is not ours. */
+static enum publisher_why why_partner(const struct slot *status)
+{
+    if (owner_is_fellows(status))
+        return WHY_HANDED_OVER;
+    return status->owner.fellow ? WHY_NOT_ANSWERED
+                                : why_rival(status->owner.rival);
+}
+
 /* The node is not as posted, and ZooKeeper has not refused it. */
 static enum publisher_why why_open(const struct owners *o, const struct slot *s)
 {
@@ -122,8 +133,10 @@ static enum publisher_why why_open(const struct owners *o, const struct slot *s)
         return WHY_LEASE_CONTESTED;
     if (l->state == LEASE_REFUSED)
         return WHY_LEASE_REFUSED;
+    if (owner_is_fellows(s))
+        return WHY_HANDED_OVER;
     if (owner_is_partners(s))
-        return why_rival(s->owner.partner->owner.rival);
+        return why_partner(s->owner.partner);
     return owner_is_other(s) ? why_rival(s->owner.rival) : why_pending(l, s);
 }
 
