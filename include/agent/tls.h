@@ -14,8 +14,14 @@
  */
 struct tls_context;
 
-enum tls_file { TLS_CA_FILE, TLS_CA_DIR, TLS_CERT_FILE, TLS_KEY_FILE };
-#define TLS_FILES 4
+enum tls_file {
+    TLS_CA_FILE,
+    TLS_CA_DIR,
+    TLS_CERT_FILE,
+    TLS_KEY_FILE,
+    TLS_NO_FILE, /* none of them, where one is at fault */
+};
+#define TLS_FILES TLS_NO_FILE
 
 struct tls_settings {
     const char *files[TLS_FILES]; /* paths; NULL: not set */
@@ -26,7 +32,8 @@ struct tls_settings {
  * The context for S, whose texts are copied, with one more reference; where
  * it was there before, files that changed since are read again.  NULL and E,
  * which names no file, with *WHICH, the one at fault; a context that others
- * hold then stays as it was.  Waits for the disk.
+ * hold then stays as it was.  The first call loads OpenSSL, which costs nothing
+ * before; that it cannot is no file's fault.  Waits for the disk.
  */
 struct tls_context *tls_context_get(const struct tls_settings *s,
                                     enum tls_file *which,

@@ -170,10 +170,11 @@ static void read_tls_files(struct config_reading *r,
     enum tls_file which;
     struct err why;
     i->tls_context = tls_context_get(&tls, &which, &why);
-    if (i->tls_context == NULL)
-        config_fault(
-            r, tls_place(r, s, TLS_KEYS[which]), "%s: %s: %s", TLS_KEYS[which],
-            tls.files[which] != NULL ? tls.files[which] : "", why.text);
+    if (i->tls_context == NULL && which == TLS_NO_FILE)
+        config_fault(r, tls_place(r, s, "tls"), "tls = yes: %s", why.text);
+    else if (i->tls_context == NULL)
+        config_fault(r, tls_place(r, s, TLS_KEYS[which]), "%s: %s: %s",
+                     TLS_KEYS[which], tls.files[which], why.text);
 }
 
 static void complete_tls(struct config_reading *r,

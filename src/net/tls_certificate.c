@@ -7,11 +7,11 @@
 #include <time.h>
 
 #include <arpa/inet.h>
-#include <openssl/x509v3.h>
 
 #include "agent/escape.h"
 
 #include "tls_certificate.h"
+#include "tls_library.h"
 
 static int64_t wall_ms(const ASN1_TIME *t)
 {

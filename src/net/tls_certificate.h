@@ -3,7 +3,7 @@
 
 #include "agent/tls.h"
 
-#include <openssl/ssl.h>
+#include <openssl/types.h>
 #include <stddef.h>
 
 /* What the server of SSL has shown: its certificate and those sent with it.

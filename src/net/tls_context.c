@@ -17,6 +17,7 @@
 
 #include "tls_context.h"
 #include "tls_files.h"
+#include "tls_library.h"
 
 #define LOOK_MS 1000
 
@@ -126,7 +127,9 @@ static struct tls_context *find(const struct tls_settings *s)
 struct tls_context *tls_context_get(const struct tls_settings *s,
                                     enum tls_file *which, struct err *e)
 {
-    *which = TLS_CA_FILE;
+    *which = TLS_NO_FILE;
+    if (tls_library_load(e) != 0)
+        return NULL;
     pthread_mutex_lock(&all);
     struct tls_context *c = find(s);
     if (c == NULL) {
@@ -173,7 +176,7 @@ void tls_context_put(struct tls_context *c)
 
 static const char *shown_file(const struct tls_context *c, enum tls_file which)
 {
-    return c->settings.files[which] != NULL ? c->settings.files[which] : "";
+    return which == TLS_NO_FILE ? "" : c->settings.files[which];
 }
 
 void tls_context_refresh(struct tls_context *c, uint64_t now_mono_ms)

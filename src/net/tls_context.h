@@ -3,7 +3,7 @@
 
 #include "agent/tls.h"
 
-#include <openssl/ssl.h>
+#include <openssl/types.h>
 
 /* One connection of C, as its files were read last, and *GENERATION, which is
  * another one once they were read anew.  NULL on lack of memory.  Thread:

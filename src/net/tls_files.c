@@ -11,10 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
-
 #include "tls_files.h"
+#include "tls_library.h"
 
 #define FILE_MAX (4 << 20)
 /* Bytes of a record: requests are short, and a buffer for one is made for each
@@ -238,6 +236,7 @@ static int load_one(SSL_CTX *ctx, enum tls_file which, const char *path,
         rc = load_key(ctx, &b, e);
         break;
     case TLS_CA_DIR:
+    case TLS_NO_FILE:
         break;
     }
     wipe(&b);
@@ -272,7 +271,7 @@ SSL_CTX *tls_files_load(const struct tls_settings *s, enum tls_file *which,
                         struct err *e)
 {
     SSL_CTX *ctx = new_context();
-    *which = TLS_CA_FILE;
+    *which = TLS_NO_FILE;
     if (ctx == NULL) {
         err_set(e, "out of memory for a TLS context");
         return NULL;

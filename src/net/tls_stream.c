@@ -14,14 +14,13 @@
 #include <string.h>
 
 #include <arpa/inet.h>
-#include <openssl/err.h>
-#include <openssl/x509v3.h>
 
 #include "agent/clock.h"
 #include "agent/objects.h"
 #include "tls_certificate.h"
 #include "tls_context.h"
 #include "tls_files.h"
+#include "tls_library.h"
 
 #include "agent/tls_stream.h"
 

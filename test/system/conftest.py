@@ -12,6 +12,7 @@ import pytest
 import agentproc
 from agentproc import Agent, config_text
 from browser import Browser, Page
+from certificates import Certificates
 from common import zookeeper_keys
 from daemonproc import Daemon
 from ensemble import Ensemble
@@ -52,6 +53,25 @@ def make_redis(tmp_path, request, numbers):
 @pytest.fixture
 def redis_server(make_redis):
     return make_redis()
+
+
+@pytest.fixture
+def certificates(tmp_path):
+    return Certificates(tmp_path / "certificates")
+
+
+@pytest.fixture
+def make_tls_redis(make_redis, certificates):
+    """A redis-server with a certificate, and the keys that trust it."""
+    def make(name="server", clients="no", options=(), **made):
+        if not (certificates.dir / f"{name}.pem").exists():
+            certificates.make(name, **made)
+        port = reserve_port()
+        server = make_redis(tls_port=port, **certificates.server_options(
+            name, clients, **dict(options)))
+        return server, {"address": f"127.0.0.1:{port}", "tls": "yes",
+                        "tls_ca_file": certificates.path("ca.pem")}
+    return make
 
 
 @pytest.fixture

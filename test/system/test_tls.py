@@ -6,29 +6,10 @@ import threading
 
 import pytest
 
-from certificates import RSA, Certificates
+from certificates import RSA
 from ports import reserve_port
 from process import Process
 from waiting import wait_until
-
-
-@pytest.fixture
-def certificates(tmp_path):
-    return Certificates(tmp_path / "certificates")
-
-
-@pytest.fixture
-def make_tls_redis(make_redis, certificates):
-    """A redis-server with a certificate, and the keys that trust it."""
-    def make(name="server", clients="no", options=(), **made):
-        if not (certificates.dir / f"{name}.pem").exists():
-            certificates.make(name, **made)
-        port = reserve_port()
-        server = make_redis(tls_port=port, **certificates.server_options(
-            name, clients, **dict(options)))
-        return server, {"address": f"127.0.0.1:{port}", "tls": "yes",
-                        "tls_ca_file": certificates.path("ca.pem")}
-    return make
 
 
 def test_a_server_with_a_trusted_certificate_is_up(
