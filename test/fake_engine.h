@@ -105,7 +105,8 @@ struct fakes {
     unsigned drain_ms;
     unsigned close_ms;
     enum store_end end;
-    unsigned seeks;
+    unsigned owns; /* how often it was told what is ours … */
+    size_t owned;  /* … and how many, the last time */
     struct fake_slot slots[FAKE_SLOTS];
     size_t nslots;
     size_t max_slots; /* then publisher_add fails */

@@ -42,6 +42,14 @@ static void start_among(struct bench_publisher *w)
     add_and_take(w, SLOT_PRESENCE, "kept");
 }
 
+/* There is no list of what is ours, so that the whole tree is looked at. */
+static void own_nothing(struct bench_publisher *w)
+{
+    struct err e;
+
+    assert_int_equal(publisher_own(w->publisher, NULL, 0, &e), 0);
+}
+
 static void our_documents_without_a_slot_are_told(void **state)
 {
     struct bench_publisher w;
@@ -51,7 +59,7 @@ static void our_documents_without_a_slot_are_told(void **state)
     (void)state;
     start_among(&w);
     assert_false(info(&w).seeking);
-    publisher_seek_orphans(w.publisher);
+    own_nothing(&w);
     for (; told < 2; told++) {
         ev = take(&w);
         assert_true(ev.orphan);
@@ -73,7 +81,7 @@ static void a_last_word_goes_on_with_the_number(void **state)
 
     (void)state;
     start_among(&w);
-    publisher_seek_orphans(w.publisher);
+    own_nothing(&w);
     slot = add(&w, SLOT_STATUS, take(&w).name);
     post(&w, slot, STATUS_B);
     publisher_remove(w.publisher, slot);
@@ -89,7 +97,7 @@ static void a_presence_of_our_session_without_a_slot_goes(void **state)
 
     (void)state;
     start_among(&w);
-    publisher_seek_orphans(w.publisher);
+    own_nothing(&w);
     take(&w);
     take(&w);
     AWAIT(&w, !fake_store_look(w.store, "/r/s/alive/old", &n));
@@ -109,7 +117,7 @@ static void nothing_is_sought_beside_an_agent_of_our_id(void **state)
     start_among(&w);
     fake_store_put(w.store, "/r/s/agents/web-1", BEAT_H2, 7);
     add_posted(&w, SLOT_HEARTBEAT, "web-1", BEAT);
-    publisher_seek_orphans(w.publisher);
+    own_nothing(&w);
     before = fake_store_requests(w.store);
     AWAIT(&w, fake_store_requests(w.store) >= before + 10);
     assert_false(publisher_take(w.publisher, &ev));
@@ -127,7 +135,7 @@ static void a_lost_answer_is_asked_for_again(void **state)
     start_among(&w);
     fake_store_deny(w.store, "/r/s/instances/old", STORE_UNCERTAIN);
     before = fake_store_requests(w.store);
-    publisher_seek_orphans(w.publisher);
+    own_nothing(&w);
     AWAIT(&w, fake_store_requests(w.store) >= before + 2);
     assert_true(info(&w).seeking);
     fake_store_deny(w.store, NULL, STORE_OK);
@@ -143,7 +151,7 @@ static void a_tree_without_anything_is_soon_searched(void **state)
 
     (void)state;
     start(&w, 1);
-    publisher_seek_orphans(w.publisher);
+    own_nothing(&w);
     fake_store_connect(w.store);
     AWAIT(&w, !info(&w).seeking);
     finish(&w);

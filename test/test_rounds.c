@@ -169,7 +169,8 @@ static void the_start_puts_everything_in_place(void **state)
     assert_true(fakes.publisher_started);
     assert_true(fakes.publisher.presence);
     assert_true(fakes.watchdog_started);
-    assert_int_equal(fakes.seeks, 1);
+    assert_int_equal(fakes.owns, 1);
+    assert_int_equal(fakes.owned, 2);
     assert_int_equal(info().started_wall_ms, fakes.wall_ms);
     assert_int_equal(info().started_mono_ms, fakes_now());
     assert_int_equal(info().interval_ms, INTERVAL_MS);

@@ -101,6 +101,13 @@ void pool_post(struct pool *p, struct instance *i);
  * is not used); no-op before it was found what is there. */
 void pool_heartbeat(struct pool *p, const struct document_heartbeat *d);
 
+/*
+ * To be called at the start, and whenever instances came or went: keeps the
+ * list of them in ZooKeeper, and looks for what earlier lives left there.  -1
+ * and E on lack of memory; no-op without ZooKeeper.
+ */
+int pool_own(struct pool *p, struct err *e) MUST_USE;
+
 /* How many instances have each status. */
 void pool_tally(const struct pool *p, size_t by_status[STATUS_COUNT]);
 

@@ -128,12 +128,16 @@ void publisher_fence(struct publisher *p, size_t member_slot,
                      bool (*fit)(void *arg), void *arg);
 
 /*
- * Looks once, in the background, for nodes that nobody keeps any more: status
- * documents of this agent without a slot are told as events (ORPHAN), and
- * presence nodes of our session without one are deleted.  To be called when
- * all slots are there.  Thread: loop.
+ * The N names (sorted here) of the instances that this agent keeps by itself,
+ * to be called when the slots of all of them are there, and at each change.
+ * They are kept in <root>/owned/ID.  What stood there before, from an earlier
+ * life, and has no slot, is looked at in the background: its status documents
+ * are told as events (ORPHAN), and presence nodes of our session are deleted.
+ * Where there was no such node, the whole tree is looked at, once.  -1 and E
+ * on lack of memory.  Thread: loop.
  */
-void publisher_seek_orphans(struct publisher *p);
+int publisher_own(struct publisher *p, const char **names, size_t n,
+                  struct err *e) MUST_USE;
 
 /* What was found at the first reading of a slot; or a document of ours
  * without a slot; or of a leaving slot that it is another agent's now. */
@@ -246,9 +250,10 @@ struct publisher_info {
     uint64_t oldest_pending_ms; /* age of the oldest unfinished post */
     unsigned refused;           /* slots that ZooKeeper keeps refusing */
     unsigned conflicts;         /* slots left to another agent just now */
-    bool seeking;               /* orphans, and not yet through */
-    uint64_t drifts;            /* what others did to our nodes, so far */
-    unsigned fenced;          /* how often the fence withdrew the member slot */
+    bool seeking;    /* what an earlier life left; or the list of what we own is
+                        not    yet written */
+    uint64_t drifts; /* what others did to our nodes, so far */
+    unsigned fenced; /* how often the fence withdrew the member slot */
     char trouble[400];        /* the last refusal, for people; "" */
     struct histogram publish; /* from a post until its node was as posted */
 };

@@ -42,7 +42,11 @@ struct store_request {
     size_t len;
     int32_t version;
     bool ephemeral;
+    bool large; /* up to STORE_LARGE_MAX bytes are written, or read */
 };
+
+/* Below what a server takes for one request (jute.maxbuffer, 1 MB). */
+#define STORE_LARGE_MAX ((size_t)1000 * 1024)
 
 struct store_reply {
     enum store_verb verb;
@@ -54,8 +58,8 @@ struct store_reply {
     int32_t version;       /* after a GET, SET or CREATE; -1: not said */
     int64_t owner;         /* GET, SET: ephemeralOwner, 0: a persistent node */
     int64_t mtime_wall_ms; /* GET: of the last change, by the server's clock */
-    /* GET: at most 16 KiB of it.  LIST: every name with a NUL behind it, of
-     * any length.  Until the next collect. */
+    /* GET: at most 16 KiB of it, unless asked for as large.  LIST: every name
+     * with a NUL behind it, of any length.  Until the next collect. */
     const char *data;
     size_t len;
 };

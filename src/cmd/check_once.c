@@ -271,10 +271,7 @@ static int add_checks(struct once *o, struct err *e)
             return -1;
         c->retry_mono_ms = now;
     }
-    struct publisher *publisher = pool_parts(o->pool).publisher;
-    if (o->options->nnames == 0 && publisher != NULL)
-        publisher_seek_orphans(publisher);
-    return 0;
+    return o->options->nnames == 0 ? pool_own(o->pool, e) : 0;
 }
 
 static int start_loop(struct once *o, struct err *e)

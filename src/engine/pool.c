@@ -431,6 +431,26 @@ void pool_heartbeat(struct pool *p, const struct document_heartbeat *d)
     nodes_heartbeat(&p->nodes, d);
 }
 
+int pool_own(struct pool *p, struct err *e)
+{
+    if (p->nodes.publisher == NULL)
+        return 0;
+    const char **names = calloc(p->count + 1, sizeof *names);
+    size_t n = 0;
+    if (names == NULL) {
+        err_set(e, "out of memory for the names of %zu instances", p->count);
+        return -1;
+    }
+    for (size_t k = 0; k < pool_size(p); k++) {
+        const struct instance *i = pool_instance(p, k);
+        if (i != NULL)
+            names[n++] = i->config->name;
+    }
+    int rc = publisher_own(p->nodes.publisher, names, n, e);
+    free(names);
+    return rc;
+}
+
 /* -------------------------------------------------------------- figures */
 
 void pool_tally(const struct pool *p, size_t by_status[STATUS_COUNT])

@@ -147,8 +147,8 @@ struct rounds *rounds_start(const struct config *config, void (*wake)(void *),
     for (size_t i = 0; i < config->ninstances; i++)
         if (add(r, config->instances[i], e) == NULL)
             goto stop;
-    if (pool_parts(r->pool).publisher != NULL)
-        publisher_seek_orphans(pool_parts(r->pool).publisher);
+    if (pool_own(r->pool, e) != 0)
+        goto stop;
     r->clock.began_mono_ms = r->clock.next_mono_ms = clock_mono_ms();
     place_all(r, r->clock.began_mono_ms);
     return r;
@@ -283,7 +283,7 @@ int rounds_reload(struct rounds *r, const struct config *config,
         drop(r, old[k]);
         out->removed++;
     }
-    rc = 0;
+    rc = pool_own(r->pool, e);
 done:
     change_pace(r, config);
     place_all(r, clock_mono_ms());

@@ -21,6 +21,7 @@ int book_init(struct book *b, const struct book_options *o, struct err *e)
     b->root = o->root;
     b->refused_ms = o->refused_ms;
     b->recheck_ms = o->recheck_ms;
+    b->refresh_ms = o->refresh_ms;
     b->wake_idle = o->wake_idle;
     places_init(&b->places);
     tally_init(&b->tally);
@@ -44,6 +45,7 @@ void book_clear(struct book *b)
     table_clear(&b->table);
     rivals_free(&b->owners.rivals);
     orphans_free(&b->orphans);
+    owned_free(&b->owned);
     parents_free(&b->parents);
 }
 
@@ -332,6 +334,7 @@ void book_new_session(struct book *b)
         node_doubt(&s->node, s->wait.place == PLACE_FLIGHT);
         drift_session(s);
     }
+    owned_forget(&b->owned);
     lease_new_session(&b->owners.lease);
     book_update_lease(b);
     settle_all(b);

@@ -4,6 +4,7 @@
 #include "agent/publisher.h"
 
 #include "orphans.h"
+#include "owned.h"
 #include "parents.h"
 #include "slot.h"
 #include "table.h"
@@ -20,6 +21,7 @@ struct book {
     const char *root; /* borrowed; "" for "/" */
     unsigned refused_ms;
     unsigned recheck_ms;
+    unsigned refresh_ms; /* 0: never */
     bool wake_idle;
 
     struct table table;
@@ -29,6 +31,7 @@ struct book {
     struct owners owners;
     struct parents parents;
     struct orphans orphans;
+    struct owned owned;
     size_t nremoved;        /* slots that are removed and not yet done */
     size_t nleaving;        /* of them or not */
     uint64_t heirs_mono_ms; /* leaving slots are read again; UINT64_MAX: there
@@ -52,6 +55,7 @@ struct book_options {
     bool presence;
     unsigned refused_ms;
     unsigned recheck_ms;
+    unsigned refresh_ms;
     bool wake_idle;
 };
 

@@ -114,11 +114,32 @@ void publisher_fence(struct publisher *p, size_t member_slot,
     publisher_unlock(p);
 }
 
-void publisher_seek_orphans(struct publisher *p)
+static int by_text(const void *a, const void *b)
 {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+int publisher_own(struct publisher *p, const char **names, size_t n,
+                  struct err *e)
+{
+    struct names all = { 0 };
+    size_t size = 1;
+
+    if (n > 0)
+        qsort(names, n, sizeof *names, by_text);
+    for (size_t i = 0; i < n; i++)
+        size += strlen(names[i]) + 1;
+    all.bytes = malloc(size);
+    if (all.bytes == NULL) {
+        err_set(e, "out of memory for the names of %zu instances", n);
+        return -1;
+    }
+    for (size_t i = 0; i < n; i++)
+        all.len += (size_t)sprintf(all.bytes + all.len, "%s\n", names[i]);
     publisher_lock(p);
-    orphans_seek(&p->book);
+    int rc = owned_want(&p->book, all, e);
     publisher_unlock(p);
+    return rc;
 }
 
 bool publisher_take(struct publisher *p, struct publisher_event *out)
@@ -223,7 +244,7 @@ void publisher_info(struct publisher *p, struct publisher_info *out)
         .oldest_pending_ms = tally_oldest_ms(&b->tally, clock_mono_ms()),
         .refused = (unsigned)b->tally.count[PUBLISHER_REFUSED],
         .conflicts = b->owners.conflicts,
-        .seeking = orphans_seeking(&b->orphans),
+        .seeking = owned_busy(b) || orphans_seeking(&b->orphans),
         .drifts = b->drifts,
         .fenced = p->fenced,
         .publish = b->tally.publish,

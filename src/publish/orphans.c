@@ -11,6 +11,9 @@
 #include "book.h"
 #include "orphans.h"
 
+/* In the whole tree, one node each. */
+#define SEEK_PACE_MS 5
+
 static const struct {
     const char *name;
     enum slot_kind kind; /* of the slots whose nodes are in it */
@@ -51,6 +54,26 @@ void orphans_seek(struct book *b)
     b->nudged = true;
 }
 
+int orphans_seek_among(struct book *b, const char *names, size_t len)
+{
+    struct orphans *o = &b->orphans;
+    char *given = malloc(len + 1);
+
+    if (given == NULL)
+        return -1;
+    for (size_t i = 0; i < len; i++)
+        given[i] = names[i] == '\n' ? '\0' : names[i];
+    free(o->given);
+    o->given = given;
+    o->given_len = len;
+    free(o->names);
+    o->names = NULL;
+    o->branch = 0;
+    o->step = ORPHANS_LIST;
+    b->nudged = true;
+    return 0;
+}
+
 bool orphans_seeking(const struct orphans *o)
 {
     return o->step != ORPHANS_IDLE && o->step != ORPHANS_DONE;
@@ -80,57 +103,26 @@ static bool due(const struct book *b, uint64_t now)
            now >= o->retry_mono_ms && b->owners.lease.state == LEASE_HELD;
 }
 
-bool orphans_next(struct book *b, uint64_t now_mono_ms, struct store_request *r)
-{
-    struct orphans *o = &b->orphans;
-
-    if (!due(b, now_mono_ms) || !make_path(b))
-        return false;
-    *r = (struct store_request){
-        .path = o->path,
-        .data = "",
-        .version = o->version,
-    };
-    switch (o->step) {
-    case ORPHANS_LIST:
-        r->verb = STORE_LIST;
-        break;
-    case ORPHANS_DELETE:
-        r->verb = STORE_DELETE;
-        break;
-    case ORPHANS_LOOK:
-    case ORPHANS_IDLE:
-    case ORPHANS_DONE:
-        r->verb = STORE_GET;
-        break;
-    }
-    o->under_way = true;
-    return true;
-}
-
-void orphans_unsent(struct book *b)
-{
-    b->orphans.under_way = false;
-}
-
 static int by_text(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The names of this branch that have a slot, sorted.  NULL on lack of
- * memory. */
+/* The names of this branch that have a slot, sorted; of given names those
+ * whose status has one, as the others have no presence either.  NULL on lack
+ * of memory. */
 static const char **kept_names(struct book *b, size_t *n)
 {
     const char **kept = calloc(b->table.size + 1, sizeof *kept);
-    size_t branch = b->orphans.branch;
+    size_t branch = b->orphans.given != NULL ? 0 : b->orphans.branch;
     size_t above = strlen(b->root) + strlen(BRANCHES[branch].name) + 2;
 
     *n = 0;
     for (size_t i = 0; i < b->table.size && kept != NULL; i++) {
         const struct slot *s = b->table.slots[i];
 
-        if (s != NULL && s->kind == BRANCHES[branch].kind)
+        /* One that gets its last word keeps nothing. */
+        if (s != NULL && s->kind == BRANCHES[branch].kind && !s->wanted.removed)
             kept[(*n)++] = s->path + above;
     }
     if (kept != NULL)
@@ -182,6 +174,61 @@ static int take_list(struct book *b, const struct store_reply *r)
     return 0;
 }
 
+/* Nothing is listed where the names are given. */
+static void take_given(struct book *b, uint64_t now)
+{
+    struct orphans *o = &b->orphans;
+
+    while (o->given != NULL && o->step == ORPHANS_LIST) {
+        const struct store_reply list = {
+            .data = o->given,
+            .len = o->given_len,
+        };
+
+        if (take_list(b, &list) != 0) {
+            o->retry_mono_ms = now + BUSY_RETRY_MS;
+            return;
+        }
+    }
+    tell_end(b);
+}
+
+bool orphans_next(struct book *b, uint64_t now_mono_ms, struct store_request *r)
+{
+    struct orphans *o = &b->orphans;
+
+    if (!due(b, now_mono_ms))
+        return false;
+    take_given(b, now_mono_ms);
+    if (!due(b, now_mono_ms) || !make_path(b))
+        return false;
+    *r = (struct store_request){
+        .path = o->path,
+        .data = "",
+        .version = o->version,
+    };
+    switch (o->step) {
+    case ORPHANS_LIST:
+        r->verb = STORE_LIST;
+        break;
+    case ORPHANS_DELETE:
+        r->verb = STORE_DELETE;
+        break;
+    case ORPHANS_LOOK:
+    case ORPHANS_IDLE:
+    case ORPHANS_DONE:
+        r->verb = STORE_GET;
+        break;
+    }
+    o->under_way = true;
+    return true;
+}
+
+void orphans_unsent(struct book *b)
+{
+    b->orphans.under_way = false;
+}
+
 /* It may have come since the list was made. */
 static bool has_slot(const struct book *b, const char *path)
 {
@@ -205,6 +252,8 @@ static void take_document(struct book *b, const struct store_reply *r)
     };
     document_read(r->data, r->len, &e->seen);
     if (!e->seen.valid || strcmp(e->seen.agent, b->owners.lease.agent) != 0 ||
+        /* Its fleet knows what is to become of it. */
+        e->seen.fleet[0] != '\0' ||
         (e->seen.status == STATUS_UNKNOWN &&
          e->seen.reason == REASON_REMOVED)) {
         next_name(o);
@@ -259,6 +308,8 @@ void orphans_reply(struct book *b, const struct store_reply *r,
     struct orphans *o = &b->orphans;
 
     o->under_way = false;
+    if (o->given == NULL && !b->wake_idle)
+        o->retry_mono_ms = now_mono_ms + SEEK_PACE_MS;
     switch (r->code) {
     case STORE_OK:
         fine(b, r, now_mono_ms);
@@ -305,6 +356,7 @@ uint64_t orphans_due(const struct book *b)
 
 void orphans_free(struct orphans *o)
 {
+    free(o->given);
     free(o->names);
     free(o->path);
 }

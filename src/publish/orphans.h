@@ -15,8 +15,9 @@ struct book;
  * seems to vouch; and in a session that was resumed, a presence may live that
  * has no slot.  They are looked for once, one node at a time, behind
  * everything else, and not before our own heartbeat stands: another agent of
- * our id may watch what we do not.  A document is only told to the loop, which
- * says what is to become of it.  Under the publisher's lock.
+ * our id may watch what we do not.  The whole tree is looked at at a bounded
+ * pace only, as many agents may do so at a time.  A document is only told to
+ * the loop, which says what is to become of it.  Under the publisher's lock.
  */
 struct orphans {
     enum {
@@ -29,6 +30,9 @@ struct orphans {
     size_t branch; /* of BRANCHES there */
     bool under_way;
     uint64_t retry_mono_ms;
+    char *given; /* owned; the names to look at, each with its NUL; NULL: all
+                    of the tree */
+    size_t given_len;
     char *names; /* owned; each with its NUL */
     size_t len;
     size_t at;
@@ -38,8 +42,11 @@ struct orphans {
     struct publisher_event event;
 };
 
-/* The search begins, unless it has. */
+/* The search begins, in the whole tree, unless it has … */
 void orphans_seek(struct book *b);
+/* … or anew, among these names alone, each with its line's end.  -1 on lack of
+ * memory. */
+int orphans_seek_among(struct book *b, const char *names, size_t len) MUST_USE;
 
 /* It has begun and is not through. */
 bool orphans_seeking(const struct orphans *o);

@@ -274,6 +274,7 @@ static int init(struct publisher *p, const struct publisher_options *o,
         .presence = o->presence,
         .refused_ms = o->refused_ms > 0 ? o->refused_ms : REFUSED_MS,
         .recheck_ms = o->recheck_ms > 0 ? o->recheck_ms : RECHECK_MS,
+        .refresh_ms = o->refresh_ms,
         .wake_idle = o->wake_idle,
     };
     return book_init(&p->book, &book, e);

@@ -61,6 +61,12 @@ static uint64_t rivals_are_due(const struct book *b)
     return rivals_due(&b->owners.rivals);
 }
 
+static void owned_is_unsent(struct book *b, const struct store_request *r)
+{
+    (void)r;
+    owned_unsent(b);
+}
+
 static void slots_are_answered(struct book *b, const struct store_reply *r,
                                uint64_t now)
 {
@@ -82,6 +88,8 @@ static const struct {
     { parents_are_next, parents_are_unsent, parents_are_answered,
       parents_are_due },
     { rivals_are_next, rivals_are_unsent, rivals_are_answered, rivals_are_due },
+    /* A name is in the list before its document is written. */
+    { owned_next, owned_is_unsent, owned_reply, owned_due },
     { requests_next, requests_unsent, slots_are_answered, requests_due },
     { orphans_next, orphans_are_unsent, orphans_reply, orphans_due },
 };

@@ -33,9 +33,11 @@ static void on_stat(int rc, const struct Stat *stat, const void *ctx)
 static void on_data(int rc, const char *data, int len, const struct Stat *stat,
                     const void *ctx)
 {
-    size_t kept = data == NULL || len <= 0    ? 0
-                  : (size_t)len > ZK_DATA_MAX ? ZK_DATA_MAX
-                                              : (size_t)len;
+    const struct zk_op *op = ctx;
+    size_t max = op->large ? STORE_LARGE_MAX : ZK_DATA_MAX;
+    size_t kept = data == NULL || len <= 0 ? 0
+                  : (size_t)len > max      ? max
+                                           : (size_t)len;
     char *copy = NULL;
 
     if (rc == ZOK && kept > 0) {
@@ -97,7 +99,7 @@ int zk_call(zhandle_t *zh, const struct ACL_vector *acl, struct zk_op *op,
     int len = (int)r->len;
     int mode = r->ephemeral ? ZOO_EPHEMERAL : ZOO_PERSISTENT;
 
-    if (r->len > ZK_DATA_MAX)
+    if (r->len > (r->large ? STORE_LARGE_MAX : (size_t)ZK_DATA_MAX))
         return ZBADARGUMENTS;
     switch (r->verb) {
     case STORE_GET:

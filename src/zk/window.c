@@ -48,6 +48,7 @@ struct zk_op *zk_window_take(struct zk_window *w, const struct store_request *r,
         op->state = OP_UNDER_WAY;
         object_made(OBJECT_ZK_REQUEST);
         op->verb = r->verb;
+        op->large = r->large;
         op->token = r->token;
         op->deadline_mono_ms = deadline_mono_ms;
         op->version = -1;

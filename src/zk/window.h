@@ -35,6 +35,7 @@ struct zk_op {
     /* All below: lock of the window. */
     enum zk_op_state state;
     enum store_verb verb;
+    bool large;
     uint64_t token;
     uint64_t deadline_mono_ms;
     int rc;
