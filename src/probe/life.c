@@ -610,9 +610,10 @@ static void make_room(struct probe *p, bool due)
         connection_say_end(p->new.connection);
 }
 
-/* Is one made before the kept one is asked?  While that still owes an answer,
- * and the status does not know it yet, there is nothing else to ask; and where
- * results contradict the status the kept one alone would not be believed. */
+/* Is one made before the kept one is asked?  While that still owes an answer
+ * there is nothing else to ask, and what stands before the server may have lost
+ * the question; and where results contradict the status the kept one alone
+ * would not be believed. */
 static bool wants_new(struct probe *p)
 {
     const struct config_instance *c = p->remote.config;
@@ -628,8 +629,7 @@ static bool wants_new(struct probe *p)
     if (p->renewal.due_us == 0)
         renewal_begin(&p->renewal, p->job.id, p->started_us, c->interval_ms,
                       c->connect_interval_ms);
-    return due || p->refused || p->job.retry ||
-           (p->kept.state == LEG_WAITING && p->job.status != STATUS_DOWN);
+    return due || p->refused || p->job.retry || p->kept.state == LEG_WAITING;
 }
 
 static void reset(struct probe *p, const struct job *job, uint64_t now_us)

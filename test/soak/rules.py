@@ -39,9 +39,7 @@ class Pace:
         return {"interval": ms(self.interval), "timeout": ms(self.timeout),
                 "retry_interval": ms(self.retry), "rise": self.rise,
                 "fall": self.fall, "spread": f"{round(self.spread * 100)}%",
-                # A fake that hung has forgotten what it was asked, and is
-                # known to be well by a new connection only.
-                "connect_interval": "1s", "info_interval": "1s"}
+                "info_interval": "1s"}
 
 
 @dataclass(frozen=True)
