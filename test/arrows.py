@@ -24,9 +24,12 @@ ALLOWED = {
     "probe": "base log os net verdict config",
     "publish": "base log os verdict",
     "zk": "base log os net config publish",
-    "engine": "base log os net verdict config probe publish zk",
-    "web": "base log os verdict config publish engine",
-    "cmd": "base log net verdict config publish zk engine",
+    # Who shares what with whom: judgement alone, of which the engine makes
+    # deeds, and which pages and commands must come to the same answer by.
+    "fleet": "base log verdict config publish",
+    "engine": "base log os net verdict config probe publish zk fleet",
+    "web": "base log os verdict config publish fleet engine",
+    "cmd": "base log net verdict config publish zk fleet engine",
 }
 ROOT = "composition"  # src/*.c, which may use all
 
