@@ -292,6 +292,60 @@ static void a_status_that_becomes_our_own_is_judged_anew(void **state)
     close_book(w);
 }
 
+/* It was stopped for so long that its session ended, and its fellows took over:
+ * what it wrote last is not to be written once more. */
+static void a_speaker_takes_nothing_back_in_a_new_session(void **state)
+{
+    struct bench_book *w = open_fleet_with_beat();
+    struct slot *status = speak(w);
+
+    (void)state;
+    fellow_takes_over(w);
+    new_session(w, SESSION + 1, true);
+    post_to(w, status, FLEET_DOWN);
+    run(w);
+    assert_string_equal((const char *)at(w, "instances/a")->node.data, FELLOWS);
+    assert_true(take_of(w, status).displaced);
+    post_to(w, status, FLEET_DOWN);
+    run(w);
+    assert_int_equal(why_of(w, status), WHY_HANDED_OVER);
+    /* Once the loop knows, it may. */
+    share(w, status, SLOT_SPEAKER);
+    post_to(w, status, FLEET_DOWN);
+    run(w);
+    assert_int_equal(why_of(w, status), WHY_WRITTEN);
+    close_book(w);
+}
+
+static void a_speaker_whose_document_was_kept_goes_on_in_a_new_session(
+    void **state)
+{
+    struct bench_book *w = open_fleet_with_beat();
+    struct slot *status = speak(w);
+
+    (void)state;
+    new_session(w, SESSION + 1, true);
+    post_to(w, status, FLEET_DOWN);
+    run(w);
+    assert_int_equal(why_of(w, status), WHY_WRITTEN);
+    close_book(w);
+}
+
+static void a_speaker_that_looks_takes_back_what_a_fellow_wrote(void **state)
+{
+    struct bench_book *w = open_fleet_with_beat();
+    struct slot *status = speak(w);
+
+    (void)state;
+    put(w, "instances/a", FELLOWS, 0);
+    book_look(&w->book, status);
+    run(w);
+    assert_int_equal(why_of(w, status), WHY_WRITTEN);
+    assert_string_not_equal((const char *)at(w, "instances/a")->node.data,
+                            FELLOWS);
+    close_book(w);
+}
+
 /* ---------------------------------------------------------------- members */
 
 static void a_member_needs_its_heartbeat(void **state)
@@ -362,6 +416,10 @@ int main(void)
         cmocka_unit_test(a_displaced_slot_can_end),
         cmocka_unit_test(who_speaks_again_takes_it_back_with_a_new_verdict),
         cmocka_unit_test(a_status_that_becomes_our_own_is_judged_anew),
+        cmocka_unit_test(a_speaker_takes_nothing_back_in_a_new_session),
+        cmocka_unit_test(
+            a_speaker_whose_document_was_kept_goes_on_in_a_new_session),
+        cmocka_unit_test(a_speaker_that_looks_takes_back_what_a_fellow_wrote),
         cmocka_unit_test(a_member_needs_its_heartbeat),
         cmocka_unit_test(a_member_of_an_earlier_life_goes_on_without_a_gap),
         cmocka_unit_test(a_member_is_made_anew_in_a_new_session),

@@ -114,15 +114,20 @@ void publisher_post(struct publisher *p, size_t slot, const char *doc,
 void publisher_withdraw(struct publisher *p, size_t slot);
 
 /* Whose the status of this slot is from now on; at first SLOT_OWN.  Anything
- * else needs a fleet.  Thread: loop. */
+ * else needs a fleet.  After a new session, and when the fence withdrew the
+ * member slot, what was SLOT_SPEAKER is SLOT_LEAVING, as others may have taken
+ * it: it is to be said anew.  Thread: loop. */
 void publisher_share(struct publisher *p, size_t slot, enum slot_share share);
+
+/* The slot is read again soon: another may have written it.  Thread: loop. */
+void publisher_look(struct publisher *p, size_t slot);
 
 /*
  * A member whose loop hangs would keep its targets as long as its session
  * lives.  So FIT(ARG) is asked about twice a second on the publisher's thread,
  * where it must not wait: once it says no, the member slot is withdrawn, as if
- * the loop had said so.  To be called before anything is posted into the slot.
- * Thread: loop.
+ * the loop had said so, and what it speaks for is left to others.  To be called
+ * before anything is posted into the slot. Thread: loop.
  */
 void publisher_fence(struct publisher *p, size_t member_slot,
                      bool (*fit)(void *arg), void *arg);

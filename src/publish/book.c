@@ -253,6 +253,26 @@ void book_share(struct book *b, struct slot *s, enum slot_share share)
     b->nudged = true;
 }
 
+void book_leave_all(struct book *b)
+{
+    struct slot *s;
+
+    TABLE_EACH(s, &b->table)
+    {
+        if (s->owner.share == SLOT_SPEAKER)
+            book_share(b, s, SLOT_LEAVING);
+    }
+}
+
+void book_look(struct book *b, struct slot *s)
+{
+    if (s->wait.place != PLACE_IDLE)
+        return;
+    place_reread(s, true);
+    book_move(b, s, PLACE_REFRESH);
+    b->nudged = true;
+}
+
 void book_look_for_heirs(struct book *b, uint64_t now_mono_ms)
 {
     struct slot *s;
@@ -262,10 +282,8 @@ void book_look_for_heirs(struct book *b, uint64_t now_mono_ms)
     b->heirs_mono_ms = now_mono_ms + HEIRS_MS;
     TABLE_EACH(s, &b->table)
     {
-        if (s->owner.share != SLOT_LEAVING || s->wait.place != PLACE_IDLE)
-            continue;
-        place_reread(s, true);
-        book_move(b, s, PLACE_REFRESH);
+        if (s->owner.share == SLOT_LEAVING)
+            book_look(b, s);
     }
 }
 
@@ -329,6 +347,8 @@ void book_new_session(struct book *b)
 {
     struct slot *s;
 
+    /* The fellows may have taken it all meanwhile. */
+    book_leave_all(b);
     TABLE_EACH(s, &b->table)
     {
         node_doubt(&s->node, s->wait.place == PLACE_FLIGHT);

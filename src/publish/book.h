@@ -78,6 +78,13 @@ struct slot *book_at(struct book *b, size_t slot);
 /* Whose the status S is to be from now on. */
 void book_share(struct book *b, struct slot *s, enum slot_share share);
 
+/* We may be no member any more: what we speak for is kept only as long as it
+ * names us, until the loop says anew whose it is. */
+void book_leave_all(struct book *b);
+
+/* S is to be read again soon. */
+void book_look(struct book *b, struct slot *s);
+
 /* Leaving slots are to be read again about once a second, so that they are let
  * go of as soon as another agent speaks for them. */
 void book_look_for_heirs(struct book *b, uint64_t now_mono_ms);

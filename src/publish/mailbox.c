@@ -104,6 +104,13 @@ void publisher_share(struct publisher *p, size_t slot, enum slot_share share)
     publisher_unlock(p);
 }
 
+void publisher_look(struct publisher *p, size_t slot)
+{
+    publisher_lock(p);
+    book_look(&p->book, book_at(&p->book, slot));
+    publisher_unlock(p);
+}
+
 void publisher_fence(struct publisher *p, size_t member_slot,
                      bool (*fit)(void *arg), void *arg)
 {

@@ -126,6 +126,7 @@ static void ask_fence(struct publisher *p, uint64_t now)
     p->fenced++;
     wanted_withdraw(&s->wanted);
     book_settle(&p->book, s);
+    book_leave_all(&p->book);
 }
 
 static uint64_t fence_due(const struct publisher *p)
