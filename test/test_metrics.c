@@ -17,10 +17,8 @@ static struct text text;
 static struct histogram probe_time;
 
 static uint32_t first_reasons[REASON_COUNT] = {
-    [REASON_OK] = 41,
     [REASON_REFUSED] = 3,
 };
-static uint32_t second_reasons[REASON_COUNT];
 
 /* Two instances, and a hole between them. */
 static bool instance(void *arg, size_t index, struct metrics_instance *out)
@@ -32,7 +30,8 @@ static bool instance(void *arg, size_t index, struct metrics_instance *out)
         .since_wall_ms = INT64_C(1795411740123),
         .last_probe_wall_ms = INT64_C(1795411742000),
         .rtt_us = 118,
-        .by_reason = first_reasons,
+        .oks = 41,
+        .others = first_reasons,
         .status_changes = 2,
     };
     static const struct metrics_instance SECOND = {
@@ -42,7 +41,6 @@ static bool instance(void *arg, size_t index, struct metrics_instance *out)
         .maintenance = true,
         .since_wall_ms = INT64_C(1795411740000),
         .rtt_us = -1,
-        .by_reason = second_reasons,
     };
 
     assert_null(arg);

@@ -344,14 +344,36 @@ static void the_time_to_stop_is_shared(void **state)
 
 /* -------------------------------------------------------------- instances */
 
-static void instances_are_spread_over_the_workers(void **state)
+static void few_instances_share_a_worker_and_many_are_spread(void **state)
+{
+    enum { MANY = 700 };
+    unsigned loads[2] = { 0 };
+    unsigned changes = 0;
+    struct err e;
+
+    (void)state;
+    start(AGENT REDISES);
+    for (unsigned i = 0; i < MANY; i++)
+        assert_non_null(pool_add(pool, config->instances[0], &e));
+    for (size_t i = 0; i < pool_size(pool); i++) {
+        unsigned w = pool_instance(pool, i)->job.worker;
+        if (i < 512)
+            assert_int_equal(w, i / 256);
+        changes += i > 0 && w != pool_instance(pool, i - 1)->job.worker;
+        loads[w]++;
+    }
+    assert_in_range(loads[0], loads[1] - 16, loads[1] + 16);
+    assert_in_range(changes, 2, 2 + (MANY - 512) / 16 + 2);
+    stop();
+}
+
+static void an_instance_is_its_workers(void **state)
 {
     (void)state;
     start(AGENT REDISES);
     assert_int_equal(a->job.worker, 0);
-    assert_int_equal(b->job.worker, 1);
     assert_int_equal(c->job.worker, 0);
-    assert_ptr_equal(b->job.probe->worker, &fakes.workers[1]);
+    assert_ptr_equal(b->job.probe->worker, &fakes.workers[0]);
     assert_ptr_equal(b->job.probe->config, config->instances[1]);
     assert_int_equal(a->job.result_mono_ms, fakes_now());
     assert_int_equal(a->since_wall_ms, fakes.wall_ms);
@@ -528,6 +550,7 @@ static void a_probe_is_a_job_of_its_worker(void **state)
     assert_int_equal(pool_queued(pool), 0);
     a->job.probe->phase = "connect";
     assert_string_equal(pool_phase(a), "connect");
+    b->job.worker = 1;
     assert_false(pool_wedged(pool, b));
     fakes.workers[1].wedged = true;
     assert_true(pool_wedged(pool, b));
@@ -944,7 +967,8 @@ int main(void)
         cmocka_unit_test(a_session_is_resumed_within_its_scope),
         cmocka_unit_test(a_thread_that_stays_is_told),
         cmocka_unit_test(the_time_to_stop_is_shared),
-        cmocka_unit_test(instances_are_spread_over_the_workers),
+        cmocka_unit_test(few_instances_share_a_worker_and_many_are_spread),
+        cmocka_unit_test(an_instance_is_its_workers),
         cmocka_unit_test(the_lowest_hole_is_taken_first),
         cmocka_unit_test(there_is_room_for_many),
         cmocka_unit_test(what_cannot_be_added_leaves_nothing),

@@ -231,7 +231,6 @@ static void everything_is_asked_at_once_at_the_start(void **state)
     assert_int_equal(jobs(1), 1);
     assert_int_equal(at(0)->job.probe->job.round, 1);
     assert_int_equal(fakes.workers[0].wakes, 1);
-    assert_int_equal(fakes.workers[1].wakes, 1);
     assert_int_equal(info().round, 1);
     assert_int_equal(wanted_ms, fakes_now() + INTERVAL_MS);
     stop();
@@ -310,34 +309,58 @@ static void what_refuses_is_asked_at_the_retry_pace(void **state)
     stop();
 }
 
+/* HEAD with N instances. */
+static void start_many(const char *head, unsigned n)
+{
+    char text[8192];
+    int len = snprintf(text, sizeof text, "%s", head);
+    for (unsigned i = 0; i < n; i++)
+        len += snprintf(text + len, sizeof text - (size_t)len,
+                        "[redis:i%u]\naddress = 127.0.0.1:%u\n", i, i + 1);
+    MUST((size_t)len < sizeof text);
+    start(text);
+}
+
 static void probes_are_spread_over_part_of_the_interval(void **state)
 {
+    static const struct {
+        const char *head;
+        unsigned second_ms; /* of 64 instances in four blocks */
+    } CASES[] = {
+        { "[agent]\ninterval = 1s\nspread = 50%\n", 120 },
+        { "[agent]\ninterval = 1s\nspread = 10%\n", 20 },
+        /* In steps, but for a part that is shorter than ten of them. */
+        { "[agent]\ninterval = 1s\nspread = 5%\n", 12 },
+        { "[agent]\ninterval = 1s\nspread = 0%\n", 0 },
+    };
+
     (void)state;
-    start(AGENT("spread = 50%") A B "[redis:c]\naddress = 127.0.0.1:3\n"
-                                    "[redis:d]\naddress = 127.0.0.1:4\n");
+    start_many(AGENT("spread = 50%"), 64);
     uint64_t began = fakes_now();
     run_until(began + 2 * INTERVAL_MS - 1, REASON_OK);
     /* The first regular time is in the second round. */
-    assert_int_equal(at(0)->pace.due_mono_ms, began + 2 * INTERVAL_MS);
-    assert_int_equal(at(1)->pace.due_mono_ms, began + 2 * INTERVAL_MS + 1250);
-    assert_int_equal(at(3)->pace.due_mono_ms, began + 2 * INTERVAL_MS + 3750);
+    uint64_t second = began + 2 * INTERVAL_MS;
+    assert_int_equal(at(0)->pace.due_mono_ms, second);
+    assert_int_equal(at(15)->pace.due_mono_ms, second);
+    assert_int_equal(at(16)->pace.due_mono_ms, second + 1250);
+    assert_int_equal(at(63)->pace.due_mono_ms, second + 3750);
     stop();
+    for (size_t k = 0; k < sizeof CASES / sizeof CASES[0]; k++) {
+        start_many(CASES[k].head, 64);
+        run_until(fakes_now() + 1999, REASON_OK);
+        assert_int_equal(at(16)->pace.due_mono_ms,
+                         fakes_now() + 1 + CASES[k].second_ms);
+        stop();
+    }
+}
 
-    /* In steps, but for a part that is shorter than ten of them. */
-    start("[agent]\ninterval = 1s\nspread = 5%\n" A B
-          "[redis:c]\naddress = 127.0.0.1:3\n");
-    run_until(fakes_now() + 1999, REASON_OK);
-    assert_int_equal(at(1)->pace.due_mono_ms, fakes_now() + 1 + 16);
-    stop();
-    start("[agent]\ninterval = 1s\nspread = 50%\n" A B
-          "[redis:c]\naddress = 127.0.0.1:3\n");
-    run_until(fakes_now() + 1999, REASON_OK);
-    assert_int_equal(at(1)->pace.due_mono_ms, fakes_now() + 1 + 160);
-    stop();
-    start("[agent]\ninterval = 1s\nspread = 10%\n" A B
-          "[redis:c]\naddress = 127.0.0.1:3\n");
-    run_until(fakes_now() + 1999, REASON_OK);
-    assert_int_equal(at(1)->pace.due_mono_ms, fakes_now() + 1 + 30);
+static void few_instances_are_not_spread(void **state)
+{
+    (void)state;
+    start_many(AGENT("spread = 50%"), 31);
+    uint64_t began = fakes_now();
+    run_until(began + 2 * INTERVAL_MS - 1, REASON_OK);
+    assert_int_equal(at(30)->pace.due_mono_ms, began + 2 * INTERVAL_MS);
     stop();
 }
 
@@ -426,8 +449,8 @@ static void a_result_is_kept_and_counted(void **state)
     r.auth_us = 300;
     r.reply_us = 4000;
     deliver(0, &r);
-    assert_int_equal(at(0)->record.by_reason[REASON_LOADING], 1);
-    assert_int_equal(at(0)->record.by_reason[REASON_OK], 0);
+    assert_int_equal(at(0)->record.others[REASON_LOADING], 1);
+    assert_int_equal(at(0)->record.oks, 0);
     assert_int_equal(info().probes->count, 1);
     assert_int_equal(info().probes->sum_us, 4321);
     struct recent_walk walk = { .recent = &at(0)->record.recent };
@@ -706,7 +729,6 @@ static void what_is_due_later_is_not_awaited(void **state)
     fire();
     assert_false(at(0)->pace.awaited);
     assert_true(at(1)->pace.awaited);
-    go_on();
     answer(1, REASON_OK);
     assert_int_equal(heartbeats(), 2);
     stop();
@@ -843,6 +865,7 @@ static void a_wedged_worker_is_not_waited_for(void **state)
     start(AGENT("") ZK A B);
     all_found();
     run_until(fakes_now() + 5000, REASON_OK);
+    at(1)->job.worker = 1;
     fakes.workers[1].wedged = true;
     rounds_collect(rounds, fakes_now());
     assert_int_equal(at(1)->health.status, STATUS_UP);
@@ -1433,7 +1456,7 @@ static void a_dump_shows_figures_and_jobs(void **state)
                                  "zk_pending=42 "));
     assert_int_equal(fakes_logged("dump_job"), 1);
     assert_string_equal(fakes_event("dump_job")->pairs,
-                        "instance=b phase=connect age_ms=123 worker=1 ");
+                        "instance=b phase=connect age_ms=123 worker=0 ");
     stop();
     start(AGENT("") A);
     rounds_dump(rounds, fakes_now());
@@ -1454,6 +1477,7 @@ int main(void)
         cmocka_unit_test(a_retry_never_comes_after_the_regular_time),
         cmocka_unit_test(what_refuses_is_asked_at_the_retry_pace),
         cmocka_unit_test(probes_are_spread_over_part_of_the_interval),
+        cmocka_unit_test(few_instances_are_not_spread),
         cmocka_unit_test(a_busy_job_is_skipped),
         cmocka_unit_test(a_lost_connection_hastens_one_probe),
         cmocka_unit_test(a_lost_connection_during_retries_hastens_nothing),

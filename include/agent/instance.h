@@ -74,7 +74,8 @@ struct instance_pace {
 
 /* What is kept of its results, since the start of this agent (the rounds). */
 struct instance_record {
-    uint32_t by_reason[REASON_COUNT]; /* results that were judged */
+    uint32_t oks;     /* results that were judged, and ok */
+    uint32_t *others; /* owned: by their reason; NULL: all were ok */
     uint32_t status_changes;
     uint32_t restarts;
     struct recent recent;
@@ -113,7 +114,7 @@ struct instance {
     bool news; /* it said something new of itself; cleared when posted */
 
     /* Replication, from the last INFO. */
-    char replid[REPLID_SIZE];
+    const char *replid;      /* "": not known; string_pool.h, a reference */
     int64_t offset;          /* -1: not known */
     uint64_t offset_mono_us; /* for a master: when its probe had ended; for
                                 a replica: when its probe began */
@@ -175,6 +176,10 @@ bool instance_void(const struct instance *i, const struct result *r);
 enum health_edge instance_judge(struct instance *i, const struct result *r,
                                 enum reason reason,
                                 const struct health_policy *p);
+
+/* Counts a result that was judged by REASON.  On lack of memory one that was
+ * not ok is not counted. */
+void instance_count(struct instance *i, enum reason reason);
 
 /* Unknown at once, with R (stuck, doubt, removed) and DETAIL. */
 enum health_edge instance_doubt(struct instance *i, enum reason r,

@@ -62,6 +62,10 @@ struct pool *pool_start(const struct pool_options *o, struct err *e) MUST_USE;
  */
 enum store_end pool_stop(struct pool *p, unsigned budget_ms) MUST_USE;
 
+/* Instances whose indices follow each other go to one worker, at least so many
+ * at a time. */
+#define POOL_BLOCK 16
+
 /* Takes a reference to CONFIG.  NULL and E on lack of memory.  The instance is
  * good until it is removed; it belongs to the pool. */
 struct instance *pool_add(struct pool *p, struct config_instance *config,

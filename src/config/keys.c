@@ -96,7 +96,8 @@ static const struct config_key AGENT_KEYS[] = {
       .max = 50,
       .offset = AGENT(spread_percent),
       .deflt = "20%",
-      .help = "part of the interval over which a round's probes are spread" },
+      .help = "part of the interval over which a round's probes are spread; "
+              "fewer than 32 are not" },
     { .name = "stop_timeout",
       .type = CONFIG_DURATION,
       .min = 100,

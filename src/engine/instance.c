@@ -6,6 +6,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/config.h"
@@ -26,6 +27,7 @@ static void begin(struct instance *i, struct config_instance *config,
     for (size_t s = 0; s < STATUS_COUNT; s++)
         i->words[s] = string_pool_keep("");
     i->refusal = string_pool_keep("");
+    i->replid = string_pool_keep("");
     i->lag_detail = string_pool_keep("INFO was not heard yet");
     i->rtt_us = -1;
     i->offset = -1;
@@ -40,6 +42,7 @@ static void end(struct instance *i)
     string_pool_drop(i->detail);
     string_pool_drop(i->lag_detail);
     string_pool_drop(i->refusal);
+    string_pool_drop(i->replid);
     for (size_t s = 0; s < STATUS_COUNT; s++)
         string_pool_drop(i->words[s]);
     recent_clear(&i->record.recent);
@@ -56,6 +59,8 @@ void instance_init(struct instance *i, struct config_instance *config,
 void instance_drop(struct instance *i)
 {
     end(i);
+    free(i->record.others);
+    i->record.others = NULL;
     object_gone(OBJECT_INSTANCE);
 }
 
@@ -194,7 +199,7 @@ enum reason instance_replication(struct instance *i, const struct result *r,
 {
     take_facts(i, r);
     if (r->fresh_info) {
-        memcpy(i->replid, r->replid, sizeof i->replid);
+        string_pool_set(&i->replid, r->replid);
         i->offset = r->offset;
         i->offset_mono_us = r->started_mono_us;
         if (r->role == ROLE_MASTER)
@@ -203,6 +208,20 @@ enum reason instance_replication(struct instance *i, const struct result *r,
         judge_lag(i, r, master);
     }
     return with_lag(i, r);
+}
+
+void instance_count(struct instance *i, enum reason reason)
+{
+    struct instance_record *record = &i->record;
+
+    if (reason == REASON_OK) {
+        record->oks++;
+        return;
+    }
+    if (record->others == NULL)
+        record->others = calloc(REASON_COUNT, sizeof *record->others);
+    if (record->others != NULL)
+        record->others[reason]++;
 }
 
 bool instance_void(const struct instance *i, const struct result *r)

@@ -28,6 +28,8 @@
 
 #define TAKE_AT_ONCE 64
 #define CACHE_LINE   64
+/* So many instances are probed by one worker before another one is used. */
+#define ONE_WORKER_MAX 256
 /* A start that failed half-way has nothing to publish. */
 #define FAILED_START_MS 1000
 
@@ -37,7 +39,9 @@ struct pool {
     char host[256];
     struct resolver *resolver;
     struct worker **workers;
+    size_t *loads; /* of each worker, in instances */
     unsigned nworkers;
+    unsigned chosen;           /* the worker that the last instance went to */
     struct watchdog *watchdog; /* NULL: none was asked for */
     struct pulse pulse;        /* the loop's */
     struct instance **instances;
@@ -57,7 +61,8 @@ struct pool {
 static int start_workers(struct pool *p, unsigned n, struct err *e)
 {
     p->workers = calloc(n, sizeof *p->workers);
-    if (p->workers == NULL) {
+    p->loads = calloc(n, sizeof *p->loads);
+    if (p->workers == NULL || p->loads == NULL) {
         err_set(e, "out of memory for %u workers", n);
         return -1;
     }
@@ -177,6 +182,7 @@ enum store_end pool_stop(struct pool *p, unsigned budget_ms)
     masters_free(&p->masters);
     nodes_free(&p->nodes);
     free(p->workers);
+    free(p->loads);
     free(p);
     return clean ? store : STORE_LEFT;
 }
@@ -209,6 +215,25 @@ no_memory:
     return -1;
 }
 
+/*
+ * A wake-up costs more than some probes, so few instances share one worker, and
+ * the others sleep.  Beyond, instances that follow each other, which are due at
+ * the same step of a round (reload.c), stay together as well.
+ */
+static unsigned choose_worker(struct pool *p)
+{
+    unsigned least = 0;
+    for (unsigned w = 0; w < p->nworkers; w++) {
+        if (p->loads[w] < ONE_WORKER_MAX)
+            return p->chosen = w;
+        if (p->loads[w] < p->loads[least])
+            least = w;
+    }
+    if (p->loads[p->chosen] >= p->loads[least] + POOL_BLOCK)
+        p->chosen = least;
+    return p->chosen;
+}
+
 static struct worker *worker_of(const struct pool *p, const struct instance *i)
 {
     return p->workers[i->job.worker];
@@ -232,7 +257,7 @@ struct instance *pool_add(struct pool *p, struct config_instance *config,
     instance_init(i, config, clock_wall_ms());
     i->job.index = free_index(p);
     i->job.generation = ++p->generation;
-    i->job.worker = (unsigned)(i->job.index % p->nworkers);
+    i->job.worker = choose_worker(p);
     i->job.result_mono_ms = clock_mono_ms();
     if (nodes_take(&p->nodes, i, e) != 0)
         goto give_back;
@@ -243,6 +268,7 @@ struct instance *pool_add(struct pool *p, struct config_instance *config,
     if (i->job.index == p->ninstances)
         p->ninstances++;
     p->count++;
+    p->loads[i->job.worker]++;
     return i;
 give_back:
     nodes_give_back(&p->nodes, i);
@@ -272,6 +298,7 @@ void pool_remove(struct pool *p, struct instance *i)
     if (i->job.index < p->lowest)
         p->lowest = i->job.index;
     p->count--;
+    p->loads[i->job.worker]--;
     masters_forget(i);
     free_instance(i);
 }

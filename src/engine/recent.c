@@ -13,7 +13,7 @@
 
 #include "agent/recent.h"
 
-#define EXTRAS_FIRST 4u
+#define EXTRAS_FIRST 1u
 
 static const struct recent_extra NO_EXTRA = { .detail = "" };
 

@@ -13,23 +13,26 @@
 
 #include "rounds.h"
 
+/* Each step wakes the loop, a worker and the loop again, so it is to be worth
+ * it: for a block of instances, and not more often than this. */
 #define SPREAD_STEP_MS 10
+/* Fewer are not spread. */
+#define SPREAD_MIN (2 * POOL_BLOCK)
 
 /* ------------------------------------------------------------------ pace */
 
-/*
- * An instance's place in the spread of its interval.  Each step wakes the loop,
- * a worker and the loop again, so they are not as small as they could be.
- */
+/* An instance's place in the spread of its interval. */
 static uint64_t offset_ms(const struct rounds *r, const struct instance *i)
 {
     size_t count = pool_parts(r->pool).count;
     uint64_t part =
         (uint64_t)i->config->interval_ms * r->settings.spread_percent / 100;
     uint64_t step = part < 10 * SPREAD_STEP_MS ? 1 : SPREAD_STEP_MS;
-    if (count == 0)
+    if (count < SPREAD_MIN)
         return 0;
-    return part * (i->job.index % count) / count / step * step;
+    size_t block = i->job.index % count / POOL_BLOCK;
+    size_t blocks = (count + POOL_BLOCK - 1) / POOL_BLOCK;
+    return part * block / blocks / step * step;
 }
 
 /* The first regular due time after NOW, in step with the rounds. */

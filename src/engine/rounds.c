@@ -75,7 +75,7 @@ static void on_result(void *arg, struct instance *i, const struct result *res,
         return;
     }
     i->pace.voids = 0;
-    i->record.by_reason[reason]++;
+    instance_count(i, reason);
     verdicts_judge(r, i, res, reason);
     LOG_EVENT(LOG_LEVEL_DEBUG, "result", LOG_STR("instance", i->config->name),
               LOG_STR("reason", reason_name(reason)),

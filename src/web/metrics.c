@@ -71,10 +71,14 @@ static void each_last_probe(const struct out *o,
  * bad one on. */
 static void each_probes(const struct out *o, const struct metrics_instance *i)
 {
-    for (int r = 0; r < REASON_COUNT; r++)
-        if (r == REASON_OK || i->by_reason[r] > 0)
-            metrics_put(o, i->name, reason_name((enum reason)r),
-                        i->by_reason[r], 0);
+    for (int r = 0; r < REASON_COUNT; r++) {
+        uint32_t n = r == REASON_OK      ? i->oks
+                     : i->others == NULL ? 0
+                                         : i->others[r];
+
+        if (r == REASON_OK || n > 0)
+            metrics_put(o, i->name, reason_name((enum reason)r), n, 0);
+    }
 }
 
 static void each_changes(const struct out *o, const struct metrics_instance *i)

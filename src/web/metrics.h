@@ -27,7 +27,9 @@ struct metrics_instance {
                                       were sent; 0: none was seen */
     bool tls_expiring;             /* within tls_min_days */
     int64_t rtt_us;                /* of the last result; -1: no answer */
-    const uint32_t *by_reason;     /* results; REASON_COUNT; borrowed */
+    uint32_t oks;                  /* results that were ok … */
+    const uint32_t *others;        /* … and by reason those that were not;
+                                      borrowed; NULL: none */
     uint64_t status_changes;
     bool credentials_rejected;
     uint64_t restarts;

@@ -11,7 +11,7 @@ import pytest
 import agentproc
 import freezing
 from agentproc import config_text
-from common import needs_root, zookeeper_keys
+from common import for_two_workers, needs_root, zookeeper_keys
 from peers import Dripping, Peer
 from ports import reserve_port
 from process import proc_status
@@ -119,8 +119,9 @@ def test_sigterm_right_after_the_start_is_clean(make_agent, redis_server):
 
 @pytest.mark.skipif(not freezing.allowed(), reason="may not ptrace a child")
 def test_a_wedged_worker_makes_its_instances_stuck_and_no_others(
-        make_agent, make_redis, tree, request):
-    agent = make_agent({f"r{i}": make_redis().address for i in range(4)},
+        make_agent, redis_server, tree, request):
+    agent = make_agent(for_two_workers(redis_server.address, ["r0", "r1"],
+                                       ["r2", "r3"]),
                        tree, agent={"workers": 2, "stop_timeout": "2s"})
     for i in range(4):
         tree.wait_status(f"r{i}", "up", "ok")

@@ -6,6 +6,7 @@ The threads of the real program are stopped one by one with ptrace.
 import pytest
 
 import freezing
+from common import for_two_workers
 from documents import moment
 from waiting import hold, wait_until
 
@@ -28,12 +29,13 @@ def freeze(request):
 
 
 @pytest.fixture
-def watched(make_agent, make_redis, tree):
-    """An agent that is settled, with a Redis for each of its workers."""
+def watched(make_agent, redis_server, tree):
+    """An agent that is settled: r0 is its first worker's, r1 its second's."""
     def make(wedge_timeout, **keys):
-        agent = make_agent({f"r{i}": make_redis().address for i in range(2)},
-                           tree, agent={"wedge_timeout": wedge_timeout,
-                                        "workers": 2, **keys})
+        instances = for_two_workers(redis_server.address, ["r0"], ["r1"])
+        agent = make_agent(instances, tree,
+                           agent={"wedge_timeout": wedge_timeout,
+                                  "workers": 2, **keys})
         for i in range(2):
             tree.wait_status(f"r{i}", "up", "ok")
         return agent
