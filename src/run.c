@@ -34,7 +34,9 @@
 
 /* Of stop_timeout: kept for what comes after the threads are joined. */
 #define STOP_RESERVE_MS 200
-#define LOG_CLOSE_MS    100
+/* … and all but this part of it may go into leaving a fleet. */
+#define LEAVE_PARTS  4
+#define LOG_CLOSE_MS 100
 
 /* Nothing hurries a start that failed, and the log may be all that says why:
    its thread may not have run yet on a busy machine. */
@@ -61,6 +63,8 @@ struct agent {
     char needs_restart[512];
     uint64_t told_round; /* the last that the service manager was told of */
     bool stopping;
+    bool leaving; /* … and the fleet is waited for */
+    uint64_t stop_mono_ms;
     int exit_code;
 };
 
@@ -80,16 +84,43 @@ static void wake(void *arg)
     loop_wake_send(&a->loop.wake);
 }
 
+/* A stop that keeps the session is a restart to the fleet; any other is not,
+ * and what is in our hands is left to others while there is time. */
+static bool leaves(const struct agent *a, int exit_code)
+{
+    return exit_code == 0 && a->started->fleet.enabled &&
+           a->started->agent.state_dir == NULL;
+}
+
 static void stop(struct agent *a, const char *why, int exit_code)
 {
     if (a->stopping)
         return;
     a->stopping = true;
     a->exit_code = exit_code;
+    a->stop_mono_ms = clock_mono_ms();
     LOG_EVENT(exit_code == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "stopping",
               LOG_STR("why", why));
     sd_notify_stopping();
-    uv_stop(&a->loop.uv);
+    if (!leaves(a, exit_code)) {
+        uv_stop(&a->loop.uv);
+        return;
+    }
+    a->leaving = true;
+    rounds_leave(a->rounds, a->stop_mono_ms);
+}
+
+/* When the fleet is not waited for any longer. */
+static uint64_t leave_until(const struct agent *a)
+{
+    return a->stop_mono_ms +
+           a->config->agent.stop_timeout_ms / LEAVE_PARTS * (LEAVE_PARTS - 1);
+}
+
+static void leave_on(struct agent *a, uint64_t now)
+{
+    if (rounds_left(a->rounds) || now >= leave_until(a))
+        uv_stop(&a->loop.uv);
 }
 
 static void on_timer(uv_timer_t *timer);
@@ -123,6 +154,10 @@ static void go_on(struct agent *a)
     tell_status(a);
     if (a->pages != NULL)
         pages_rest(a->pages, now);
+    if (a->leaving) {
+        leave_on(a, now);
+        next = next < leave_until(a) ? next : leave_until(a);
+    }
     int rc =
         uv_timer_start(&a->timer, on_timer, next > now ? next - now : 0, 0);
     assert(rc == 0);
@@ -280,6 +315,8 @@ static void on_signal(uv_signal_t *handle, int number)
         rounds_dump(a->rounds, clock_mono_ms());
     else
         stop(a, number == SIGTERM ? "SIGTERM" : "SIGINT", AGENT_EXIT_OK);
+    if (a->leaving)
+        go_on(a);
 }
 
 /* --------------------------------------------------------- start and stop */
@@ -384,8 +421,10 @@ static void say_ready(struct agent *a)
 
 static enum store_end shut_down(struct agent *a)
 {
-    unsigned budget = a->config->agent.stop_timeout_ms;
     uint64_t began = clock_mono_ms();
+    uint64_t spent = a->leaving ? began - a->stop_mono_ms : 0;
+    unsigned most = a->config->agent.stop_timeout_ms;
+    unsigned budget = spent < most ? most - (unsigned)spent : 1;
     arm_last_resort(budget, a->exit_code);
     unsigned reserve =
         budget > 2 * STOP_RESERVE_MS ? STOP_RESERVE_MS : budget / 2;

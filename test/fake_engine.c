@@ -391,6 +391,48 @@ int publisher_own(struct publisher *p, const char **names, size_t n,
     return 0;
 }
 
+void publisher_share(struct publisher *p, size_t slot, enum slot_share share)
+{
+    MUST(p != NULL && slot < fakes.nslots);
+    fakes.slots[slot].share = share;
+}
+
+void publisher_look(struct publisher *p, size_t slot)
+{
+    MUST(p != NULL && slot < fakes.nslots);
+    fakes.slots[slot].looks++;
+}
+
+void publisher_fence(struct publisher *p, size_t member_slot,
+                     bool (*fit)(void *arg), void *arg)
+{
+    (void)fit;
+    (void)arg;
+    MUST(p != NULL && member_slot < fakes.nslots);
+}
+
+size_t publisher_follow(struct publisher *p, const char *path,
+                        enum follow_kind kind, struct err *e)
+{
+    (void)kind;
+    (void)e;
+    MUST(p != NULL && fakes.nfollows < FAKE_FOLLOWS);
+    snprintf(fakes.follows[fakes.nfollows], sizeof fakes.follows[0], "%s",
+             path);
+    return fakes.nfollows++;
+}
+
+bool publisher_follow_take(struct publisher *p, struct follow_event *out)
+{
+    MUST(p != NULL);
+    if (fakes.nfollowed == 0)
+        return false;
+    *out = fakes.followed[0];
+    memmove(fakes.followed, fakes.followed + 1,
+            --fakes.nfollowed * sizeof *out);
+    return true;
+}
+
 bool publisher_take(struct publisher *p, struct publisher_event *out)
 {
     MUST(p != NULL);

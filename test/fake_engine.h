@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "agent/config.h"
+#include "agent/follow.h"
 #include "agent/log.h"
 #include "agent/publisher.h"
 #include "agent/tls.h"
@@ -24,6 +25,7 @@
 #define FAKE_WORKERS 8
 #define FAKE_SLOTS   64
 #define FAKE_EVENTS  64
+#define FAKE_FOLLOWS 8
 
 struct worker {
     struct probe *probes;
@@ -55,6 +57,8 @@ struct fake_slot {
     char document[DOCUMENT_MAX + 1];
     unsigned posts;
     unsigned withdrawals;
+    enum slot_share share;
+    unsigned looks;
     bool removed;
 };
 
@@ -71,6 +75,10 @@ struct fakes {
 
     struct worker workers[FAKE_WORKERS];
     size_t nworkers;
+    char follows[FAKE_FOLLOWS][128];
+    size_t nfollows;
+    struct follow_event followed[FAKE_EVENTS]; /* oldest first */
+    size_t nfollowed;
     size_t nprobes;   /* added and not yet removed */
     size_t may_start; /* so many workers; then worker_start fails */
     bool no_probe;    /* worker_add fails */

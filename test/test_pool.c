@@ -101,7 +101,9 @@ static void settings(const char *text)
 {
     fakes_reset();
     memset(&told, 0, sizeof told);
-    hooks = (struct pool_hooks){ on_result, on_lost, on_late, on_found };
+    hooks = (struct pool_hooks){
+        .result = on_result, .lost = on_lost, .late = on_late, .found = on_found
+    };
     config = fakes_config(text);
 }
 

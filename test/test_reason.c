@@ -43,6 +43,7 @@ static const struct {
     { REASON_DNS, "dns", STATUS_UNKNOWN },
     { REASON_TLS, "tls", STATUS_UNKNOWN },
     { REASON_NO_INFO, "no_info", STATUS_UNKNOWN },
+    { REASON_SETTINGS, "settings", STATUS_UNKNOWN },
     { REASON_PENDING, "pending", STATUS_UNKNOWN },
     { REASON_STUCK, "stuck", STATUS_UNKNOWN },
     { REASON_DOUBT, "doubt", STATUS_UNKNOWN },

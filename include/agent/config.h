@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct net_allow;
 struct tls_context;
 
 /*
@@ -63,6 +64,9 @@ struct config_instance {
     struct tls_context *tls_context; /* a reference; NULL without TLS, and
                                         where passwords are left, too */
     bool paused;
+    /* Of a target of a fleet, not of a section in a file. */
+    struct net_allow *allow; /* a reference; NULL: any address */
+    char *fault;             /* it cannot be used, and why; NULL: it can */
 };
 
 struct config_server {
@@ -128,6 +132,13 @@ struct config {
         /* Names with commas between them, as written; NULL: none. */
         char *allow_hosts;
     } http;
+    struct {
+        bool enabled;            /* the section is there */
+        char *name;              /* NULL without the section */
+        char *zone;              /* NULL: none */
+        char *targets_allow;     /* as written */
+        struct net_allow *allow; /* a reference; from it */
+    } fleet;
     struct config_instance **instances; /* in the files' order */
     size_t ninstances;
 };

@@ -5,6 +5,7 @@
 #include "agent/health.h"
 #include "agent/recent.h"
 #include "agent/result.h"
+#include "agent/share.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,6 +41,20 @@ struct instance_nodes {
     size_t presence_slot; /* the same */
     enum instance_presence presence;
     bool found; /* what ZooKeeper held was told */
+};
+
+/* What it is to this agent as a target of its fleet (fleet_shares.c); all
+ * zero for one of the agent's own. */
+struct fleet_target;
+struct instance_share {
+    const char *fleet; /* borrowed: the fleet's name; NULL: our own */
+    struct fleet_target *target;
+    enum share share;
+    bool ours;             /* the document that was found named us */
+    bool said;             /* its status was posted */
+    bool displaced;        /* not yet acted upon */
+    uint64_t look_mono_ms; /* its document is looked at again; 0: not */
+    unsigned looks;
 };
 
 /* Another process answers at the address than before. */
@@ -131,6 +146,7 @@ struct instance {
     struct instance_job job;
     struct instance_pace pace;
     struct instance_nodes nodes;
+    struct instance_share share;
     struct instance_master master;
     struct instance_record record; /* last: it is large and seldom read */
 };

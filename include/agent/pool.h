@@ -2,6 +2,7 @@
 #define AGENT_POOL_H
 
 #include "agent/err.h"
+#include "agent/follow.h"
 #include "agent/instance.h"
 #include "agent/publisher.h"
 
@@ -33,6 +34,13 @@ struct pool_hooks {
     /* What ZooKeeper held of I (NULL: of our heartbeat). */
     void (*found)(void *arg, struct instance *i,
                   const struct publisher_event *e);
+    /* The document of I, which was to be left to another agent of the fleet,
+     * names one now.  May be NULL, as those that follow: there is no fleet. */
+    void (*displaced)(void *arg, struct instance *i);
+    /* NAME is not in our hands, and may be in those of the fleet: what an
+     * earlier life wrote of it is not to be ended. */
+    bool (*spared)(void *arg, const char *name);
+    void (*followed)(void *arg, const struct follow_event *e);
 };
 
 struct pool_options {
@@ -73,6 +81,20 @@ struct instance *pool_add(struct pool *p, struct config_instance *config,
 
 /* Its document becomes unknown, removed; its alive node goes. */
 void pool_remove(struct pool *p, struct instance *i);
+
+/* Its nodes are left as they are: another agent keeps them from now on. */
+void pool_release(struct pool *p, struct instance *i);
+
+/* What I is to this agent (i->share) changed. */
+void pool_share(struct pool *p, struct instance *i);
+
+/* The slot of our own member node, of which the publisher is then told.
+ * SIZE_MAX and E on lack of memory. */
+size_t pool_member(struct pool *p, const char *id, struct err *e) MUST_USE;
+
+/* The others see us (not) among the members: until they do, no document but
+ * what names us already is written for a fleet. */
+void pool_listed(struct pool *p, bool listed);
 
 /*
  * Other settings for the same name.  With the same address the verdict

@@ -44,12 +44,13 @@ enum reason {
     REASON_DNS,
     REASON_TLS,
     REASON_NO_INFO,
+    REASON_SETTINGS,
     REASON_PENDING,
     REASON_STUCK,
     REASON_DOUBT,
     REASON_REMOVED,
 };
-#define REASON_COUNT 30
+#define REASON_COUNT 31
 
 /* The word as published: "up", "replica_link_down". */
 const char *status_name(enum status s);

@@ -30,6 +30,14 @@ struct rounds *rounds_start(const struct config *config, void (*wake)(void *),
 enum store_end rounds_stop(struct rounds *r, unsigned budget_ms) MUST_USE;
 
 /*
+ * The agent is about to stop for good: leaves its fleet, if it has one.  It is
+ * to go on until rounds_left, or for as long as there is time, so that others
+ * take over without a gap.
+ */
+void rounds_leave(struct rounds *r, uint64_t now_mono_ms);
+bool rounds_left(const struct rounds *r);
+
+/*
  * Begins rounds and posts jobs that are due; returns the monotonic time at
  * which it wants to be called next.
  */

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "agent/net_allow.h"
 #include "agent/escape.h"
 #include "agent/utf8.h"
 
@@ -70,6 +71,14 @@ int config_check_id(const char *text, struct err *e)
 int config_check_instance(const char *text, struct err *e)
 {
     return check_name(text, CONFIG_NAME_MAX, e);
+}
+
+int config_check_allow(const char *text, struct err *e)
+{
+    struct net_allow *a = net_allow_new(text, e);
+
+    net_allow_unref(a);
+    return a != NULL ? 0 : -1;
 }
 
 int config_check_user(const char *text, struct err *e)

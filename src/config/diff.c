@@ -66,6 +66,10 @@ size_t config_restart_keys(const struct config *a, const struct config *b,
         list_key(&l, "http", "");
     else if (a->http.enabled)
         list_changed(&l, &CONFIG_KEYSETS[SECTION_HTTP], a, b);
+    if (a->fleet.enabled != b->fleet.enabled)
+        list_key(&l, "fleet", "");
+    else if (a->fleet.enabled)
+        list_changed(&l, &CONFIG_KEYSETS[SECTION_FLEET], a, b);
     if (a->zookeeper.enabled != b->zookeeper.enabled) {
         list_key(&l, "zookeeper", "");
         return l.count;

@@ -17,6 +17,7 @@
 #define AGENT(field)     offsetof(struct config, agent.field)
 #define ZOOKEEPER(field) offsetof(struct config, zookeeper.field)
 #define HTTP(field)      offsetof(struct config, http.field)
+#define FLEET(field)     offsetof(struct config, fleet.field)
 #define INSTANCE(field)  offsetof(struct config_instance, field)
 
 #define SECOND_MS 1000u
@@ -243,6 +244,30 @@ static const struct config_key HTTP_KEYS[] = {
       .help = "more names by which a browser may ask, comma-separated" },
 };
 
+static const struct config_key FLEET_KEYS[] = {
+    { .name = "name",
+      .type = CONFIG_STRING,
+      .offset = FLEET(name),
+      .check = config_check_instance,
+      .example = "cache",
+      .flags = CONFIG_RESTART,
+      .help = "required in this section: whose targets are shared" },
+    { .name = "zone",
+      .type = CONFIG_STRING,
+      .offset = FLEET(zone),
+      .check = config_check_instance,
+      .example = "rack-1",
+      .flags = CONFIG_RESTART,
+      .help = "rack or site of this agent" },
+    { .name = "targets_allow",
+      .type = CONFIG_STRING,
+      .offset = FLEET(targets_allow),
+      .check = config_check_allow,
+      .example = "10.0.0.0/8, fd00::/8",
+      .flags = CONFIG_RESTART,
+      .help = "required: only these are ever connected to for the fleet" },
+};
+
 static const struct config_key INSTANCE_KEYS[] = {
     { .name = "address",
       .type = CONFIG_STRING,
@@ -383,6 +408,7 @@ _Static_assert(ARRAY_LEN(AGENT_KEYS) <= CONFIG_KEYS_MAX,
                "keys_at[] is too short");
 _Static_assert(ARRAY_LEN(ZOOKEEPER_KEYS) <= CONFIG_KEYS_MAX, "as above");
 _Static_assert(ARRAY_LEN(HTTP_KEYS) <= CONFIG_KEYS_MAX, "as above");
+_Static_assert(ARRAY_LEN(FLEET_KEYS) <= CONFIG_KEYS_MAX, "as above");
 _Static_assert(ARRAY_LEN(INSTANCE_KEYS) <= CONFIG_KEYS_MAX, "as above");
 /* CONFIG_WORD is read and written as an unsigned. */
 _Static_assert(sizeof(enum role) == sizeof(unsigned), "enum size");
@@ -392,6 +418,7 @@ const struct config_keyset CONFIG_KEYSETS[CONFIG_SECTIONS] = {
     [SECTION_ZOOKEEPER] = { "zookeeper", ZOOKEEPER_KEYS,
                             ARRAY_LEN(ZOOKEEPER_KEYS) },
     [SECTION_HTTP] = { "http", HTTP_KEYS, ARRAY_LEN(HTTP_KEYS) },
+    [SECTION_FLEET] = { "fleet", FLEET_KEYS, ARRAY_LEN(FLEET_KEYS) },
     [SECTION_INSTANCE] = { "redis", INSTANCE_KEYS, ARRAY_LEN(INSTANCE_KEYS) },
 };
 

@@ -12,7 +12,7 @@
 /*
  * Inside the config folder: the table of keys, and what can be done with a
  * value by its key alone.  A value lives at `offset` of a struct config
- * (sections agent, zookeeper and http) or of a struct config_instance.
+ * (sections agent, zookeeper, http and fleet) or of a struct config_instance.
  */
 enum config_type {
     CONFIG_DURATION, /* unsigned, milliseconds */
@@ -50,14 +50,15 @@ enum {
     SECTION_AGENT,
     SECTION_ZOOKEEPER,
     SECTION_HTTP,
+    SECTION_FLEET,
     SECTION_INSTANCE,
 };
-#define CONFIG_SECTIONS 4
+#define CONFIG_SECTIONS 5
 
 #define CONFIG_KEYS_MAX 32 /* of one section */
 
 struct config_keyset {
-    const char *name; /* "agent", "zookeeper", "http", "redis" */
+    const char *name; /* "agent", "zookeeper", "http", "fleet", "redis" */
     const struct config_key *keys;
     size_t nkeys;
 };
@@ -103,6 +104,7 @@ int config_check_listen(const char *text, struct err *e);
 /* A name without a port; several of them, comma-separated. */
 int config_check_host(const char *text, struct err *e);
 int config_check_hosts(const char *text, struct err *e);
+int config_check_allow(const char *text, struct err *e);
 int config_check_servers(const char *text, struct err *e);
 int config_check_instance(const char *text, struct err *e);
 /* No control characters, valid UTF-8, nothing that reads as a comment. */

@@ -15,8 +15,10 @@
 #include <unistd.h>
 
 #include "agent/escape.h"
+#include "agent/net_allow.h"
 #include "agent/tls.h"
 
+#include "complete.h"
 #include "faults.h"
 #include "files.h"
 #include "places.h"
@@ -27,6 +29,7 @@ static const struct config_keyset *const AGENT = &CONFIG_KEYSETS[SECTION_AGENT];
 static const struct config_keyset *const ZOOKEEPER =
     &CONFIG_KEYSETS[SECTION_ZOOKEEPER];
 static const struct config_keyset *const HTTP = &CONFIG_KEYSETS[SECTION_HTTP];
+static const struct config_keyset *const FLEET = &CONFIG_KEYSETS[SECTION_FLEET];
 static const struct config_keyset *const INSTANCE =
     &CONFIG_KEYSETS[SECTION_INSTANCE];
 
@@ -43,7 +46,7 @@ static bool has(const struct config_section *s, const char *key)
     return s->keys_at[config_key_index(s->set, key)] != 0;
 }
 
-static void set_defaults(struct config_reading *r,
+void config_set_defaults(struct config_reading *r,
                          const struct config_keyset *set, void *base)
 {
     for (size_t i = 0; i < set->nkeys; i++) {
@@ -87,7 +90,7 @@ static void resolve_password(struct config_reading *r, struct config_section *s)
  * Makes the defaults complete: what [defaults] does not say comes from
  * [agent], or else from the table.
  */
-static void complete_defaults(struct config_reading *r)
+void config_complete_defaults(struct config_reading *r)
 {
     for (size_t i = 0; i < INSTANCE->nkeys; i++) {
         const struct config_key *k = &INSTANCE->keys[i];
@@ -198,7 +201,7 @@ static void complete_tls(struct config_reading *r,
         read_tls_files(r, s);
 }
 
-static void complete_instance(struct config_reading *r,
+void config_complete_instance(struct config_reading *r,
                               struct config_section *s)
 {
     struct config_instance *i = s->base;
@@ -267,6 +270,27 @@ static void complete_http(struct config_reading *r, struct config *c)
         r->out_of_memory = true;
 }
 
+static void complete_fleet(struct config_reading *r, struct config *c)
+{
+    const struct config_section *s = &r->fleet;
+    struct err why;
+
+    c->fleet.enabled = s->at != 0;
+    if (!c->fleet.enabled)
+        return;
+    r->current = &r->fleet;
+    if (!has(s, "name"))
+        config_fault(r, s->at, "[fleet] has no name");
+    if (!has(s, "targets_allow"))
+        config_fault(r, s->at, "[fleet] has no targets_allow");
+    if (r->zookeeper.at == 0)
+        config_fault(r, s->at, "[fleet] needs [zookeeper]");
+    if (c->fleet.targets_allow == NULL)
+        return;
+    c->fleet.allow = net_allow_new(c->fleet.targets_allow, &why);
+    r->out_of_memory = r->out_of_memory || c->fleet.allow == NULL;
+}
+
 /* The host's name as id is the one default that can be unfit.  It stands in
  * for an unfit one too: there is always an id. */
 static void complete_id(struct config_reading *r, struct config *c)
@@ -295,11 +319,12 @@ static void complete(struct config_reading *r, struct config *c,
     config_check_places(r, c, try_places);
     complete_zookeeper(r, c);
     complete_http(r, c);
-    complete_defaults(r);
+    complete_fleet(r, c);
+    config_complete_defaults(r);
     for (size_t i = 0; i < r->ninstances; i++)
-        complete_instance(r, r->instances[i]);
+        config_complete_instance(r, r->instances[i]);
     r->current = NULL;
-    if (r->ninstances == 0)
+    if (r->ninstances == 0 && !c->fleet.enabled)
         config_fault(r, 0, "no [redis:NAME] section");
 }
 
@@ -390,9 +415,9 @@ enum purpose { TO_RUN, TO_TEST, TO_LOOK_AT_HTTP, TO_LOOK_AT_ZOOKEEPER };
 
 static void set_all_defaults(struct config_reading *r, struct config *c)
 {
-    set_defaults(r, AGENT, c);
-    set_defaults(r, ZOOKEEPER, c);
-    set_defaults(r, HTTP, c);
+    config_set_defaults(r, AGENT, c);
+    config_set_defaults(r, ZOOKEEPER, c);
+    config_set_defaults(r, HTTP, c);
 }
 
 static struct config *load(const char *file, enum purpose purpose,
@@ -404,6 +429,7 @@ static struct config *load(const char *file, enum purpose purpose,
         .agent = { .set = AGENT, .base = c },
         .zookeeper = { .set = ZOOKEEPER, .base = c },
         .http = { .set = HTTP, .base = c },
+        .fleet = { .set = FLEET, .base = c },
         .defaults = { .set = INSTANCE,
                       .base = config_instance_new("defaults") },
         .leave_passwords = looks,

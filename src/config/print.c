@@ -36,6 +36,8 @@ void config_print(const struct config *c, FILE *out)
         print_section(&CONFIG_KEYSETS[SECTION_ZOOKEEPER], NULL, c, out);
     if (c->http.enabled)
         print_section(&CONFIG_KEYSETS[SECTION_HTTP], NULL, c, out);
+    if (c->fleet.enabled)
+        print_section(&CONFIG_KEYSETS[SECTION_FLEET], NULL, c, out);
     for (size_t i = 0; i < c->ninstances; i++)
         print_instance(c->instances[i], out);
 }

@@ -132,12 +132,18 @@ static void section_line(struct config_reading *r, char *line)
     end += strspn(end, SPACES);
     if (*end != '\0' && *end != ';')
         config_fault(r, r->at, "text after ]: %s", config_show(end, shown));
-    if (strcmp(header, "agent") == 0)
+    if (r->targets && strcmp(header, "fleet") != 0 &&
+        strcmp(header, "defaults") != 0 && strncmp(header, "redis:", 6) != 0)
+        config_fault(r, r->at, "unknown section [%s]",
+                     config_show(header, shown));
+    else if (strcmp(header, "agent") == 0)
         enter(r, &r->agent, header);
     else if (strcmp(header, "zookeeper") == 0)
         enter(r, &r->zookeeper, header);
     else if (strcmp(header, "http") == 0)
         enter(r, &r->http, header);
+    else if (strcmp(header, "fleet") == 0)
+        enter(r, &r->fleet, header);
     else if (strcmp(header, "defaults") == 0)
         enter(r, &r->defaults, header);
     else if (strncmp(header, "redis:", 6) == 0)
@@ -332,24 +338,44 @@ static void parse_lines(struct config_reading *r, const struct config_bytes *b)
     r->text = NULL;
 }
 
-/* There is room for it among the sources. */
-static bool read_source(struct config_reading *r, const char *path)
+/* A source of that name begins. */
+static struct config_source *begin_source(struct config_reading *r,
+                                          const char *name)
 {
     struct config_source *s = &r->sources[r->nsources];
-    struct config_bytes b;
-    struct err why;
 
     /* A source needs its path first: faults name it. */
-    *s = (struct config_source){ .path = strdup(path),
+    *s = (struct config_source){ .path = strdup(name),
                                  .base = r->nsources > 0 ? r->at + 1 : 0 };
     if (s->path == NULL) {
         r->out_of_memory = true;
-        return false;
+        return NULL;
     }
     r->nsources++;
     r->source = s;
     r->at = s->base;
     r->current = NULL;
+    return s;
+}
+
+void config_read_bytes(struct config_reading *r, const char *name,
+                       const char *bytes, size_t len)
+{
+    const struct config_bytes b = { .text = (char *)bytes, .len = len };
+
+    if (begin_source(r, name) != NULL)
+        parse_lines(r, &b);
+}
+
+/* There is room for it among the sources. */
+static bool read_source(struct config_reading *r, const char *path)
+{
+    struct config_source *s = begin_source(r, path);
+    struct config_bytes b;
+    struct err why;
+
+    if (s == NULL)
+        return false;
     if (config_slurp(path, TOTAL_MAX, &b, &why) != 0) {
         config_fault(r, r->at, "%s", why.text);
         return false;

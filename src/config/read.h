@@ -44,6 +44,7 @@ struct config_reading {
     struct config_section agent;
     struct config_section zookeeper;
     struct config_section http;
+    struct config_section fleet;
     struct config_section defaults;
     struct config_section **instances; /* owned; in the files' order */
     size_t ninstances;
@@ -54,6 +55,7 @@ struct config_reading {
     size_t nfaults;
     size_t faults_size;
     bool out_of_memory;
+    bool targets;         /* these are not files, but a fleet's nodes */
     bool leave_passwords; /* in their files */
     bool leave_digest;    /* in its file */
     /* The one section that its reader is after, or NULL: all of them. */
@@ -80,5 +82,10 @@ struct config_reading {
  * in R in any case.  Returns false when FILE itself could not be read.
  */
 bool config_read(struct config_reading *r, const char *file);
+
+/* Reads LEN bytes as if they were a file of that name.  There is room for it
+ * among the sources. */
+void config_read_bytes(struct config_reading *r, const char *name,
+                       const char *bytes, size_t len);
 
 #endif

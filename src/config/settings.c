@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/net_allow.h"
 #include "agent/tls.h"
 #include "files.h"
 #include "settings.h"
@@ -54,6 +55,8 @@ void config_instance_unref(struct config_instance *i)
     free(i->host);
     free(i->path);
     tls_context_put(i->tls_context);
+    net_allow_unref(i->allow);
+    free(i->fault);
     free(counted);
 }
 
@@ -77,6 +80,8 @@ void config_free(struct config *c)
     config_values_free(&CONFIG_KEYSETS[SECTION_AGENT], c);
     config_values_free(&CONFIG_KEYSETS[SECTION_ZOOKEEPER], c);
     config_values_free(&CONFIG_KEYSETS[SECTION_HTTP], c);
+    config_values_free(&CONFIG_KEYSETS[SECTION_FLEET], c);
+    net_allow_unref(c->fleet.allow);
     free(c->http.host);
     free(c->http.path);
     for (size_t i = 0; i < c->nfiles; i++)

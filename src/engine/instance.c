@@ -318,6 +318,7 @@ struct document_status instance_document(const struct instance *i,
         .started_wall_ms = i->started_wall_ms,
         .maintenance = i->config->paused,
         .agent = agent,
+        .fleet = i->share.fleet,
         .round = i->round,
     };
 }

@@ -11,6 +11,7 @@
 #include "agent/log.h"
 #include "agent/process.h"
 #include "agent/session_file.h"
+#include "agent/targets.h"
 #include "agent/zk.h"
 
 #include "nodes.h"
@@ -77,6 +78,8 @@ static struct publisher *start_publisher(const struct nodes_options *o,
         .agent = o->agent,
         .host = o->host,
         .presence = presence,
+        .fleet = once ? NULL : c->fleet.name,
+        .fleet_settings = TARGETS_SETTINGS,
         .refresh_ms = once ? 0 : c->zookeeper.refresh_ms,
         .recheck_ms = c->zookeeper.session_timeout_ms < RECHECK_MS
                           ? c->zookeeper.session_timeout_ms
@@ -186,6 +189,14 @@ static bool is_watched(const struct nodes *k, const char *name)
     return false;
 }
 
+/* It went over to a fleet, which goes on with its document; or may have. */
+static bool is_spared(const struct nodes *k, const struct publisher_event *e)
+{
+    return e->seen.fleet[0] != '\0' ||
+           (k->hooks->spared != NULL &&
+            k->hooks->spared(k->hooks_arg, e->name));
+}
+
 /* An instance that left the config while no agent ran ends like one that
  * leaves it now: as pool_remove does, from what its document says. */
 static void end_orphan(struct nodes *k, const struct publisher_event *e,
@@ -212,7 +223,7 @@ static void end_orphan(struct nodes *k, const struct publisher_event *e,
     };
     struct err err;
     char doc[DOCUMENT_MAX];
-    if (is_watched(k, e->name))
+    if (is_watched(k, e->name) || is_spared(k, e))
         return;
     size_t len = document_status(&d, doc, sizeof doc);
     size_t slot = len > 0
@@ -242,7 +253,13 @@ static void take_event(struct nodes *k, const struct publisher_event *e,
     struct instance *i = e->slot < k->nby_slot ? k->by_slot[e->slot] : NULL;
     if (i == NULL || i->nodes.status_slot != e->slot)
         return;
+    if (e->displaced) {
+        if (k->hooks->displaced != NULL)
+            k->hooks->displaced(k->hooks_arg, i);
+        return;
+    }
     i->nodes.found = true;
+    i->share.ours = e->seen.valid && strcmp(e->seen.agent, k->agent) == 0;
     instance_seen(i, &e->seen);
     k->hooks->found(k->hooks_arg, i, e);
 }
@@ -252,6 +269,10 @@ void nodes_collect(struct nodes *k, uint64_t round)
     struct publisher_event event;
     while (k->publisher != NULL && publisher_take(k->publisher, &event))
         take_event(k, &event, round);
+    struct follow_event followed;
+    while (k->publisher != NULL && k->hooks->followed != NULL &&
+           publisher_follow_take(k->publisher, &followed))
+        k->hooks->followed(k->hooks_arg, &followed);
 }
 
 /* ----------------------------------------------------------- publishing */
@@ -297,9 +318,37 @@ void nodes_withdraw(struct nodes *k, struct instance *i)
         publisher_withdraw(k->publisher, i->nodes.presence_slot);
 }
 
+void nodes_end(struct nodes *k, struct instance *i)
+{
+    i->nodes.found = true; /* its last document is posted in any case */
+    nodes_post(k, i);
+    nodes_withdraw(k, i);
+}
+
+/* Nothing is said of a target before we know it ourselves, nor before others
+ * know us; but what names us already is ours to keep. */
+static bool is_mute(const struct nodes *k, const struct instance *i)
+{
+    return i->share.share == SHARE_PENDING && !i->share.ours &&
+           (!k->listed || i->health.reason == REASON_PENDING);
+}
+
+void nodes_share(struct nodes *k, const struct instance *i)
+{
+    enum slot_share share = SLOT_SPEAKER;
+
+    if (k->publisher == NULL)
+        return;
+    if (i->share.fleet == NULL)
+        share = SLOT_OWN;
+    else if (i->share.share == SHARE_LEAVING)
+        share = SLOT_LEAVING;
+    publisher_share(k->publisher, i->nodes.status_slot, share);
+}
+
 void nodes_post(struct nodes *k, struct instance *i)
 {
-    if (k->publisher == NULL)
+    if (k->publisher == NULL || is_mute(k, i))
         return;
     post_presence(k, i);
     if (!i->nodes.found)
@@ -309,6 +358,7 @@ void nodes_post(struct nodes *k, struct instance *i)
     size_t len = document_status(&d, doc, sizeof doc);
     if (len > 0)
         publisher_post(k->publisher, i->nodes.status_slot, doc, len);
+    i->share.said = true;
 }
 
 /* A reader that finds no heartbeat trusts nothing, which is right where more

@@ -25,6 +25,7 @@ struct nodes {
     bool presence;
     size_t heartbeat_slot;
     bool heartbeat_found;
+    bool listed;   /* others see us among the members of the fleet */
     bool once;     /* a single run: nothing is refused for long */
     bool withheld; /* the heartbeat: too much is refused to name it all */
     struct publisher_refused not_vouched; /* as the last heartbeat said */
@@ -64,6 +65,12 @@ void nodes_post(struct nodes *k, struct instance *i);
 
 /* Removes the presence node of I for good. */
 void nodes_withdraw(struct nodes *k, struct instance *i);
+
+/* Ends the document of I with what is known now, and its presence. */
+void nodes_end(struct nodes *k, struct instance *i);
+
+/* Tells the publisher what I is to this agent (i->share). */
+void nodes_share(struct nodes *k, const struct instance *i);
 
 /*
  * Posts the heartbeat D, which vouches for all documents but those that

@@ -285,12 +285,8 @@ static void job_over(struct pool *p, struct instance *i)
     object_gone(OBJECT_JOB);
 }
 
-void pool_remove(struct pool *p, struct instance *i)
+void pool_release(struct pool *p, struct instance *i)
 {
-    instance_doubt(i, REASON_REMOVED, "no longer configured", clock_wall_ms());
-    i->nodes.found = true; /* its last document is posted in any case */
-    nodes_post(&p->nodes, i);
-    nodes_withdraw(&p->nodes, i);
     nodes_give_back(&p->nodes, i);
     worker_remove(worker_of(p, i), i->job.probe);
     job_over(p, i);
@@ -301,6 +297,28 @@ void pool_remove(struct pool *p, struct instance *i)
     p->loads[i->job.worker]--;
     masters_forget(i);
     free_instance(i);
+}
+
+void pool_remove(struct pool *p, struct instance *i)
+{
+    instance_doubt(i, REASON_REMOVED, "no longer configured", clock_wall_ms());
+    nodes_end(&p->nodes, i);
+    pool_release(p, i);
+}
+
+void pool_share(struct pool *p, struct instance *i)
+{
+    nodes_share(&p->nodes, i);
+}
+
+size_t pool_member(struct pool *p, const char *id, struct err *e)
+{
+    return publisher_add(p->nodes.publisher, SLOT_MEMBER, id, e);
+}
+
+void pool_listed(struct pool *p, bool listed)
+{
+    p->nodes.listed = listed;
 }
 
 int pool_change(struct pool *p, struct instance *i,
@@ -470,7 +488,7 @@ int pool_own(struct pool *p, struct err *e)
     }
     for (size_t k = 0; k < pool_size(p); k++) {
         const struct instance *i = pool_instance(p, k);
-        if (i != NULL)
+        if (i != NULL && i->share.fleet == NULL)
             names[n++] = i->config->name;
     }
     int rc = publisher_own(p->nodes.publisher, names, n, e);

@@ -8,6 +8,9 @@
 #include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/log.h"
+#include "come.h"
+#include "fleet.h"
+#include "fleet_set.h"
 #include "settle.h"
 #include "verdicts.h"
 
@@ -15,89 +18,12 @@
 
 /* Each step wakes the loop, a worker and the loop again, so it is to be worth
  * it: for a block of instances, and not more often than this. */
-#define SPREAD_STEP_MS 10
-/* Fewer are not spread. */
-#define SPREAD_MIN (2 * POOL_BLOCK)
-
-/* ------------------------------------------------------------------ pace */
-
-/* An instance's place in the spread of its interval. */
-static uint64_t offset_ms(const struct rounds *r, const struct instance *i)
-{
-    size_t count = pool_parts(r->pool).count;
-    uint64_t part =
-        (uint64_t)i->config->interval_ms * r->settings.spread_percent / 100;
-    uint64_t step = part < 10 * SPREAD_STEP_MS ? 1 : SPREAD_STEP_MS;
-    if (count < SPREAD_MIN)
-        return 0;
-    size_t block = i->job.index % count / POOL_BLOCK;
-    size_t blocks = (count + POOL_BLOCK - 1) / POOL_BLOCK;
-    return part * block / blocks / step * step;
-}
-
-/* The first regular due time after NOW, in step with the rounds. */
-static void place(struct rounds *r, struct instance *i, uint64_t now)
-{
-    bool known = i->health.reason != REASON_PENDING;
-    uint64_t interval = i->config->interval_ms;
-    uint64_t due = r->clock.began_mono_ms + offset_ms(r, i);
-    if (due <= now)
-        due += ((now - due) / interval + 1) * interval;
-    /* What is not known yet is asked at once; its regular times begin with
-     * the next round. */
-    if (!known && due < now + interval)
-        due += interval;
-    i->pace.regular_mono_ms = due;
-    if (!known)
-        due = now;
-    else if (i->pace.due_mono_ms != 0 && i->pace.due_mono_ms < due)
-        due = i->pace.due_mono_ms;
-    rounds_set_due(r, i, due);
-}
-
-static int fit_schedule(struct rounds *r, size_t size, struct err *e)
-{
-    if (size <= r->schedule_size)
-        return 0;
-    size_t grown = size + size / 2;
-    struct schedule *s = schedule_new(grown, e);
-    if (s == NULL)
-        return -1;
-    for (size_t k = 0; k < pool_size(r->pool); k++) {
-        const struct instance *i = pool_instance(r->pool, k);
-        if (i != NULL)
-            schedule_set(s, k, i->pace.due_mono_ms);
-    }
-    schedule_free(r->schedule);
-    r->schedule = s;
-    r->schedule_size = grown;
-    return 0;
-}
-
-static struct instance *add(struct rounds *r, struct config_instance *config,
-                            struct err *e)
-{
-    if (fit_schedule(r, pool_size(r->pool) + 1, e) != 0)
-        return NULL;
-    return pool_add(r->pool, config, e);
-}
-
-static void drop(struct rounds *r, struct instance *i)
-{
-    if (i->pace.inherited)
-        r->inherited.count--;
-    settle_not_awaited(r, i);
-    schedule_remove(r->schedule, i->job.index);
-    verdicts_removed(r, i);
-    pool_remove(r->pool, i);
-}
-
 static void place_all(struct rounds *r, uint64_t now)
 {
     for (size_t k = 0; k < pool_size(r->pool); k++) {
         struct instance *i = pool_instance(r->pool, k);
         if (i != NULL)
-            place(r, i, now);
+            come_place(r, i, now);
     }
 }
 
@@ -133,6 +59,11 @@ struct rounds *rounds_start(const struct config *config, void (*wake)(void *),
     r->history = history_new(e);
     if (r->history == NULL)
         goto free_rounds;
+    /* In a fleet there may be no instance yet. */
+    r->schedule = schedule_new(1, e);
+    if (r->schedule == NULL)
+        goto free_rounds;
+    r->schedule_size = 1;
     const struct pool_options o = {
         .config = config,
         .publish = config->zookeeper.enabled,
@@ -148,12 +79,14 @@ struct rounds *rounds_start(const struct config *config, void (*wake)(void *),
     if (r->pool == NULL)
         goto free_rounds;
     for (size_t i = 0; i < config->ninstances; i++)
-        if (add(r, config->instances[i], e) == NULL)
+        if (come_add(r, config->instances[i], e) == NULL)
             goto stop;
     if (pool_own(r->pool, e) != 0)
         goto stop;
     r->clock.began_mono_ms = r->clock.next_mono_ms = clock_mono_ms();
     place_all(r, r->clock.began_mono_ms);
+    if (fleet_start(r, config, e) != 0)
+        goto stop;
     return r;
 stop:
     if (rounds_stop(r, 1000) == STORE_LEFT)
@@ -168,8 +101,20 @@ enum store_end rounds_stop(struct rounds *r, unsigned budget_ms)
 {
     pool_collect(r->pool, clock_mono_ms());
     enum store_end end = pool_stop(r->pool, budget_ms);
+    fleet_free(r->fleet);
     rounds_free(r);
     return end;
+}
+
+void rounds_leave(struct rounds *r, uint64_t now)
+{
+    if (r->fleet != NULL)
+        fleet_leave(r->fleet, now);
+}
+
+bool rounds_left(const struct rounds *r)
+{
+    return r->fleet == NULL || fleet_left(r->fleet);
 }
 
 /* ------------------------------------------------------------------ reload */
@@ -200,22 +145,26 @@ static size_t sorted(const struct rounds *r, struct instance **out)
     return n;
 }
 
-/* What is known of one address says nothing of another. */
-static int change_settings(struct rounds *r, struct instance *i,
-                           struct config_instance *config, struct err *e)
+/* The config has it now: what was done for the fleet is done for ourselves from
+ * here on, and the fleet leaves it alone. */
+static void make_own(struct rounds *r, struct instance *i)
 {
-    bool moved = strcmp(i->config->address, config->address) != 0;
-    struct health before = i->health;
-    if (pool_change(r->pool, i, config, e) != 0)
-        return -1;
-    if (!moved)
-        return 0;
-    if (before.reason != REASON_PENDING)
-        verdicts_note(r, i,
-                      before.status == STATUS_UNKNOWN ? HEALTH_REASON
-                                                      : HEALTH_STATUS,
-                      &before, "another address is configured");
-    return 0;
+    if (i->share.fleet == NULL)
+        return;
+    i->share.target->instance = NULL;
+    i->share = (struct instance_share){ 0 };
+    pool_share(r->pool, i);
+    verdicts_post(r, i);
+}
+
+/* The config has it no more, and the fleet does: its document goes on without a
+ * gap, here until another member takes it. */
+static bool give_to_fleet(struct rounds *r, struct instance *i)
+{
+    if (r->fleet == NULL || !fleet_adopt(r->fleet, i))
+        return false;
+    verdicts_post(r, i);
+    return true;
 }
 
 /* Keeps or changes the instance, or adds one. */
@@ -225,8 +174,9 @@ static int reload_one(struct rounds *r, struct config_instance *config,
 {
     if (old == NULL) {
         change->added++;
-        return add(r, config, e) == NULL ? -1 : 0;
+        return come_add(r, config, e) == NULL ? -1 : 0;
     }
+    make_own(r, old);
     if (config_instance_equal(old->config, config)) {
         /* What only a reader of the document sees. */
         bool paused = old->config->paused != config->paused;
@@ -238,11 +188,8 @@ static int reload_one(struct rounds *r, struct config_instance *config,
         return 0;
     }
     change->changed++;
-    if (change_settings(r, old, config, e) != 0)
+    if (come_change(r, old, config, e) != 0)
         return -1;
-    /* The job that this round waited for is gone. */
-    settle_not_awaited(r, old);
-    verdicts_post(r, old);
     return 0;
 }
 
@@ -281,12 +228,14 @@ int rounds_reload(struct rounds *r, const struct config *config,
             goto done;
     }
     for (size_t k = 0; k < n; k++) {
-        if (stays[k])
+        if (stays[k] || old[k]->share.fleet != NULL || give_to_fleet(r, old[k]))
             continue;
-        drop(r, old[k]);
+        come_drop(r, old[k]);
         out->removed++;
     }
     rc = pool_own(r->pool, e);
+    if (r->fleet != NULL)
+        fleet_stale(r->fleet);
 done:
     change_pace(r, config);
     place_all(r, clock_mono_ms());

@@ -20,6 +20,7 @@
 #include "agent/log.h"
 #include "agent/watchdog.h"
 #include "doubt.h"
+#include "fleet.h"
 #include "inherit.h"
 #include "settle.h"
 #include "verdicts.h"
@@ -85,6 +86,8 @@ static void on_result(void *arg, struct instance *i, const struct result *res,
     if (!health_settled(&i->health))
         i->pace.want_info = true;
     rounds_set_due(r, i, due_after(i, reason));
+    if (i->share.share == SHARE_PENDING && i->health.reason != REASON_PENDING)
+        fleet_news(r->fleet);
     /* A first verdict belongs into the first heartbeat. */
     if (res->round == r->clock.round && i->health.reason != REASON_PENDING)
         settle_not_awaited(r, i);
@@ -116,7 +119,34 @@ static void on_late(void *arg, struct instance *i)
 static void on_found(void *arg, struct instance *i,
                      const struct publisher_event *e)
 {
-    inherit_found(arg, i, e);
+    struct rounds *r = arg;
+
+    inherit_found(r, i, e);
+    if (i != NULL && i->share.fleet != NULL)
+        fleet_news(r->fleet);
+}
+
+static void on_displaced(void *arg, struct instance *i)
+{
+    struct rounds *r = arg;
+
+    i->share.displaced = true;
+    fleet_news(r->fleet);
+}
+
+static bool on_spared(void *arg, const char *name)
+{
+    const struct rounds *r = arg;
+
+    return r->fleet != NULL && fleet_may_have(r->fleet, name);
+}
+
+static void on_followed(void *arg, const struct follow_event *e)
+{
+    struct rounds *r = arg;
+
+    if (r->fleet != NULL)
+        fleet_took(r->fleet, e);
 }
 
 const struct pool_hooks ROUNDS_HOOKS = {
@@ -124,6 +154,9 @@ const struct pool_hooks ROUNDS_HOOKS = {
     .lost = on_lost,
     .late = on_late,
     .found = on_found,
+    .displaced = on_displaced,
+    .spared = on_spared,
+    .followed = on_followed,
 };
 
 /* ------------------------------------------------------------------ pace */
@@ -253,6 +286,8 @@ uint64_t rounds_fire(struct rounds *r, uint64_t now)
     doubt_note_stall(r, now);
     if (r->clock.next_mono_ms <= now)
         begin_round(r, now);
+    uint64_t fleet_ms =
+        r->fleet != NULL ? fleet_tick(r->fleet, now) : UINT64_MAX;
     size_t index;
     while ((index = schedule_due(r->schedule, now)) != SIZE_MAX)
         probe_or_skip(r, pool_instance(r->pool, index), now);
@@ -260,6 +295,8 @@ uint64_t rounds_fire(struct rounds *r, uint64_t now)
     uint64_t next = schedule_next_ms(r->schedule);
     if (next > r->clock.next_mono_ms)
         next = r->clock.next_mono_ms;
+    if (next > fleet_ms)
+        next = fleet_ms;
     r->clock.wanted_mono_ms = next;
     return next;
 }

@@ -65,8 +65,20 @@ struct rounds_doubt {
     uint64_t longest_unlogged_ms; /* stall among those */
 };
 
+/* What the heartbeat says of the fleet (fleet.c). */
+struct rounds_fleet_says {
+    const char *name; /* borrowed; NULL: there is none */
+    uint32_t basis;
+    bool withheld; /* no heartbeat yet: what it would vouch for in the fleet's
+                      name was not looked at */
+};
+
+struct fleet;
+
 struct rounds {
     struct pool *pool;
+    struct fleet *fleet; /* NULL: none */
+    struct rounds_fleet_says fleet_says;
     struct schedule *schedule;
     size_t schedule_size;
     struct history *history;

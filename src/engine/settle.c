@@ -21,6 +21,8 @@ void settle_heartbeat(struct rounds *r)
         .interval_ms = r->settings.interval_ms,
         .time_wall_ms = clock_wall_ms(),
         .instances = pool.count,
+        .fleet = r->fleet_says.name,
+        .basis = r->fleet_says.basis,
     };
     r->inherited.vouching = true;
     pool_tally(r->pool, d.by_status);
@@ -45,7 +47,7 @@ void settle_round(struct rounds *r)
 {
     settle_note(r);
     if (!r->settled.heartbeat_due || !r->inherited.heartbeat_found ||
-        r->inherited.count > 0)
+        r->inherited.count > 0 || r->fleet_says.withheld)
         return;
     r->settled.heartbeat_due = false;
     settle_heartbeat(r);

@@ -15,6 +15,7 @@
 
 #include "agent/clock.h"
 #include "agent/escape.h"
+#include "agent/net_allow.h"
 #include "agent/resolver.h"
 
 #include "dial.h"
@@ -57,8 +58,31 @@ static void good_one_first(struct dial *d, const struct net_addr *good)
     }
 }
 
+/* A name is allowed only where all that it leads to is: whoever has it could
+ * else choose by its order what is connected to. */
+static bool is_allowed(const struct dial *d, struct verdict *v)
+{
+    const struct net_allow *allow = d->to->config->allow;
+    char addr[NET_ADDR_TEXT];
+
+    for (size_t i = 0; allow != NULL && i < d->naddrs; i++) {
+        if (net_allow_has(allow, &d->addrs[i]))
+            continue;
+        verdict_set(v, REASON_SETTINGS, "%s is not within targets_allow",
+                    net_addr_format(&d->addrs[i], addr));
+        return false;
+    }
+    return true;
+}
+
 static void connect_first(struct dial *d)
 {
+    struct verdict v;
+
+    if (!is_allowed(d, &v)) {
+        d->events->failed(d->socket, &v);
+        return;
+    }
     d->next_addr = 0;
     d->failed = false;
     d->events->found(d->socket);

@@ -45,6 +45,7 @@ void book_clear(struct book *b)
     table_clear(&b->table);
     rivals_free(&b->owners.rivals);
     orphans_free(&b->orphans);
+    follows_free(&b->follows);
     owned_free(&b->owned);
     parents_free(&b->parents);
 }
@@ -355,6 +356,7 @@ void book_new_session(struct book *b)
         drift_session(s);
     }
     owned_forget(&b->owned);
+    follow_doubt(b);
     lease_new_session(&b->owners.lease);
     book_update_lease(b);
     settle_all(b);

@@ -3,6 +3,7 @@
 
 #include "agent/publisher.h"
 
+#include "follow.h"
 #include "orphans.h"
 #include "owned.h"
 #include "parents.h"
@@ -31,6 +32,7 @@ struct book {
     struct owners owners;
     struct parents parents;
     struct orphans orphans;
+    struct follows follows;
     struct owned owned;
     size_t nremoved;        /* slots that are removed and not yet done */
     size_t nleaving;        /* of them or not */

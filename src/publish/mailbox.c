@@ -104,6 +104,30 @@ void publisher_share(struct publisher *p, size_t slot, enum slot_share share)
     publisher_unlock(p);
 }
 
+size_t publisher_follow(struct publisher *p, const char *path,
+                        enum follow_kind kind, struct err *e)
+{
+    publisher_lock(p);
+    size_t follow = follow_add(&p->book, path, kind, e);
+    publisher_unlock(p);
+    return follow;
+}
+
+void publisher_unfollow(struct publisher *p, size_t follow)
+{
+    publisher_lock(p);
+    follow_remove(&p->book, follow);
+    publisher_unlock(p);
+}
+
+bool publisher_follow_take(struct publisher *p, struct follow_event *out)
+{
+    publisher_lock(p);
+    bool any = follow_take(&p->book, out);
+    publisher_unlock(p);
+    return any;
+}
+
 void publisher_look(struct publisher *p, size_t slot)
 {
     publisher_lock(p);

@@ -89,6 +89,8 @@ static const struct {
         "The agent doubts its own results." },
     [REASON_REMOVED] = { "removed", STATUS_UNKNOWN,
         "The instance is no longer configured." },
+    [REASON_SETTINGS] = { "settings", STATUS_UNKNOWN,
+        "The target's settings cannot be used." },
     /* clang-format on */
 };
 static_assert(sizeof REASONS / sizeof REASONS[0] == REASON_COUNT,

@@ -38,7 +38,7 @@ def render(sections):
 
 
 def config_text(instances, agent=None, zookeeper=None, defaults=None,
-                http=None):
+                http=None, fleet=None):
     """INSTANCES maps a NAME to its address, or to a dict of keys; HTTP is what
     to listen on, or a dict of keys."""
     sections = {"agent": {**AGENT_DEFAULTS, **(agent or {})}}
@@ -46,6 +46,8 @@ def config_text(instances, agent=None, zookeeper=None, defaults=None,
         sections["zookeeper"] = zookeeper
     if http is not None:
         sections["http"] = {"listen": http} if isinstance(http, str) else http
+    if fleet is not None:
+        sections["fleet"] = fleet
     if defaults is not None:
         sections["defaults"] = defaults
     for name, keys in instances.items():

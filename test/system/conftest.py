@@ -175,13 +175,13 @@ def make_agent(tmp_path, request, numbers):
     `http` is what to listen on, as 127.0.0.1:PORT.
     """
     def make(instances, tree=None, start=True, agent=None, zookeeper=None,
-             defaults=None, http=None, **options):
+             defaults=None, http=None, fleet=None, **options):
         keys = None
         if tree is not None:
             keys = zookeeper_keys(tree, **(zookeeper or {}))
         directory = tmp_path / f"agent-{next(numbers)}"
         agent = {"pid_file": directory / "pid", **(agent or {})}
-        text = config_text(instances, agent, keys, defaults, http)
+        text = config_text(instances, agent, keys, defaults, http, fleet)
         a = Agent(directory, text, **options)
         request.addfinalizer(a.finish)
         return a.start() if start else a

@@ -6,7 +6,9 @@ import re
 
 STATUS_KEYS = ["schema", "instance", "address", "status", "reason", "detail",
                "since", "checked", "rtt_us", "role", "server", "version",
-               "started", "maintenance", "agent", "round", "seq"]
+               "started", "maintenance", "agent", "fleet", "by", "round",
+               "seq"]
+FLEET_KEYS = ["fleet", "by"]
 HEARTBEAT_KEYS = ["schema", "agent", "host", "pid", "started", "round",
                   "interval_ms", "time", "valid_until", "instances", "up",
                   "degraded", "down", "unknown", "except"]
@@ -20,7 +22,7 @@ REASONS = {
     "down": {"refused", "unreachable", "connect_timeout", "reply_timeout",
              "reset", "closed", "maxclients", "protocol"},
     "unknown": {"noauth", "wrongpass", "noperm", "dns", "tls", "no_info", "pending",
-                "stuck", "doubt", "removed"},
+                "stuck", "doubt", "removed", "settings"},
 }
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z")
@@ -43,7 +45,8 @@ def _line(data, keys):
 
 
 def check_status(data, name):
-    d = _line(data, STATUS_KEYS)
+    d = _line(data, [k for k in STATUS_KEYS
+                     if b'"fleet"' in data or k not in FLEET_KEYS])
     assert d["schema"] == 1
     assert d["instance"] == name
     assert d["reason"] in REASONS[d["status"]], d
@@ -65,7 +68,8 @@ def check_status(data, name):
 
 
 def check_heartbeat(data, agent):
-    d = _line(data, HEARTBEAT_KEYS)
+    d = _line(data, HEARTBEAT_KEYS +
+              (["fleet", "basis"] if b'"fleet"' in data else []))
     assert d["schema"] == 1
     assert d["agent"] == agent
     assert d["host"] and d["pid"] > 0

@@ -1,0 +1,306 @@
+"""Agents that share the targets of a fleet."""
+
+import json
+import signal
+
+import pytest
+
+from agentproc import render
+from waiting import hold, wait_until
+from watching import watching
+
+FLEET = {"name": "cache", "targets_allow": "127.0.0.0/8"}
+KEYS = {"presence": "yes", "session_timeout": "4s"}
+SETTINGS = render({"fleet": {"observers": 1, "brake": "50%", "brake_min": 5,
+                             "brake_hold": "60s"},
+                   "defaults": {"interval": "500ms", "timeout": "2s",
+                                "retry_interval": "100ms", "rise": 2,
+                                "fall": 2}})
+NAMES = [f"t-{i}" for i in range(12)]
+
+
+class Fleet:
+    def __init__(self, tree, make_agent, address):
+        self.tree = tree
+        self.make_agent = make_agent
+        self.address = address
+        self.agents = {}
+
+    def write(self, path, text):
+        """As somebody's own tool does."""
+        client, full = self.tree.client(), f"{self.tree.root}/{path}"
+        client.ensure_path(full)
+        client.set(full, text.encode())
+
+    def targets(self, chunk, names, **keys):
+        self.write(f"fleets/cache/targets/{chunk}", render(
+            {f"redis:{n}": {"address": self.address, **keys} for n in names}))
+
+    def agent(self, ident, instances=None, **options):
+        agent = {"id": ident, "interval": "500ms",
+                 **options.pop("agent", {})}
+        a = self.make_agent(instances or {}, self.tree, agent=agent,
+                            zookeeper=KEYS, fleet=FLEET, **options)
+        self.agents[ident] = a
+        return a
+
+    def documents(self, names=NAMES):
+        return {n: self.tree.status(n) for n in names}
+
+    def speakers(self, names=NAMES):
+        return {n: d and d["agent"] for n, d in self.documents(names).items()}
+
+    def members(self):
+        return self.tree.children("fleets/cache/members")
+
+    def output(self):
+        return "".join(f"--- {i}\n{a.output()[-3000:]}"
+                       for i, a in self.agents.items())
+
+    def settled(self, idents, names=NAMES):
+        """All names are spoken for as the ranks say, by these members."""
+        def look():
+            found = self.speakers(names)
+            return all(found[n] == first(n, idents) for n in names) and \
+                self.members() == sorted(idents) and found
+        return wait_until(look, lambda: f"{self.speakers(names)}\n"
+                          f"{self.members()}\n{self.output()}", 60)
+
+
+MASK = (1 << 64) - 1
+
+
+def fnv1a64(text):
+    value = 0xcbf29ce484222325
+    for byte in text.encode():
+        value = (value ^ byte) * 0x100000001b3 & MASK
+    return value
+
+
+def mix64(h):
+    h = (h ^ h >> 33) * 0xff51afd7ed558ccd & MASK
+    h = (h ^ h >> 33) * 0xc4ceb9fe1a85ec53 & MASK
+    return h ^ h >> 33
+
+
+def first(name, idents):
+    return max(idents, key=lambda i: mix64(fnv1a64(name) ^ mix64(fnv1a64(i))))
+
+
+@pytest.fixture
+def fleet(tree, make_agent, redis_server):
+    f = Fleet(tree, make_agent, redis_server.address)
+    f.write("fleets/cache", SETTINGS)
+    f.targets("all", NAMES)
+    return f
+
+
+def test_a_single_member_speaks_for_all(fleet, tree):
+    a = fleet.agent("web-1")
+    fleet.settled(["web-1"])
+    for name in NAMES:
+        d = tree.wait_status(name, "up", "ok")
+        assert d["fleet"] == "cache" and d["by"] == "web-1"
+    member = json.loads(tree.get("fleets/cache/members/web-1")[0])
+    assert member["agent"] == "web-1" and member["protocol"] == 1
+    wait_until(lambda: all(tree.alive(n) for n in NAMES), a.output)
+    beat = wait_until(lambda: tree.heartbeat("web-1"), a.output)
+    assert beat["fleet"] == "cache" and len(beat["basis"]) == 8
+    assert tree.get("owned/web-1")[0] == b""
+    a.stop()
+
+
+def test_a_join_moves_its_share_and_nothing_else(fleet, tree):
+    fleet.agent("web-1")
+    fleet.settled(["web-1"])
+    wait_until(lambda: all(tree.alive(n) for n in NAMES), fleet.output)
+    before = fleet.documents()
+    versions = {n: tree.get(f"instances/{n}")[1].version for n in NAMES}
+    moving = [n for n in NAMES if first(n, ["web-1", "web-2"]) == "web-2"]
+    with watching(tree, *(f"alive/{n}" for n in moving[:2])):
+        fleet.agent("web-2")
+        fleet.settled(["web-1", "web-2"])
+        wait_until(lambda: all(tree.alive(n)["agent"] == "web-2"
+                               for n in moving), fleet.output)
+    after = fleet.documents()
+    for name in NAMES:
+        assert after[name]["since"] == before[name]["since"]
+        moved = first(name, ["web-1", "web-2"]) == "web-2"
+        assert tree.get(f"instances/{name}")[1].version == \
+            versions[name] + moved, name
+        wait_until(lambda: tree.alive(name)["agent"] ==
+                   after[name]["agent"], fleet.output)
+    wait_until(lambda: tree.heartbeat("web-1")["basis"] ==
+               tree.heartbeat("web-2")["basis"], fleet.output)
+    for a in fleet.agents.values():
+        assert not a.events("drift") and not a.events("conflict"), a.output()
+
+
+def test_who_leaves_waits_for_its_heirs(fleet, tree):
+    for ident in ("web-1", "web-2", "web-3"):
+        fleet.agent(ident, agent={"stop_timeout": "20s"})
+    fleet.settled(["web-1", "web-2", "web-3"])
+    before = fleet.documents()
+    fleet.agents["web-2"].stop()
+    # It was gone only when nothing was left to it.
+    assert "web-2" not in fleet.speakers().values()
+    fleet.settled(["web-1", "web-3"])
+    for name, d in fleet.documents().items():
+        assert (d["status"], d["since"]) == ("up", before[name]["since"])
+    assert fleet.agents["web-2"].events("fleet_left", why="stop")
+
+
+def test_the_dead_ones_share_is_taken_over(fleet, tree):
+    for ident in ("web-1", "web-2", "web-3"):
+        fleet.agent(ident)
+    fleet.settled(["web-1", "web-2", "web-3"])
+    before = fleet.documents()
+    fleet.agents["web-2"].kill()
+    fleet.settled(["web-1", "web-3"])
+    for name, d in fleet.documents().items():
+        assert (d["status"], d["since"]) == ("up", before[name]["since"])
+        if before[name]["agent"] != "web-2":
+            assert d["seq"] == before[name]["seq"], name
+        wait_until(lambda: tree.alive(name), fleet.output)
+    fleet.agents["web-2"].start()
+    fleet.settled(["web-1", "web-2", "web-3"])
+
+
+def test_a_restart_with_a_state_dir_moves_nothing(fleet, tree, tmp_path):
+    for ident in ("web-1", "web-2"):
+        state = tmp_path / f"state-{ident}"
+        state.mkdir(mode=0o700)
+        fleet.agent(ident, agent={"state_dir": state})
+    fleet.settled(["web-1", "web-2"])
+    before = fleet.documents()
+    member = tree.get("fleets/cache/members/web-1")[1]
+    fleet.agents["web-1"].stop()
+    fleet.agents["web-1"].start()
+    wait_until(lambda: tree.heartbeat("web-1")["pid"] ==
+               fleet.agents["web-1"].pid, fleet.output)
+    tree.wait_round("web-1", 5)
+    after = fleet.settled(["web-1", "web-2"])
+    assert after == {n: d["agent"] for n, d in before.items()}
+    for name, d in fleet.documents().items():
+        assert (d["status"], d["since"]) == ("up", before[name]["since"])
+    assert tree.get("fleets/cache/members/web-1")[1].czxid == member.czxid
+    assert not fleet.agents["web-2"].events("fleet_changed", went="1")
+
+
+def test_who_was_stopped_for_long_takes_nothing_back_unseen(fleet, tree):
+    for ident in ("web-1", "web-2", "web-3"):
+        fleet.agent(ident)
+    fleet.settled(["web-1", "web-2", "web-3"])
+    before = fleet.documents()
+    fleet.agents["web-1"].freeze()
+    fleet.settled(["web-2", "web-3"])
+    taken = fleet.documents()
+    fleet.agents["web-1"].thaw()
+    fleet.settled(["web-1", "web-2", "web-3"])
+    for name, d in fleet.documents().items():
+        assert (d["status"], d["since"]) == ("up", before[name]["since"])
+        if before[name]["agent"] != "web-1":
+            assert d["seq"] == taken[name]["seq"], name
+
+
+def test_targets_come_change_and_go(fleet, tree, make_redis):
+    for ident in ("web-1", "web-2"):
+        fleet.agent(ident)
+    fleet.settled(["web-1", "web-2"])
+    other = make_redis()
+    more = [f"m-{i}" for i in range(4)]
+    fleet.address = other.address
+    fleet.targets("more", more)
+    fleet.settled(["web-1", "web-2"], NAMES + more)
+    for name in more:
+        assert tree.status(name)["address"] == other.address
+    fleet.targets("more", more[:2])
+    for name in more[2:]:
+        tree.wait_status(name, "unknown", "removed")
+    for name in NAMES + more[:2]:
+        assert tree.status(name)["status"] == "up"
+
+
+def test_a_bad_section_breaks_itself_alone(fleet, tree):
+    a = fleet.agent("web-1")
+    fleet.settled(["web-1"])
+    fleet.targets("bad", ["good"])
+    fleet.write("fleets/cache/targets/bad", render({
+        "redis:good": {"address": fleet.address},
+        "redis:bad": {"address": fleet.address, "timeout": "soon"},
+        "redis:far": {"address": "192.0.2.1:6379"}}))
+    tree.wait_status("good", "up")
+    bad = tree.wait_status("bad", "unknown", "settings")
+    assert bad["detail"] == "bad:6: timeout must be 1ms..10m (ms, s or m), got soon"
+    far = tree.wait_status("far", "unknown", "settings")
+    assert far["detail"] == "192.0.2.1 is not within targets_allow" or \
+        "192.0.2.1" in far["detail"]
+    a.wait_event("targets_rejected")
+    # Who had good ones keeps them.
+    fleet.targets("all", NAMES, timeout="soon")
+    a.wait_event("targets_rejected", count=3)
+    assert tree.status(NAMES[0])["status"] == "up"
+
+
+def test_when_half_of_all_targets_go_at_once_it_is_held(fleet, tree):
+    a = fleet.agent("web-1")
+    fleet.settled(["web-1"])
+    fleet.write("fleets/cache", SETTINGS.replace("60s", "5s"))
+    a.wait_event("targets_changed")
+    fleet.targets("all", NAMES[:2])
+    held = a.wait_event("targets_held")
+    assert held["gone"] == "10"
+    assert tree.status(NAMES[5])["status"] == "up"
+    tree.wait_status(NAMES[5], "unknown", "removed")
+
+
+def test_when_most_are_gone_nobody_takes_over_for_a_while(fleet, tree):
+    idents = [f"web-{i}" for i in range(1, 5)]
+    for ident in idents:
+        fleet.agent(ident)
+    fleet.settled(idents)
+    before = fleet.speakers()
+    for ident in idents[1:]:
+        fleet.agents[ident].kill()
+    wait_until(lambda: fleet.members() == ["web-1"], fleet.output)
+    assert all(hold(2.5, lambda: fleet.speakers() == before))
+    for ident in idents[1:]:
+        fleet.agents[ident].start()
+    fleet.settled(idents)
+
+
+def test_an_agent_of_a_config_keeps_its_instance(fleet, tree, make_agent):
+    """Of the same NAME, in a config: one writer, and one conflict."""
+    alone = make_agent({NAMES[0]: fleet.address}, tree, agent={"id": "alone"},
+                       zookeeper=KEYS)
+    tree.wait_status(NAMES[0], "up", "ok", when=lambda d: d["version"])
+    a = fleet.agent("web-1")
+    fleet.settled(["web-1"], NAMES[1:])
+    a.wait_event("conflict", agent="alone")
+    assert all(hold(2, lambda: tree.status(NAMES[0])["agent"] == "alone"))
+    assert not alone.events("conflict")
+
+
+def test_an_own_instance_wins_over_a_target_of_its_name(fleet, tree):
+    a = fleet.agent("web-1", {NAMES[0]: fleet.address})
+    fleet.settled(["web-1"], NAMES)
+    a.wait_event("target_is_own", instance=NAMES[0])
+    d = tree.status(NAMES[0])
+    assert "fleet" not in d and d["agent"] == "web-1"
+    assert tree.get("owned/web-1")[0] == f"{NAMES[0]}\n".encode()
+    # It goes over to the fleet, and its document goes on.
+    since, seq = d["since"], d["seq"]
+    text = a.config.read_text()
+    a.reload(text[:text.index("[redis:")])
+    moved = tree.wait_status(NAMES[0], "up", when=lambda d: "fleet" in d)
+    assert moved["since"] == since and moved["seq"] > seq
+    a.reload(text)
+    back = tree.wait_status(NAMES[0], "up", when=lambda d: "fleet" not in d)
+    assert back["since"] == since
+
+
+def test_without_a_fleet_nothing_of_it_is_written(tree, make_agent,
+                                                  redis_server):
+    make_agent({"r": redis_server.address}, tree, agent={"id": "a"})
+    tree.wait_round("a", 3)
+    assert tree.children("") == ["agents", "instances", "owned"]

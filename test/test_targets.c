@@ -1,0 +1,192 @@
+/* What the chunks of a fleet give. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/config.h"
+#include "agent/targets.h"
+
+#include "config_place.h"
+#include "must.h"
+
+#define CONFIG                                                        \
+    "[agent]\ninterval = 7s\n[zookeeper]\nservers = 127.0.0.1:2181\n" \
+    "[fleet]\nname = cache\ntargets_allow = 127.0.0.0/8\n"
+
+static struct targets *targets;
+static struct targets_list list;
+
+static void open_targets(void **state)
+{
+    struct err e;
+
+    targets = targets_new(good(state, CONFIG), &e);
+    MUST(targets != NULL);
+}
+
+static void chunk(const char *name, const char *text)
+{
+    struct err e;
+
+    MUST(targets_chunk(targets, name, text, text != NULL ? strlen(text) : 0, 3,
+                       &e) == 0);
+}
+
+static void settings(const char *text)
+{
+    struct err e;
+
+    MUST(targets_set(targets, text, strlen(text), 1, &e) == 0);
+}
+
+static void read_all(void)
+{
+    struct err e;
+
+    targets_list_free(&list);
+    MUST(targets_list(targets, &list, &e) == 0);
+}
+
+static void close_targets(void)
+{
+    targets_list_free(&list);
+    targets_free(targets);
+}
+
+static void sections_are_targets_by_name(void **state)
+{
+    open_targets(state);
+    chunk("b", "[redis:b]\naddress = 127.0.0.1:2\n");
+    chunk("a", "[redis:c]\naddress = 127.0.0.1:3\ntimeout = 2s\n"
+               "[redis:a]\naddress = 127.0.0.1:1\n");
+    read_all();
+    assert_int_equal(list.n, 3);
+    assert_int_equal(list.nfaults, 0);
+    assert_string_equal(list.targets[0]->name, "a");
+    assert_string_equal(list.targets[1]->name, "b");
+    assert_string_equal(list.targets[2]->name, "c");
+    assert_int_equal(list.targets[2]->timeout_ms, 2000);
+    assert_non_null(list.targets[0]->allow);
+    assert_null(list.targets[0]->fault);
+    chunk("a", NULL);
+    read_all();
+    assert_int_equal(list.n, 1);
+    close_targets();
+}
+
+/* Or the same target would mean one thing here and another there. */
+static void defaults_are_the_fleets_and_not_the_agents(void **state)
+{
+    open_targets(state);
+    chunk("a", "[redis:a]\naddress = 127.0.0.1:1\n");
+    read_all();
+    assert_int_equal(list.targets[0]->interval_ms, 10000);
+    settings("[fleet]\nobservers = 1\nbrake = 20%\n[defaults]\n"
+             "interval = 3s\n");
+    read_all();
+    assert_int_equal(list.targets[0]->interval_ms, 3000);
+    assert_int_equal(list.settings.brake_percent, 20);
+    assert_int_equal(list.settings.brake_hold_ms, 60000);
+    close_targets();
+}
+
+static void a_bad_section_is_a_target_with_a_fault(void **state)
+{
+    open_targets(state);
+    chunk("x", "[redis:a]\naddress = 127.0.0.1:1\ntimeout = soon\n"
+               "[redis:b]\naddress = 127.0.0.1:2\n"
+               "[redis:c]\n"
+               "[redis:d]\naddress = unix:/run/redis.sock\n"
+               "[redis:e]\naddress = 127.0.0.1:5\npassword = sesame\n");
+    read_all();
+    assert_int_equal(list.n, 5);
+    assert_int_equal(list.nfaults, 4);
+    assert_string_equal(list.targets[0]->fault,
+                        "x:3: timeout must be 1ms..10m (ms, s or m), got soon");
+    assert_null(list.targets[1]->fault);
+    assert_string_equal(list.targets[2]->fault,
+                        "x:6: [redis:c] has no address");
+    assert_string_equal(list.targets[3]->fault,
+                        "x:8: address is not for a target: "
+                        "unix:/run/redis.sock");
+    assert_string_equal(list.targets[4]->fault,
+                        "x:11: password is not for a target");
+    close_targets();
+}
+
+static void of_duplicates_the_first_chunk_counts(void **state)
+{
+    open_targets(state);
+    chunk("b", "[redis:a]\naddress = 127.0.0.1:2\n");
+    chunk("a", "[redis:a]\naddress = 127.0.0.1:1\n");
+    read_all();
+    assert_int_equal(list.n, 1);
+    assert_int_equal(list.targets[0]->port, 1);
+    close_targets();
+}
+
+static void more_observers_than_one_are_a_fault(void **state)
+{
+    open_targets(state);
+    settings("[fleet]\nobservers = 3\n");
+    read_all();
+    assert_int_equal(list.nfaults, 1);
+    assert_string_equal(list.faults[0],
+                        "fleets/cache:2: observers above 1 need votes, which "
+                        "this version does not have");
+    close_targets();
+}
+
+static void what_does_not_belong_there_is_told(void **state)
+{
+    open_targets(state);
+    settings("[redis:a]\naddress = 127.0.0.1:1\n");
+    chunk("a", "key = 1\n[agent]\nid = x\n[defaults]\nrise = 1\n"
+               "[redis:b]\naddress = 127.0.0.1:2\n");
+    read_all();
+    assert_int_equal(list.n, 2);
+    assert_non_null(list.targets[0]->fault);
+    assert_null(list.targets[1]->fault);
+    assert_int_equal(list.nfaults, 4);
+    close_targets();
+}
+
+static void the_hash_is_that_of_names_and_versions(void **state)
+{
+    open_targets(state);
+    chunk("a", "");
+    uint64_t before = targets_hash(targets, 1);
+    chunk("b", "");
+    assert_true(targets_hash(targets, 1) != before);
+    chunk("b", NULL);
+    assert_true(targets_hash(targets, 1) == before);
+    close_targets();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(sections_are_targets_by_name,
+                                        place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(
+            defaults_are_the_fleets_and_not_the_agents, place_set_up,
+            place_tear_down),
+        cmocka_unit_test_setup_teardown(a_bad_section_is_a_target_with_a_fault,
+                                        place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(of_duplicates_the_first_chunk_counts,
+                                        place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(more_observers_than_one_are_a_fault,
+                                        place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(what_does_not_belong_there_is_told,
+                                        place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(the_hash_is_that_of_names_and_versions,
+                                        place_set_up, place_tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
