@@ -187,6 +187,17 @@ static void a_certificate_of_a_trusted_ca_is_taken(void **state)
     expect("ca.pem", "::1", "good", TLS_OPEN, "");
 }
 
+/* Certificates know neither. */
+static void a_final_dot_and_a_zone_are_no_part_of_the_name(void **state)
+{
+    (void)state;
+    expect("ca.pem", "redis.example.", "good", TLS_OPEN, "");
+    expect("ca.pem", "::1%lo", "good", TLS_OPEN, "");
+    expect("ca.pem", "cache-1.", "good", TLS_REFUSED,
+           "name cache-1 is not among: redis.example, *.wild.example, "
+           "10.0.0.7, ::1");
+}
+
 static void a_wrong_name_is_told_with_those_that_are_there(void **state)
 {
     (void)state;
@@ -509,6 +520,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_certificate_of_a_trusted_ca_is_taken),
+        cmocka_unit_test(a_final_dot_and_a_zone_are_no_part_of_the_name),
         cmocka_unit_test(a_wrong_name_is_told_with_those_that_are_there),
         cmocka_unit_test(an_unknown_ca_is_told),
         cmocka_unit_test(a_certificate_out_of_its_time_is_told),

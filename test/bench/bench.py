@@ -12,6 +12,7 @@ import life
 import noticing
 import peers_at_work
 import plot
+import tls
 from cost import Cost
 from figures import Figure, bars, table
 from rig import BUILD, CORES
@@ -150,8 +151,19 @@ def peers(world, plan, plots):
                              "us", None, f"{seen[1] / 1024:.1f} MB resident")
 
 
+def secret(world, plan, plots):
+    n = 1000
+    plain, over, kb = tls.measure(world, n, plan.windows, plan.rounds)
+    yield Figure(f"a probe on a kept TLS connection over a plain one, N={n}",
+                 [b / a for a, b in zip(plain, over)], "x", 1.5,
+                 f"{min(over):.1f} us, in plain {min(plain):.1f} us")
+    yield Figure("memory of an instance with TLS above a plain one, N="
+                 f"{n // 10} to {n}", [kb], "KB", 12, "resident")
+
+
 PARTS = {"cost": cost, "counts": count, "hung": hang, "noticing": notice,
-         "life": lives, "peers": peers}
+         "life": lives, "tls": secret,
+         "peers": peers}
 
 
 def write_plots(plots, folder):
