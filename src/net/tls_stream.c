@@ -37,7 +37,8 @@ struct tls_stream {
     bool heard;
     bool offered; /* a session, to be resumed */
     bool open;
-    char *words; /* owned; NULL: it was not refused */
+    bool disowned; /* our certificate was refused */
+    char *words;   /* owned; NULL: it was not refused */
 };
 
 /* ------------------------------------------------------------------- bytes */
@@ -160,6 +161,25 @@ static void say(struct tls_stream *s, const char *words, const char *more)
     s->words = strdup(both);
 }
 
+/* What only a certificate of ours can have brought about.  A handshake failure
+ * (TLS 1.2) may be for want of one, or of a common cipher. */
+static bool is_over_ours(int alert)
+{
+    switch (alert) {
+    case SSL_AD_BAD_CERTIFICATE:
+    case SSL_AD_UNSUPPORTED_CERTIFICATE:
+    case SSL_AD_CERTIFICATE_REVOKED:
+    case SSL_AD_CERTIFICATE_EXPIRED:
+    case SSL_AD_CERTIFICATE_UNKNOWN:
+    case SSL_AD_UNKNOWN_CA:
+    case SSL_AD_ACCESS_DENIED:
+    case TLS13_AD_CERTIFICATE_REQUIRED:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void say_alert(struct tls_stream *s, int alert)
 {
     char words[WORDS_SIZE];
@@ -174,6 +194,7 @@ static void say_alert(struct tls_stream *s, int alert)
         hint = ": it wants a client certificate (tls_cert_file)";
     } else if (alert == SSL_AD_UNKNOWN_CA)
         hint = ": it does not know the CA of ours";
+    s->disowned = is_over_ours(alert);
     snprintf(words, sizeof words, "the server's alert: %s", name);
     say(s, words, hint);
 }
@@ -207,6 +228,11 @@ static enum tls_next refused(struct tls_stream *s)
 const char *tls_words(const struct tls_stream *s)
 {
     return s->words != NULL ? s->words : "";
+}
+
+bool tls_stream_disowned(const struct tls_stream *s)
+{
+    return s->disowned;
 }
 
 bool tls_stream_heard(const struct tls_stream *s)

@@ -242,6 +242,40 @@ def test_new_connections_use_renewed_files_by_themselves(
     wait_until(lambda: document()["reason"] == "ok", document)
 
 
+def test_a_certificate_of_ours_that_is_refused_leaves_the_status(
+        make_served, make_tls_redis, certificates):
+    """As a password that no new connection is let in with."""
+    certificates.authority("stranger")
+    certificates.make("agent").make("wrong", by="stranger")
+    _, keys = make_tls_redis(clients="yes")
+
+    def show(name):
+        for end in "key", "pem":
+            new = certificates.dir / f"new.{end}"
+            new.write_bytes((certificates.dir / f"{name}.{end}").read_bytes())
+            new.chmod(0o600)
+            new.rename(certificates.dir / f"shown.{end}")
+    show("agent")
+    agent, http = make_served({"r": {
+        **keys, "tls_cert_file": certificates.path("shown.pem"),
+        "tls_key_file": certificates.path("shown.key"),
+        "connect_interval": "200ms", "interval": "100ms"}})
+
+    def document():
+        return http.json("/instances/r")["document"]
+    wait_until(lambda: document()["reason"] == "ok", document)
+    show("wrong")
+    agent.wait_event("credentials_rejected", instance="r")
+    before = http.status("r")["round"]
+    wait_until(lambda: http.status("r")["round"] >= before + 5, document)
+    assert document()["reason"] == "ok"
+    assert 'instance_credentials_rejected{instance="r"} 1\n' in \
+        http.text("/metrics")
+    show("agent")
+    wait_until(lambda: 'instance_credentials_rejected{instance="r"} 0\n' in
+               http.text("/metrics"), document)
+
+
 def test_an_unverified_server_is_told_once(make_agent, make_tls_redis):
     _, keys = make_tls_redis()
     agent = make_agent({"r": {**keys, "tls_verify": "no"}})
