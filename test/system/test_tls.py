@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from agentproc import run
 from certificates import RSA
 from ports import reserve_port
 from process import Process
@@ -274,6 +275,21 @@ def test_a_certificate_of_ours_that_is_refused_leaves_the_status(
     show("agent")
     wait_until(lambda: 'instance_credentials_rejected{instance="r"} 0\n' in
                http.text("/metrics"), document)
+
+
+def test_a_check_from_cron_tells_of_a_certificate_that_ends(
+        write_config, make_tls_redis):
+    _, keys = make_tls_redis(days=10)
+    config = write_config({"r": keys, "calm": {**keys, "tls_min_days": 3}})
+    done = run("--check-once", "-c", config)
+    assert done.returncode == 0, done.stderr
+    day = (datetime.datetime.now(datetime.timezone.utc) +
+           datetime.timedelta(days=10)).date()
+    assert f"r: a certificate of its server ends on {day}\n" in done.stdout
+    assert "calm: a certificate" not in done.stdout
+    assert done.stderr == ""
+    done = run("--check-once", "--format", "nagios", "-c", config)
+    assert f", 1 certificate ends soon (r {day}) | " in done.stdout
 
 
 def test_an_unverified_server_is_told_once(make_agent, make_tls_redis):
