@@ -145,28 +145,6 @@ def test_a_server_that_is_mute_in_the_handshake_is_a_timeout(
         assert "TLS handshake" in d["detail"]
 
 
-def test_half_of_them_hung_in_the_handshake_delay_no_other(
-        make_served, make_tls_redis, make_peer):
-    _, keys = make_tls_redis()
-    mute = make_peer(Mute())
-    hung = {f"hung-{i}": {"address": mute.address, "tls": "yes"}
-            for i in range(50)}
-    well = {f"well-{i}": keys for i in range(50)}
-    _, http = make_served({**hung, **well}, agent={
-        "interval": "1s", "timeout": "5s", "rise": 1, "fall": 1})
-
-    def all_told():
-        seen = http.status()["instances"]
-        return all(i["status"] == "up" if i["instance"] in well else
-                   i["reason"] == "reply_timeout" for i in seen)
-    wait_until(all_told, lambda: http.text("/status"))
-    # No round of theirs is left out while the others' probes are under way.
-    before = http.status("well-0")["round"]
-    wait_until(lambda: http.status("well-0")["round"] >= before + 4,
-               lambda: http.text("/status"))
-    assert all_told()
-
-
 def test_a_handshake_that_is_cut_is_closed(
         make_agent, make_peer, tree):
     def cut(s):
