@@ -321,6 +321,18 @@ static void what_a_new_client_met_decides(void **state)
     }
 }
 
+static void a_certificate_of_ours_that_is_refused_is_a_login(void **state)
+{
+    struct kept_verdict kept = { 0 }, new = { .reason = REASON_TLS };
+    struct verdict v;
+
+    (void)state;
+    new.ours = true;
+    keep(&kept, REASON_OK, "");
+    assert_true(judge_new_client(&kept, &new, &v));
+    assert_int_equal(v.reason, REASON_OK);
+}
+
 #define with_fake(f) cmocka_unit_test_setup_teardown(f, start_fake, stop_fake)
 
 int main(void)
@@ -338,6 +350,7 @@ int main(void)
         with_fake(a_late_answer_is_told_and_its_connection_asked_again),
         with_fake(a_new_one_that_is_waited_for_is_not_dialled_again),
         cmocka_unit_test(what_a_new_client_met_decides),
+        cmocka_unit_test(a_certificate_of_ours_that_is_refused_is_a_login),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -214,6 +214,38 @@ static void nagios_gets_one_line_with_perfdata(void **state)
            "unknown=0;;;0;1 cache-1_rtt=0.000123s;;;0;\n");
 }
 
+static void certificates_that_end_are_told_and_change_no_code(void **state)
+{
+    static const struct report_ending ENDINGS[] = {
+        { "cache-1", INT64_C(1795500000000) },
+        { "c2", INT64_C(1795700000000) },
+    };
+    struct report r = report(&UP, 1);
+    char *text;
+
+    (void)state;
+    r.endings = ENDINGS;
+    r.nendings = 1;
+    assert_int_equal(report_exit_code(&r), 0);
+    text = print(&r, REPORT_TEXT);
+    assert_non_null(strstr(
+        text, "\ncache-1: a certificate of its server ends on 2026-11-24\n"));
+    free(text);
+    text = print(&r, REPORT_NAGIOS);
+    assert_non_null(strstr(text, "REDIS OK - 1 up, 1 certificate ends soon "
+                                 "(cache-1 2026-11-24) | "));
+    free(text);
+    r.nendings = 2;
+    text = print(&r, REPORT_NAGIOS);
+    assert_non_null(strstr(text, ", 2 certificates end soon (cache-1 "
+                                 "2026-11-24, c2 2026-11-26) | "));
+    free(text);
+    text = print(&r, REPORT_JSON);
+    assert_non_null(strstr(text, "\"certificates_expiring\":[{\"instance\":"
+                                 "\"cache-1\",\"ends\":\"2026-11-24T"));
+    free(text);
+}
+
 static void nagios_names_a_few_of_many_in_trouble(void **state)
 {
     struct document_status rows[12];
@@ -269,7 +301,7 @@ static void json_has_the_documents_keys(void **state)
            "\"status\":\"down\",\"reason\":\"refused\","
            "\"detail\":\"connect: refused\",\"rtt_us\":null,\"role\":null,"
            "\"server\":null,\"version\":null,\"started\":null,\"maintenance\":"
-           "false}]}\n");
+           "false}],\"certificates_expiring\":[]}\n");
 }
 
 static void json_stays_json_whatever_the_bytes(void **state)
@@ -325,6 +357,7 @@ int main(void)
         cmocka_unit_test(the_table_is_aligned_and_speaks_words),
         cmocka_unit_test(times_have_human_units),
         cmocka_unit_test(nagios_gets_one_line_with_perfdata),
+        cmocka_unit_test(certificates_that_end_are_told_and_change_no_code),
         cmocka_unit_test(nagios_names_a_few_of_many_in_trouble),
         cmocka_unit_test(bytes_from_outside_break_no_line),
         cmocka_unit_test(json_has_the_documents_keys),

@@ -187,6 +187,17 @@ static void a_certificate_of_a_trusted_ca_is_taken(void **state)
     expect("ca.pem", "::1", "good", TLS_OPEN, "");
 }
 
+/* Certificates know neither. */
+static void a_final_dot_and_a_zone_are_no_part_of_the_name(void **state)
+{
+    (void)state;
+    expect("ca.pem", "redis.example.", "good", TLS_OPEN, "");
+    expect("ca.pem", "::1%lo", "good", TLS_OPEN, "");
+    expect("ca.pem", "cache-1.", "good", TLS_REFUSED,
+           "name cache-1 is not among: redis.example, *.wild.example, "
+           "10.0.0.7, ::1");
+}
+
 static void a_wrong_name_is_told_with_those_that_are_there(void **state)
 {
     (void)state;
@@ -413,6 +424,124 @@ static void an_end_in_order_is_told(void **state)
     SSL_CTX_free(ctx);
 }
 
+/* A connection that stands, and its server. */
+struct pair {
+    struct tls_peer *peer;
+    struct tls_stream *stream;
+    struct tls_server server;
+    SSL_CTX *ctx;
+};
+
+static void open_pair(struct pair *p, int version, size_t tickets)
+{
+    const struct tls_settings s = trusting("ca.pem");
+    p->peer = peer_of(&s, "redis.example");
+    p->ctx = tls_place_server(&place, "good", false);
+    SSL_CTX_set_max_proto_version(p->ctx, version);
+    SSL_CTX_set_num_tickets(p->ctx, tickets);
+    p->stream = tls_stream_new(p->peer, now_ms);
+    tls_server_open(&p->server, p->ctx);
+    assert_int_equal(shake(p->stream, &p->server, SIZE_MAX), TLS_OPEN);
+    talk(p->stream, &p->server);
+}
+
+static void close_pair(struct pair *p)
+{
+    tls_stream_free(p->stream);
+    tls_server_close(&p->server);
+    tls_peer_free(p->peer);
+    SSL_CTX_free(p->ctx);
+}
+
+static void tickets_that_come_late_are_kept(void **state)
+{
+    struct pair p;
+    char got[16];
+    enum tls_next next;
+    size_t len;
+    (void)state;
+    open_pair(&p, TLS1_3_VERSION, 0);
+    assert_false(connect_once(p.peer, p.ctx, SIZE_MAX).resumed);
+    assert_false(connect_once(p.peer, p.ctx, SIZE_MAX).resumed);
+    assert_int_equal(SSL_new_session_ticket(p.server.ssl), 1);
+    assert_int_equal(SSL_do_handshake(p.server.ssl), 1);
+    char *out = tls_server_output(&p.server, &len);
+    assert_true(len > 0);
+    tls_stream_take(p.stream, out, len);
+    assert_int_equal(tls_stream_read(p.stream, got, sizeof got, &next), 0);
+    assert_int_equal(next, TLS_MORE);
+    free(out);
+    talk(p.stream, &p.server);
+    assert_true(connect_once(p.peer, p.ctx, SIZE_MAX).resumed);
+    close_pair(&p);
+}
+
+/* It is told no, and may go on. */
+static void a_server_that_would_negotiate_anew_is_not_followed(void **state)
+{
+    struct pair p;
+    char got[16];
+    enum tls_next next;
+    size_t n, len;
+    (void)state;
+    open_pair(&p, TLS1_2_VERSION, 0);
+    assert_int_equal(SSL_write_ex(p.server.ssl, "pong", 4, &n), 1);
+    assert_int_equal(SSL_renegotiate(p.server.ssl), 1);
+    assert_int_equal(SSL_do_handshake(p.server.ssl), 1); /* it only asks */
+    char *out = tls_server_output(&p.server, &len);
+    tls_stream_take(p.stream, out, len);
+    assert_int_equal(tls_stream_read(p.stream, got, sizeof got, &next), 4);
+    assert_memory_equal(got, "pong", 4);
+    assert_int_equal(tls_stream_read(p.stream, got, sizeof got, &next), 0);
+    assert_int_equal(next, TLS_MORE);
+    free(out);
+    /* A warning went out, and no first flight of a handshake. */
+    out = tls_stream_output(p.stream, &len);
+    assert_non_null(out);
+    assert_int_equal(out[0], SSL3_RT_ALERT);
+    assert_true(len < 64);
+    free(out);
+    close_pair(&p);
+}
+
+/* The server's flight, of which LEN bytes arrive; true: they were enough. */
+static bool cut_after(struct tls_peer *p, SSL_CTX *ctx, size_t len)
+{
+    struct tls_stream *s = tls_stream_new(p, now_ms);
+    struct tls_server server;
+    size_t all;
+    tls_server_open(&server, ctx);
+    send_out(s, &server);
+    char *out = tls_server_output(&server, &all);
+    enum tls_next next = tls_stream_shake(s, out, len < all ? len : all);
+    assert_true(next == TLS_MORE || next == TLS_OPEN);
+    assert_false(next == TLS_OPEN && len < all);
+    assert_string_equal(tls_words(s), "");
+    tls_stream_end(s);
+    free(out);
+    tls_stream_free(s);
+    tls_server_close(&server);
+    return len >= all;
+}
+
+static void a_handshake_may_be_cut_at_every_byte(void **state)
+{
+    static const int VERSIONS[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+    const struct tls_settings s = trusting("ca.pem");
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct tls_peer *p = peer_of(&s, "redis.example");
+        SSL_CTX *ctx = tls_place_server(&place, "good", false);
+        SSL_CTX_set_max_proto_version(ctx, VERSIONS[i]);
+        size_t len = 0;
+        while (!cut_after(p, ctx, len))
+            len++;
+        assert_true(len > 500);
+        tls_peer_free(p);
+        SSL_CTX_free(ctx);
+    }
+}
+
 /* ------------------------------------------------------------------- files */
 
 static void expect_fault(struct tls_settings *s, enum tls_file which,
@@ -509,6 +638,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_certificate_of_a_trusted_ca_is_taken),
+        cmocka_unit_test(a_final_dot_and_a_zone_are_no_part_of_the_name),
         cmocka_unit_test(a_wrong_name_is_told_with_those_that_are_there),
         cmocka_unit_test(an_unknown_ca_is_told),
         cmocka_unit_test(a_certificate_out_of_its_time_is_told),
@@ -521,6 +651,9 @@ int main(void)
         cmocka_unit_test(a_client_certificate_is_shown_where_it_is_wanted),
         cmocka_unit_test(a_client_certificate_that_is_missed_is_told_late),
         cmocka_unit_test(an_end_in_order_is_told),
+        cmocka_unit_test(tickets_that_come_late_are_kept),
+        cmocka_unit_test(a_server_that_would_negotiate_anew_is_not_followed),
+        cmocka_unit_test(a_handshake_may_be_cut_at_every_byte),
         cmocka_unit_test(files_that_are_no_good_are_faults),
         cmocka_unit_test(the_same_settings_share_a_context),
         cmocka_unit_test(renewed_files_are_used_by_new_connections),

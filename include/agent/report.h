@@ -13,11 +13,19 @@
  */
 enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_NAGIOS };
 
+/* A certificate that the server sent ends within tls_min_days. */
+struct report_ending {
+    const char *instance;
+    int64_t ends_wall_ms;
+};
+
 struct report {
     const char *agent;
     int64_t time_wall_ms;
     const struct document_status *rows;
     size_t nrows;
+    const struct report_ending *endings; /* in the rows' order */
+    size_t nendings;
     /* "published", "not configured", "not asked for", "left to the running
      * agent …", or what went wrong. */
     const char *publishing;

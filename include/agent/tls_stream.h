@@ -73,6 +73,10 @@ char *tls_stream_output(struct tls_stream *s, size_t *len);
 /* Why it was refused, printable ASCII; "" otherwise. */
 const char *tls_words(const struct tls_stream *s);
 
+/* It was refused over our own certificate, or for want of one, as far as the
+ * server says so. */
+bool tls_stream_disowned(const struct tls_stream *s);
+
 /* The handshake has failed: true when a session was offered in it, so that one
  * in full may succeed.  None is offered to that peer for an hour. */
 bool tls_stream_try_in_full(struct tls_stream *s);

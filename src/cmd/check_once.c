@@ -27,6 +27,7 @@
 #include "agent/loop.h"
 #include "agent/pool.h"
 #include "agent/thread.h"
+#include "agent/tls.h"
 #include "check_once_limits.h"
 #include "check_once_publish.h"
 
@@ -194,11 +195,31 @@ static void wake(void *arg)
 
 /* ------------------------------------------------------------------ report */
 
+/* Under cron nothing else would tell of them. */
+static size_t find_endings(const struct once *o, int64_t now_wall_ms,
+                           struct report_ending *out)
+{
+    struct tls_certificate c;
+    size_t n = 0;
+    for (size_t i = 0; i < o->nchecks; i++) {
+        const struct instance *in = o->checks[i].instance;
+        if (pool_certificate(in, &c) &&
+            pool_certificate_ends(in, &c, now_wall_ms))
+            out[n++] =
+                (struct report_ending){ in->config->name, c.earliest_wall_ms };
+    }
+    return n;
+}
+
 static int report(const struct once *o)
 {
+    int64_t now_wall_ms = clock_wall_ms();
     struct document_status *rows = calloc(o->nchecks, sizeof *rows);
-    if (rows == NULL) {
+    struct report_ending *endings = calloc(o->nchecks, sizeof *endings);
+    if (rows == NULL || endings == NULL) {
         fprintf(stderr, "sentinel-agent: out of memory for the report\n");
+        free(rows);
+        free(endings);
         return ONCE_UNKNOWN;
     }
     for (size_t i = 0; i < o->nchecks; i++) {
@@ -207,9 +228,11 @@ static int report(const struct once *o)
     }
     const struct report r = {
         .agent = pool_parts(o->pool).id,
-        .time_wall_ms = clock_wall_ms(),
+        .time_wall_ms = now_wall_ms,
         .rows = rows,
         .nrows = o->nchecks,
+        .endings = endings,
+        .nendings = find_endings(o, now_wall_ms, endings),
         .publishing = o->publish.words,
         .publish_failed = o->publish.failed,
         .left_to_agent = o->publish.left_to_agent,
@@ -224,6 +247,7 @@ static int report(const struct once *o)
     if (o->publish.failed)
         fprintf(stderr, "sentinel-agent: %s\n", o->publish.words);
     free(rows);
+    free(endings);
     return code;
 }
 

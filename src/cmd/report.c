@@ -101,6 +101,25 @@ static void format_cell(const void *arg, size_t at, size_t column,
     }
 }
 
+/* The day alone: the rest is of no use to who renews it. */
+static const char *ending_day(const struct report_ending *e,
+                              char day[CLOCK_RFC3339_SIZE])
+{
+    clock_rfc3339(e->ends_wall_ms, day);
+    day[strcspn(day, "T")] = '\0';
+    return day;
+}
+
+static void print_endings(const struct report *r, FILE *out)
+{
+    char day[CLOCK_RFC3339_SIZE], name[TABLE_CELL];
+
+    for (size_t i = 0; i < r->nendings; i++)
+        fprintf(out, "%s: a certificate of its server ends on %s\n",
+                table_text(r->endings[i].instance, name),
+                ending_day(&r->endings[i], day));
+}
+
 static void print_text(const struct report *r, FILE *out)
 {
     size_t by_status[STATUS_COUNT];
@@ -122,6 +141,7 @@ static void print_text(const struct report *r, FILE *out)
             by_status[STATUS_UP], by_status[STATUS_DEGRADED],
             by_status[STATUS_DOWN], by_status[STATUS_UNKNOWN],
             table_text(r->publishing, publishing));
+    print_endings(r, out);
 }
 
 /* Takes over T, a whole object. */
@@ -135,6 +155,18 @@ static void put_json(struct text *t, FILE *out)
     else
         fprintf(out, "%s\n", t->bytes);
     text_free(t);
+}
+
+static void put_endings(const struct report *r, struct text *t)
+{
+    jsonw_open(t, "certificates_expiring", '[');
+    for (size_t i = 0; i < r->nendings; i++) {
+        jsonw_open(t, NULL, '{');
+        jsonw_cut(t, "instance", r->endings[i].instance);
+        jsonw_time(t, "ends", r->endings[i].ends_wall_ms);
+        jsonw_close(t, '}');
+    }
+    jsonw_close(t, ']');
 }
 
 static void print_json(const struct report *r, FILE *out)
@@ -154,6 +186,7 @@ static void print_json(const struct report *r, FILE *out)
         jsonw_close(&t, '}');
     }
     jsonw_close(&t, ']');
+    put_endings(r, &t);
     jsonw_close(&t, '}');
     put_json(&t, out);
 }
@@ -189,6 +222,25 @@ static void nagios_names(const struct report *r, enum status s, FILE *out)
         fprintf(out, " and %zu more", left);
     if (named > 0)
         fputc(')', out);
+}
+
+/* ", 2 certificates end soon (cache-1 2026-12-01, cache-2 2026-12-04)" */
+static void nagios_endings(const struct report *r, FILE *out)
+{
+    char day[CLOCK_RFC3339_SIZE];
+
+    if (r->nendings == 0)
+        return;
+    fprintf(out, ", %zu certificate%s soon (", r->nendings,
+            r->nendings == 1 ? " ends" : "s end");
+    for (size_t i = 0; i < r->nendings && i < NAMED_MAX; i++) {
+        fputs(i == 0 ? "" : ", ", out);
+        nagios_text(r->endings[i].instance, out);
+        fprintf(out, " %s", ending_day(&r->endings[i], day));
+    }
+    if (r->nendings > NAMED_MAX)
+        fprintf(out, " and %zu more", r->nendings - NAMED_MAX);
+    fputc(')', out);
 }
 
 /* label=value[UOM];[warn];[crit];[min];[max]; names of instances need no
@@ -240,6 +292,7 @@ static void print_nagios(const struct report *r, FILE *out)
         fputs(", ", out);
         nagios_text(r->publishing, out);
     }
+    nagios_endings(r, out);
     fputs(" |", out);
     nagios_perfdata(r, by_status, out);
     fputc('\n', out);

@@ -15,8 +15,7 @@
 #include "tls_library.h"
 
 #define FILE_MAX (4 << 20)
-/* Bytes of a record: requests are short, and a buffer for one is made for each
- * of them. */
+/* Bytes of a record: a first flight in one piece, which some proxies want. */
 #define SEND_MAX 2048
 
 struct bytes {
@@ -258,7 +257,10 @@ static SSL_CTX *new_context(void)
     if (ctx == NULL)
         return NULL;
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION |
+                                 SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS);
+    /* What was received is all there is: one call gets it. */
+    SSL_CTX_set_read_ahead(ctx, 1);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_max_send_fragment(ctx, SEND_MAX);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT |

@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "tls_library.h"
+#include "tls_memory.h"
 
 #define STRING_OF(x) #x
 #define EXPANDED(x)  STRING_OF(x)
@@ -48,6 +49,9 @@ static int load(struct err *e)
         }
         *(void **)CALLS[i].at = found;
     }
+    /* Refused where another library has used it already, which does no harm. */
+    (void)CRYPTO_set_mem_functions(tls_memory_take, tls_memory_resize,
+                                   tls_memory_give);
     return 0;
 }
 

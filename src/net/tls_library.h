@@ -40,6 +40,7 @@ int tls_library_load(struct err *e) MUST_USE;
     X(BIO_set_data) \
     X(BIO_set_flags) \
     X(BIO_set_init) \
+    X(CRYPTO_set_mem_functions) \
     X(ERR_clear_error) \
     X(ERR_peek_error) \
     X(ERR_peek_last_error) \
@@ -63,6 +64,7 @@ int tls_library_load(struct err *e) MUST_USE;
     X(SSL_CTX_use_PrivateKey) \
     X(SSL_CTX_use_certificate) \
     X(SSL_SESSION_free) \
+    X(SSL_SESSION_get0_peer) \
     X(SSL_alert_desc_string_long) \
     X(SSL_ctrl) \
     X(SSL_do_handshake) \
@@ -105,7 +107,9 @@ int tls_library_load(struct err *e) MUST_USE;
     X(X509_get_ext_d2i) \
     X(X509_get_issuer_name) \
     X(X509_get_subject_name) \
-    X(X509_verify_cert_error_string)
+    X(X509_verify_cert_error_string) \
+    X(d2i_SSL_SESSION) \
+    X(i2d_SSL_SESSION)
 
 struct tls_library {
 #define TLS_LIBRARY_MEMBER(f) __typeof__(f) *f;
@@ -132,6 +136,7 @@ extern struct tls_library tls_library;
 #define BIO_set_data tls_library.BIO_set_data
 #define BIO_set_flags tls_library.BIO_set_flags
 #define BIO_set_init tls_library.BIO_set_init
+#define CRYPTO_set_mem_functions tls_library.CRYPTO_set_mem_functions
 #define ERR_clear_error tls_library.ERR_clear_error
 #define ERR_peek_error tls_library.ERR_peek_error
 #define ERR_peek_last_error tls_library.ERR_peek_last_error
@@ -155,6 +160,7 @@ extern struct tls_library tls_library;
 #define SSL_CTX_use_PrivateKey tls_library.SSL_CTX_use_PrivateKey
 #define SSL_CTX_use_certificate tls_library.SSL_CTX_use_certificate
 #define SSL_SESSION_free tls_library.SSL_SESSION_free
+#define SSL_SESSION_get0_peer tls_library.SSL_SESSION_get0_peer
 #define SSL_alert_desc_string_long tls_library.SSL_alert_desc_string_long
 #define SSL_ctrl tls_library.SSL_ctrl
 #define SSL_do_handshake tls_library.SSL_do_handshake
@@ -198,6 +204,8 @@ extern struct tls_library tls_library;
 #define X509_get_issuer_name tls_library.X509_get_issuer_name
 #define X509_get_subject_name tls_library.X509_get_subject_name
 #define X509_verify_cert_error_string tls_library.X509_verify_cert_error_string
+#define d2i_SSL_SESSION tls_library.d2i_SSL_SESSION
+#define i2d_SSL_SESSION tls_library.i2d_SSL_SESSION
 /* clang-format on */
 
 #endif

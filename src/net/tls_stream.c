@@ -2,44 +2,25 @@
  * OpenSSL over a BIO of our own: it reads the bytes that are lent for the
  * length of a call, and writes into a text that the caller takes, so that a
  * connection that is idle keeps no buffer.
- *
- * A handshake with verification costs a millisecond of public-key work on both
- * sides.  The session of the last one is resumed instead, for an hour at most:
- * then the certificate is looked at in full again.  A certificate that has
- * ended meanwhile, or files that were read anew, end that earlier.
  */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <arpa/inet.h>
-
-#include "agent/clock.h"
 #include "agent/objects.h"
 #include "tls_certificate.h"
 #include "tls_context.h"
 #include "tls_files.h"
 #include "tls_library.h"
+#include "tls_peer.h"
 
 #include "agent/tls_stream.h"
 
-#define VERIFIED_MS 3600000
-
-struct tls_peer {
-    struct tls_context *context; /* a reference */
-    char *name;                  /* owned */
-    bool is_address;
-    /* Of the one thread that connects. */
-    SSL_SESSION *session;        /* owned; to be resumed, or NULL */
-    unsigned generation;         /* of the context that it was made with */
-    uint64_t verified_mono_ms;   /* the certificate behind it */
-    uint64_t full_until_mono_ms; /* a session was not taken: none is offered */
-    /* Guarded. */
-    pthread_mutex_t lock;
-    bool seen;
-    struct tls_certificate certificate;
-};
+#define WORDS_SIZE 256
+/* Bytes of a record after the handshake, the least that can be asked for:
+ * requests are short, and a buffer for one is made for each of them. */
+#define SEND_MAX 512
 
 struct tls_stream {
     struct tls_keeper keeper; /* first: OpenSSL's application data */
@@ -56,7 +37,8 @@ struct tls_stream {
     bool heard;
     bool offered; /* a session, to be resumed */
     bool open;
-    char words[256];
+    bool disowned; /* our certificate was refused */
+    char *words;   /* owned; NULL: it was not refused */
 };
 
 /* ------------------------------------------------------------------- bytes */
@@ -134,68 +116,12 @@ char *tls_stream_output(struct tls_stream *s, size_t *len)
     return out;
 }
 
-/* -------------------------------------------------------------------- peer */
-
-struct tls_peer *tls_peer_new(struct tls_context *c, const char *name,
-                              struct err *e)
-{
-    struct in6_addr address;
-    struct tls_peer *p = calloc(1, sizeof *p);
-    if (p != NULL)
-        p->name = strdup(name);
-    if (p == NULL || p->name == NULL) {
-        err_set(e, "out of memory for the TLS of %s", name);
-        free(p);
-        return NULL;
-    }
-    pthread_mutex_init(&p->lock, NULL);
-    p->context = tls_context_ref(c);
-    p->is_address = inet_pton(AF_INET, name, &address) == 1 ||
-                    inet_pton(AF_INET6, name, &address) == 1;
-    return p;
-}
-
-void tls_peer_free(struct tls_peer *p)
-{
-    if (p == NULL)
-        return;
-    SSL_SESSION_free(p->session);
-    tls_context_put(p->context);
-    pthread_mutex_destroy(&p->lock);
-    free(p->name);
-    free(p);
-}
-
-bool tls_peer_certificate(struct tls_peer *p, struct tls_certificate *out)
-{
-    pthread_mutex_lock(&p->lock);
-    bool seen = p->seen;
-    *out = p->certificate;
-    pthread_mutex_unlock(&p->lock);
-    return seen;
-}
-
-static void forget_session(struct tls_peer *p)
-{
-    SSL_SESSION_free(p->session);
-    p->session = NULL;
-}
-
-static bool may_resume(const struct tls_peer *p, unsigned generation,
-                       uint64_t now_mono_ms)
-{
-    return p->session != NULL && p->generation == generation &&
-           now_mono_ms >= p->full_until_mono_ms &&
-           now_mono_ms - p->verified_mono_ms < VERIFIED_MS &&
-           p->certificate.earliest_wall_ms > clock_wall_ms();
-}
+/* ----------------------------------------------------------------- session */
 
 static void keep_session(struct tls_keeper *k, SSL_SESSION *session)
 {
     const struct tls_stream *s = (struct tls_stream *)k;
-    forget_session(s->peer);
-    s->peer->session = session;
-    s->peer->generation = s->generation;
+    tls_peer_keep_session(s->peer, session, s->generation);
 }
 
 /* ------------------------------------------------------------ verification */
@@ -205,24 +131,58 @@ static int on_verify(int good, X509_STORE_CTX *store)
     SSL *ssl =
         X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct tls_stream *s = SSL_get_app_data(ssl);
-    if (!good && s->words[0] == '\0')
-        tls_certificate_words(store, s->peer->name,
-                              tls_context_has_ca(s->peer->context), s->words,
-                              sizeof s->words);
-    return good;
+    char words[WORDS_SIZE];
+    if (good || s->words != NULL)
+        return good;
+    tls_certificate_words(store, tls_peer_name(s->peer),
+                          tls_context_has_ca(tls_peer_context(s->peer)), words,
+                          sizeof words);
+    s->words = strdup(words);
+    return 0;
 }
 
 static bool set_name(SSL *ssl, const struct tls_peer *p)
 {
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    if (p->is_address)
-        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), p->name) == 1;
-    return SSL_set_tlsext_host_name(ssl, p->name) == 1 &&
-           SSL_set1_host(ssl, p->name) == 1;
+    if (tls_peer_is_address(p))
+        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl),
+                                             tls_peer_name(p)) == 1;
+    return SSL_set_tlsext_host_name(ssl, tls_peer_name(p)) == 1 &&
+           SSL_set1_host(ssl, tls_peer_name(p)) == 1;
+}
+
+/* Why they do not agree, once: the first reason is the one that counts. */
+static void say(struct tls_stream *s, const char *words, const char *more)
+{
+    char both[WORDS_SIZE + 64];
+    if (s->words != NULL)
+        return;
+    snprintf(both, sizeof both, "%s%s", words, more);
+    s->words = strdup(both);
+}
+
+/* What only a certificate of ours can have brought about.  A handshake failure
+ * (TLS 1.2) may be for want of one, or of a common cipher. */
+static bool is_over_ours(int alert)
+{
+    switch (alert) {
+    case SSL_AD_BAD_CERTIFICATE:
+    case SSL_AD_UNSUPPORTED_CERTIFICATE:
+    case SSL_AD_CERTIFICATE_REVOKED:
+    case SSL_AD_CERTIFICATE_EXPIRED:
+    case SSL_AD_CERTIFICATE_UNKNOWN:
+    case SSL_AD_UNKNOWN_CA:
+    case SSL_AD_ACCESS_DENIED:
+    case TLS13_AD_CERTIFICATE_REQUIRED:
+        return true;
+    default:
+        return false;
+    }
 }
 
 static void say_alert(struct tls_stream *s, int alert)
 {
+    char words[WORDS_SIZE];
     const char *name = SSL_alert_desc_string_long(alert);
     const char *hint = "";
     if (alert == SSL_AD_HANDSHAKE_FAILURE)
@@ -234,7 +194,9 @@ static void say_alert(struct tls_stream *s, int alert)
         hint = ": it wants a client certificate (tls_cert_file)";
     } else if (alert == SSL_AD_UNKNOWN_CA)
         hint = ": it does not know the CA of ours";
-    snprintf(s->words, sizeof s->words, "the server's alert: %s%s", name, hint);
+    s->disowned = is_over_ours(alert);
+    snprintf(words, sizeof words, "the server's alert: %s", name);
+    say(s, words, hint);
 }
 
 /* Content types of TLS records: 20 to 23. */
@@ -249,27 +211,28 @@ static enum tls_next refused(struct tls_stream *s)
     int reason = ERR_GET_REASON(code);
     const char *why = ERR_reason_error_string(code);
     bool plain = !s->open && looks_plain(s);
-    bool said = s->words[0] != '\0'; /* of the certificate */
     if (plain)
-        snprintf(s->words, sizeof s->words,
-                 "no TLS there: it answers in plain");
-    else if (!said && ERR_GET_LIB(code) == ERR_LIB_SSL &&
+        say(s, "no TLS there: it answers in plain", "");
+    else if (ERR_GET_LIB(code) == ERR_LIB_SSL &&
              reason >= SSL_AD_REASON_OFFSET &&
              reason < SSL_AD_REASON_OFFSET + 256)
         say_alert(s, reason - SSL_AD_REASON_OFFSET);
-    else if (!said && reason == SSL_R_UNSUPPORTED_PROTOCOL)
-        snprintf(s->words, sizeof s->words,
-                 "no common version of TLS: it offers less than 1.2");
-    else if (!said)
-        snprintf(s->words, sizeof s->words, "TLS: %s",
-                 why != NULL ? why : "broken");
+    else if (reason == SSL_R_UNSUPPORTED_PROTOCOL)
+        say(s, "no common version of TLS: it offers less than 1.2", "");
+    else
+        say(s, "TLS: ", why != NULL ? why : "broken");
     ERR_clear_error();
     return plain ? TLS_PLAIN : TLS_REFUSED;
 }
 
 const char *tls_words(const struct tls_stream *s)
 {
-    return s->words;
+    return s->words != NULL ? s->words : "";
+}
+
+bool tls_stream_disowned(const struct tls_stream *s)
+{
+    return s->disowned;
 }
 
 bool tls_stream_heard(const struct tls_stream *s)
@@ -291,8 +254,7 @@ bool tls_stream_try_in_full(struct tls_stream *s)
 {
     if (!s->offered || s->open)
         return false;
-    s->peer->full_until_mono_ms = s->began_mono_ms + VERIFIED_MS;
-    forget_session(s->peer);
+    tls_peer_refuse_sessions(s->peer, s->began_mono_ms);
     return true;
 }
 
@@ -301,7 +263,7 @@ bool tls_stream_try_in_full(struct tls_stream *s)
 static int set_up(struct tls_stream *s)
 {
     struct tls_peer *p = s->peer;
-    s->ssl = tls_context_connection(p->context, &s->generation);
+    s->ssl = tls_context_connection(tls_peer_context(p), &s->generation);
     BIO *bio = new_bio(s);
     if (s->ssl == NULL || bio == NULL) {
         BIO_free(bio);
@@ -309,17 +271,15 @@ static int set_up(struct tls_stream *s)
     }
     SSL_set_bio(s->ssl, bio, bio);
     SSL_set_connect_state(s->ssl);
-    if (tls_context_verifies(p->context))
+    if (tls_context_verifies(tls_peer_context(p)))
         SSL_set_verify(s->ssl, SSL_VERIFY_PEER, on_verify);
     else
         SSL_set_verify(s->ssl, SSL_VERIFY_NONE, NULL);
     s->keeper.session = keep_session;
     if (SSL_set_app_data(s->ssl, s) != 1 || !set_name(s->ssl, p))
         return -1;
-    if (may_resume(p, s->generation, s->began_mono_ms))
-        s->offered = SSL_set_session(s->ssl, p->session) == 1;
-    else
-        forget_session(p);
+    SSL_SESSION *session = tls_peer_session(p, s->generation, s->began_mono_ms);
+    s->offered = session != NULL && SSL_set_session(s->ssl, session) == 1;
     return 0;
 }
 
@@ -331,7 +291,7 @@ struct tls_stream *tls_stream_new(struct tls_peer *p, uint64_t now_mono_ms)
     object_made(OBJECT_TLS_STREAM);
     s->peer = p;
     s->began_mono_ms = now_mono_ms;
-    tls_context_refresh(p->context, now_mono_ms);
+    tls_context_refresh(tls_peer_context(p), now_mono_ms);
     if (set_up(s) == 0 && tls_stream_shake(s, NULL, 0) == TLS_MORE)
         return s;
     ERR_clear_error();
@@ -348,6 +308,7 @@ void tls_stream_free(struct tls_stream *s)
         SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(s->ssl);
     free(s->out);
+    free(s->words);
     free(s);
     object_gone(OBJECT_TLS_STREAM);
 }
@@ -357,13 +318,10 @@ static void note_open(struct tls_stream *s)
     struct tls_peer *p = s->peer;
     struct tls_certificate c;
     s->open = true;
+    SSL_set_max_send_fragment(s->ssl, SEND_MAX);
     if (tls_stream_resumed(s) || !tls_certificate_of(s->ssl, &c))
         return;
-    p->verified_mono_ms = s->began_mono_ms;
-    pthread_mutex_lock(&p->lock);
-    p->certificate = c;
-    p->seen = true;
-    pthread_mutex_unlock(&p->lock);
+    tls_peer_verified(p, &c, s->began_mono_ms);
 }
 
 void tls_stream_take(struct tls_stream *s, const char *bytes, size_t len)

@@ -245,9 +245,11 @@ static void fail_tls(struct connection *c, enum tls_next next)
     if (next == TLS_CLOSED) { /* never in the handshake */
         c->ended = true;
         talk_broken(&c->talk, c->to, UV_EOF, &v);
-    } else
+    } else {
         verdict_set(&v, next == TLS_PLAIN ? REASON_PROTOCOL : REASON_TLS, "%s",
                     tls_words(c->tls));
+        v.ours = tls_stream_disowned(c->tls);
+    }
     fail(c, &v, false);
 }
 

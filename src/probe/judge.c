@@ -17,6 +17,7 @@ void verdict_set(struct verdict *v, enum reason reason, const char *fmt, ...)
     va_list ap;
 
     v->reason = reason;
+    v->ours = reason == REASON_NOAUTH || reason == REASON_WRONGPASS;
     va_start(ap, fmt);
     vsnprintf(v->detail, sizeof v->detail, fmt, ap);
     va_end(ap);
@@ -25,12 +26,14 @@ void verdict_set(struct verdict *v, enum reason reason, const char *fmt, ...)
 void verdict_ok(struct verdict *v)
 {
     v->reason = REASON_OK;
+    v->ours = false;
     v->detail[0] = '\0';
 }
 
 void verdict_keep(struct kept_verdict *k, const struct verdict *v)
 {
     k->reason = v->reason;
+    k->ours = v->ours;
     if (v->detail[0] != '\0' && k->words == NULL)
         k->words = malloc(ESCAPED_SIZE);
     if (k->words != NULL)
@@ -66,6 +69,7 @@ void judge_auth(const struct reply *r, struct verdict *v)
 static void verdict_copy(struct verdict *out, const struct kept_verdict *k)
 {
     out->reason = k->reason;
+    out->ours = k->ours;
     strcpy(out->detail, verdict_words(k));
 }
 
@@ -79,21 +83,19 @@ static bool serves_somehow(const struct kept_verdict *v)
 bool judge_new_client(const struct kept_verdict *kept,
                       const struct kept_verdict *new, struct verdict *out)
 {
-    bool login =
-        new->reason == REASON_NOAUTH || new->reason == REASON_WRONGPASS;
     /* Ours, too: our name service or this machine could not bring it about. */
     bool untried = new->reason == REASON_DNS || new->reason == REASON_DOUBT;
     bool unserved =
         reason_status(new->reason) == STATUS_DOWN || new->reason == REASON_TLS;
 
-    if (login || untried)
+    if (new->ours || untried)
         verdict_copy(out, kept);
     else if (unserved && serves_somehow(kept))
         verdict_set(out, REASON_NO_NEW_CLIENTS, "%s: %s",
                     reason_name(new->reason), verdict_words(new));
     else
         verdict_copy(out, new);
-    return login;
+    return new->ours;
 }
 
 bool judge_farewell(const struct reply *r, struct verdict *v)

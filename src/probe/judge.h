@@ -11,12 +11,14 @@
  */
 struct verdict {
     enum reason reason;
+    bool ours; /* what we showed to prove who we are is at fault */
     char detail[ESCAPED_SIZE];
 };
 
 /* The same to keep for long: most are ok, and have no words. */
 struct kept_verdict {
     enum reason reason;
+    bool ours;
     char *words; /* owned; ESCAPED_SIZE bytes, or NULL: never had any */
 };
 

@@ -95,6 +95,7 @@ static void net_opened(struct socket *s)
 {
     s->u.handle.data = s;
     s->state = SOCKET_CONNECTING;
+    s->said_end = false;
     object_made(OBJECT_CONNECTION);
 }
 
@@ -232,8 +233,9 @@ void socket_say_end(struct socket *s)
 {
     uv_os_fd_t fd;
 
-    if (uv_fileno(&s->u.handle, &fd) == 0)
+    if (!s->said_end && uv_fileno(&s->u.handle, &fd) == 0)
         shutdown(fd, SHUT_WR);
+    s->said_end = true;
 }
 
 void socket_close(struct socket *s)

@@ -43,6 +43,7 @@ struct socket {
     uv_buf_t buffer; /* borrowed */
     enum socket_state state;
     in_port_t port; /* where it leads, in network order; TCP only */
+    bool said_end;
 };
 
 /* 0, or libuv's error; the socket is then under close (event to come).  REQ is

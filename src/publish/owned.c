@@ -166,6 +166,7 @@ int owned_want(struct book *b, struct names names, struct err *e)
     }
     names_free(&o->wanted);
     o->wanted = names;
+    o->rests = false;
     b->nudged = true;
     return 0;
 }
@@ -200,7 +201,7 @@ static enum step step_of(const struct book *b)
     const struct owned *o = &b->owned;
     bool whole_tree = o->unreadable || (o->known && !o->exists);
 
-    if (o->path == NULL)
+    if (o->path == NULL || o->rests)
         return STEP_NONE;
     /* Nothing is written before the tree was looked at: after a crash it is
      * to be looked at again. */
@@ -276,15 +277,17 @@ bool owned_next(struct book *b, uint64_t now_mono_ms, struct store_request *r)
         orphans_seeking(&b->orphans))
         return false;
     if (o->known && now_mono_ms >= o->reread_mono_ms)
-        o->known = false;
+        owned_forget(o);
     enum step step = step_of(b);
     if (step == STEP_SEEK) {
         seek(b);
         o->retry_mono_ms = o->sought ? 0 : now_mono_ms + b->refused_ms;
         return false;
     }
-    if (step == STEP_NONE)
+    if (step == STEP_NONE) {
+        o->rests = b->nremoved == 0;
         return false;
+    }
     if (make_request(b, step, r) != 0) {
         o->retry_mono_ms = now_mono_ms + b->refused_ms;
         return false;
@@ -418,7 +421,7 @@ void owned_reply(struct book *b, const struct store_reply *r,
 {
     struct owned *o = &b->owned;
 
-    o->under_way = false;
+    o->under_way = o->rests = false;
     switch (r->code) {
     case STORE_OK:
         fine(b, r, now_mono_ms);
@@ -450,7 +453,7 @@ void owned_reply(struct book *b, const struct store_reply *r,
 
 void owned_forget(struct owned *o)
 {
-    o->known = false;
+    o->known = o->rests = false;
 }
 
 void owned_free(struct owned *o)

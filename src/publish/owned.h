@@ -42,6 +42,8 @@ struct owned {
     bool sought; /* what the node names, or the whole tree, was looked at */
     bool tried_parents; /* the nodes above were made for it */
     bool under_way;
+    bool rests;    /* it is as it should be, and nothing has changed since: the
+                      names are not compared at each pass */
     bool refused;  /* was said, and ended all for a while */
     bool too_long; /* the names do not fit into a node; was said */
     uint64_t retry_mono_ms;

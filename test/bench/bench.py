@@ -6,12 +6,14 @@ import platform
 import time
 from pathlib import Path
 
+import against
 import counts
 import hung
 import life
 import noticing
 import peers_at_work
 import plot
+import tls
 from cost import Cost
 from figures import Figure, bars, table
 from rig import BUILD, CORES
@@ -37,6 +39,7 @@ class Plan:
         self.lives = 1 if quick else 5
         self.peer_sizes = [1000] if quick else [10, 100, 1000]
         self.peer_seconds = 2 if quick else 10
+        self.turns = 2 if quick else 4
 
 
 def cost(world, plan, plots):
@@ -150,8 +153,19 @@ def peers(world, plan, plots):
                              "us", None, f"{seen[1] / 1024:.1f} MB resident")
 
 
+def secret(world, plan, plots):
+    n = 1000
+    plain, over, kb = tls.measure(world, n, plan.windows, plan.rounds)
+    yield Figure(f"a probe on a kept TLS connection over a plain one, N={n}",
+                 [b / a for a, b in zip(plain, over)], "x", 1.5,
+                 f"{min(over):.1f} us, in plain {min(plain):.1f} us")
+    yield Figure("memory of an instance with TLS above a plain one, N="
+                 f"{n // 10} to {n}", [kb], "KB", 12, "resident")
+
+
 PARTS = {"cost": cost, "counts": count, "hung": hang, "noticing": notice,
-         "life": lives, "peers": peers}
+         "life": lives, "tls": secret,
+         "peers": peers}
 
 
 def write_plots(plots, folder):
@@ -164,23 +178,33 @@ def write_plots(plots, folder):
         print(bars(f"{titles[name]} ({path})", curves["agent"]))
 
 
+def measured(world, args, plots):
+    plan = Plan(args.quick)
+    if args.against:
+        yield from against.rows(world, plan, args.against.resolve())
+        return
+    for name, part in PARTS.items():
+        if not args.only or name in args.only:
+            yield from part(world, plan, plots)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", action="append", choices=PARTS)
+    parser.add_argument("--against", type=Path, metavar="PROGRAM")
     parser.add_argument("--output", type=Path, default=BUILD)
     args = parser.parse_args()
+    if args.against and not os.access(args.against, os.X_OK):
+        parser.error(f"--against: {args.against} is no program")
     began = time.monotonic()
     world = World()
     plots, figures = {}, []
     try:
-        for name, part in PARTS.items():
-            if args.only and name not in args.only:
-                continue
-            for figure in part(world, Plan(args.quick), plots):
-                print(f"{figure.name}: {figure.text()} {figure.verdict()}",
-                      flush=True)
-                figures.append(figure)
+        for figure in measured(world, args, plots):
+            print(f"{figure.name}: {figure.text()} {figure.verdict()}",
+                  flush=True)
+            figures.append(figure)
     finally:
         world.end()
     print(f"\n{platform.machine()}, {len(CORES)} cores, Linux "

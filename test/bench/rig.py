@@ -124,12 +124,13 @@ def milliseconds(s):
     return f"{round(s * 1000)}ms"
 
 
-def agent_config(addresses, zookeeper, http, **agent):
+def agent_config(addresses, zookeeper, http, defaults=None, **agent):
     return render({
         "agent": {"id": "bench", "spread": "0%", "workers": 2,
                   "log_level": "warn", **agent},
         "zookeeper": zookeeper,
         "http": {"listen": http},
+        "defaults": defaults or {},
         **{f"redis:{name}": {"address": a} for name, a in addresses.items()}})
 
 

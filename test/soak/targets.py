@@ -10,6 +10,7 @@ import time
 import redis
 
 from peers import ScriptedRedis, end_with_reset, read_command
+from ports import reserve_port
 from redisserver import RedisServer
 from rules import Truth, truth
 
@@ -22,6 +23,7 @@ PASSWORD = "sesame"
 
 class Target:
     harms = ()
+    keys = {}  # in the config, beside its address
 
     def __init__(self, name):
         self.name = name
@@ -49,11 +51,12 @@ class Target:
 class RedisTarget(Target):
     harms = ("kill", "stop", "refuse", "lock")
 
-    def __init__(self, name, directory):
+    def __init__(self, name, directory, **options):
         super().__init__(name)
         # 40 of them on a small machine: idle ones must cost nothing.
-        self.server = RedisServer(directory / name, hz=1)
+        self.server = RedisServer(directory / name, hz=1, **options)
         self.address = self.server.address
+        self.listens = "port", self.server.port
 
     def start(self):
         self.server.start()
@@ -74,10 +77,10 @@ class RedisTarget(Target):
         self.server.thaw()
 
     def refuse(self):
-        self.configure("port", 0)
+        self.configure(self.listens[0], 0)
 
     def unrefuse(self):
-        self.configure("port", self.server.port)
+        self.configure(*self.listens)
 
     def lock(self):
         self.configure("requirepass", PASSWORD)
@@ -99,6 +102,18 @@ class RedisTarget(Target):
                 client.ping()
             except redis.exceptions.ConnectionError:
                 pass  # it is ended at the very end
+
+
+class TlsRedisTarget(RedisTarget):
+    """One that is asked over TLS alone."""
+
+    def __init__(self, name, directory, certificates):
+        port = reserve_port()
+        super().__init__(name, directory, tls_port=port,
+                         **certificates.server_options("server"))
+        self.address = f"127.0.0.1:{port}"
+        self.listens = "tls-port", port
+        self.keys = {"tls": "yes", "tls_ca_file": certificates.path("ca.pem")}
 
 
 class Moody(ScriptedRedis):

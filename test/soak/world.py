@@ -5,12 +5,13 @@ import itertools
 import time
 
 from agentproc import config_text
+from certificates import Certificates
 from rules import Disturbances, Truth, truth
-from targets import PeerTarget, RedisTarget
+from targets import PeerTarget, RedisTarget, TlsRedisTarget
 
 ROOT = "/soak"
 AGENT = "soak"
-REDISES, PEERS, NAMES_EACH = 36, 4, 5
+REDISES, TLS_REDISES, PEERS, NAMES_EACH = 26, 10, 4, 5
 SPARE_NAMES = 20
 
 
@@ -44,6 +45,9 @@ class World:
         self.disturbances = Disturbances()
         self.targets = [RedisTarget(f"redis-{i:02}", directory)
                         for i in range(REDISES)]
+        certificates = Certificates(directory / "certificates").make("server")
+        self.targets += [TlsRedisTarget(f"tls-{i}", directory, certificates)
+                         for i in range(TLS_REDISES)]
         self.targets += [PeerTarget(f"peer-{i}") for i in range(PEERS)]
         self.canary = self.targets[0]
         assert len(self.targets) * NAMES_EACH == pace.instances
@@ -63,6 +67,7 @@ class World:
         for name, e in self.entries.items():
             if not e.removed:
                 instances[name] = {"address": e.target.address,
+                                   **e.target.keys,
                                    "paused": "yes" if e.paused else None}
         return config_text(
             instances,

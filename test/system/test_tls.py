@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from agentproc import run
 from certificates import RSA
 from ports import reserve_port
 from process import Process
@@ -144,28 +145,6 @@ def test_a_server_that_is_mute_in_the_handshake_is_a_timeout(
         assert "TLS handshake" in d["detail"]
 
 
-def test_half_of_them_hung_in_the_handshake_delay_no_other(
-        make_served, make_tls_redis, make_peer):
-    _, keys = make_tls_redis()
-    mute = make_peer(Mute())
-    hung = {f"hung-{i}": {"address": mute.address, "tls": "yes"}
-            for i in range(50)}
-    well = {f"well-{i}": keys for i in range(50)}
-    _, http = make_served({**hung, **well}, agent={
-        "interval": "1s", "timeout": "5s", "rise": 1, "fall": 1})
-
-    def all_told():
-        seen = http.status()["instances"]
-        return all(i["status"] == "up" if i["instance"] in well else
-                   i["reason"] == "reply_timeout" for i in seen)
-    wait_until(all_told, lambda: http.text("/status"))
-    # No round of theirs is left out while the others' probes are under way.
-    before = http.status("well-0")["round"]
-    wait_until(lambda: http.status("well-0")["round"] >= before + 4,
-               lambda: http.text("/status"))
-    assert all_told()
-
-
 def test_a_handshake_that_is_cut_is_closed(
         make_agent, make_peer, tree):
     def cut(s):
@@ -240,6 +219,55 @@ def test_new_connections_use_renewed_files_by_themselves(
     assert event["file"] == str(trusted)
     replace((certificates.dir / "ca.pem").read_bytes())
     wait_until(lambda: document()["reason"] == "ok", document)
+
+
+def test_a_certificate_of_ours_that_is_refused_leaves_the_status(
+        make_served, make_tls_redis, certificates):
+    """As a password that no new connection is let in with."""
+    certificates.authority("stranger")
+    certificates.make("agent").make("wrong", by="stranger")
+    _, keys = make_tls_redis(clients="yes")
+
+    def show(name):
+        for end in "key", "pem":
+            new = certificates.dir / f"new.{end}"
+            new.write_bytes((certificates.dir / f"{name}.{end}").read_bytes())
+            new.chmod(0o600)
+            new.rename(certificates.dir / f"shown.{end}")
+    show("agent")
+    agent, http = make_served({"r": {
+        **keys, "tls_cert_file": certificates.path("shown.pem"),
+        "tls_key_file": certificates.path("shown.key"),
+        "connect_interval": "200ms", "interval": "100ms"}})
+
+    def document():
+        return http.json("/instances/r")["document"]
+    wait_until(lambda: document()["reason"] == "ok", document)
+    show("wrong")
+    agent.wait_event("credentials_rejected", instance="r")
+    before = http.status("r")["round"]
+    wait_until(lambda: http.status("r")["round"] >= before + 5, document)
+    assert document()["reason"] == "ok"
+    assert 'instance_credentials_rejected{instance="r"} 1\n' in \
+        http.text("/metrics")
+    show("agent")
+    wait_until(lambda: 'instance_credentials_rejected{instance="r"} 0\n' in
+               http.text("/metrics"), document)
+
+
+def test_a_check_from_cron_tells_of_a_certificate_that_ends(
+        write_config, make_tls_redis):
+    _, keys = make_tls_redis(days=10)
+    config = write_config({"r": keys, "calm": {**keys, "tls_min_days": 3}})
+    done = run("--check-once", "-c", config)
+    assert done.returncode == 0, done.stderr
+    day = (datetime.datetime.now(datetime.timezone.utc) +
+           datetime.timedelta(days=10)).date()
+    assert f"r: a certificate of its server ends on {day}\n" in done.stdout
+    assert "calm: a certificate" not in done.stdout
+    assert done.stderr == ""
+    done = run("--check-once", "--format", "nagios", "-c", config)
+    assert f", 1 certificate ends soon (r {day}) | " in done.stdout
 
 
 def test_an_unverified_server_is_told_once(make_agent, make_tls_redis):
