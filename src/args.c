@@ -40,7 +40,8 @@ static const char HELP[] =
     "\n"
     "More: sentinel-agent(8), the config: sentinel-agent.conf(5), what a\n"
     "status means and how to read it: sentinel-agent-status(7), the page,\n"
-    "metrics, alerts, log events: sentinel-agent-monitoring(7).\n";
+    "metrics, alerts, log events: sentinel-agent-monitoring(7), agents\n"
+    "that share targets: sentinel-agent-fleet(7).\n";
 
 enum {
     OPT_ONCE = 256,

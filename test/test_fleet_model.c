@@ -217,14 +217,14 @@ static void look(struct world *w, struct agent *a, int t)
 
     if (h->share == SHARE_LEAVING) {
         h->look_ms = w->now + LOOK_MS;
-        if (theirs)
-            step_share(w, a, t, true);
     } else if (h->share == SHARE_SPEAKING) {
         h->look_ms = h->sure ? UINT64_MAX : w->now + 5 * SURE_MS;
         h->sure = true;
-        if (theirs && a->member)
-            write_document(w, a, t);
+    } else {
+        return;
     }
+    if (theirs)
+        step_share(w, a, t, true);
 }
 
 /* The status changes: a write names the version that it is to follow. */
@@ -237,10 +237,8 @@ static void flip(struct world *w, struct agent *a, int t)
         return;
     if (d->version == h->version)
         h->version = ++d->version;
-    else if (h->share == SHARE_LEAVING)
+    else
         step_share(w, a, t, d->agent != a->id);
-    else if (a->member)
-        write_document(w, a, t);
 }
 
 static void act(struct world *w, struct agent *a)

@@ -331,14 +331,21 @@ static void a_speaker_whose_document_was_kept_goes_on_in_a_new_session(
     close_book(w);
 }
 
-static void a_speaker_that_looks_takes_back_what_a_fellow_wrote(void **state)
+static void a_speaker_takes_back_with_a_new_verdict_what_a_fellow_wrote(
+    void **state)
 {
     struct bench_book *w = open_fleet_with_beat();
     struct slot *status = speak(w);
 
     (void)state;
     put(w, "instances/a", FELLOWS, 0);
+    /* What was said last may be old: nothing of it is written once more. */
     book_look(&w->book, status);
+    run(w);
+    assert_true(take_of(w, status).displaced);
+    run(w);
+    assert_string_equal((const char *)at(w, "instances/a")->node.data, FELLOWS);
+    post_to(w, status, FLEET_DOWN);
     run(w);
     assert_int_equal(why_of(w, status), WHY_WRITTEN);
     assert_string_not_equal((const char *)at(w, "instances/a")->node.data,
@@ -419,7 +426,8 @@ int main(void)
         cmocka_unit_test(a_speaker_takes_nothing_back_in_a_new_session),
         cmocka_unit_test(
             a_speaker_whose_document_was_kept_goes_on_in_a_new_session),
-        cmocka_unit_test(a_speaker_that_looks_takes_back_what_a_fellow_wrote),
+        cmocka_unit_test(
+            a_speaker_takes_back_with_a_new_verdict_what_a_fellow_wrote),
         cmocka_unit_test(a_member_needs_its_heartbeat),
         cmocka_unit_test(a_member_of_an_earlier_life_goes_on_without_a_gap),
         cmocka_unit_test(a_member_is_made_anew_in_a_new_session),

@@ -45,7 +45,9 @@ enum slot_share {
     SLOT_OWN,     /* of this agent alone: another one that lives keeps it */
     SLOT_SPEAKER, /* of the fleet, and this agent speaks for it: a document of
                      the fleet is taken over by the first post, whoever wrote
-                     it, and its presence with it */
+                     it, and its presence with it; where another agent takes
+                     it later, that is told (`displaced`), and it is taken back
+                     by the first post from then on */
     SLOT_LEAVING, /* of the fleet, and another agent is to speak for it: kept
                      up to date until its document names that one, which is
                      told as an event (`displaced`); not written from then

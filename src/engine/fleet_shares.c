@@ -65,6 +65,9 @@ static void let_go(struct fleet *f, struct fleet_target *t)
 
     log_handover(f, t, "none");
     t->instance = NULL;
+    /* Or what was posted last would be written before the slot ends. */
+    i->share.share = SHARE_LEAVING;
+    pool_share(f->rounds->pool, i);
     come_release(f->rounds, i);
 }
 
@@ -250,7 +253,8 @@ static bool fresh(const struct fleet *f)
         !f->followed[FLEET_MEMBERS].complete)
         return false;
     publisher_info(f->publisher, &info);
-    return info.store.sessions == f->members.sessions;
+    return info.store.sessions == f->members.sessions &&
+           info.fenced == f->membership.fenced;
 }
 
 void fleet_shares_look(struct fleet *f, uint64_t now)
@@ -262,7 +266,6 @@ void fleet_shares_look(struct fleet *f, uint64_t now)
     f->shares.stale = f->shares.news = false;
     if (all) {
         mark_own(f);
-        say_anew(f);
         say_basis(f);
     }
     for (size_t k = 0; k < f->set.n; k++) {
@@ -271,6 +274,9 @@ void fleet_shares_look(struct fleet *f, uint64_t now)
         if (!t->own && (all || t->instance != NULL))
             step(f, t, now);
     }
+    /* After that: what is another's by now is not to be claimed once more. */
+    if (all)
+        say_anew(f);
     count(f);
 }
 

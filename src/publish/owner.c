@@ -139,6 +139,7 @@ int owner_read(struct owners *o, struct slot *s,
         }
         set_rival(o, s, r);
         s->owner.fellow = fellow && s->kind == SLOT_STATUS;
+        s->owner.spoken = s->owner.spoken || s->node.ours;
     }
     s->owner.kept = is_kept(&o->lease, s);
     return 0;
@@ -147,9 +148,15 @@ int owner_read(struct owners *o, struct slot *s,
 void owner_none(struct owners *o, struct slot *s)
 {
     set_rival(o, s, NULL);
-    s->owner.fellow = false;
+    s->owner.fellow = s->owner.spoken = false;
     if (s == o->lease.heartbeat)
         lease_not_contested(&o->lease);
+}
+
+void owner_written(struct owners *o, struct slot *s)
+{
+    owner_none(o, s);
+    s->owner.spoken = s->node.exists;
 }
 
 void owner_ask_rival(const struct owners *o, struct slot *s)
@@ -166,10 +173,12 @@ void owner_share(struct slot *s, enum slot_share share)
 
 bool owner_is_displaced(struct slot *s)
 {
-    bool now = s->owner.share == SLOT_LEAVING && s->owner.fellow;
+    bool now =
+        s->owner.fellow && (s->owner.share == SLOT_LEAVING || s->owner.spoken);
     bool first = now && !s->owner.displaced;
 
     s->owner.displaced = now;
+    s->owner.spoken = s->owner.spoken && !s->owner.fellow;
     return first;
 }
 

@@ -29,6 +29,7 @@ struct slot;
 struct owner {
     enum slot_share share; /* of a status; of others SLOT_OWN */
     bool fellow;           /* … whose node names another agent of our fleet */
+    bool spoken;           /* its node was ours, when it was known last */
     bool displaced;        /* … which was told */
     struct slot *partner;  /* the presence of a status, and the reverse; NULL */
     struct rival *rival;   /* the node names this agent; NULL: none but us */
@@ -53,8 +54,11 @@ void owner_pair(struct slot *status, struct slot *presence);
 int owner_read(struct owners *o, struct slot *s,
                const struct document_seen *seen, uint64_t now_mono_ms) MUST_USE;
 
-/* The node is ours or not there. */
+/* The node is not there. */
 void owner_none(struct owners *o, struct slot *s);
+
+/* We wrote or deleted the node. */
+void owner_written(struct owners *o, struct slot *s);
 
 /* More may be known of the slot's rival. */
 void owner_ask_rival(const struct owners *o, struct slot *s);
@@ -63,7 +67,8 @@ void owner_ask_rival(const struct owners *o, struct slot *s);
  * presence must be read again where SLOT_OWN comes or goes. */
 void owner_share(struct slot *s, enum slot_share share);
 
-/* True once each time that a leaving status was found to be a fellow's. */
+/* True once each time that a shared status was found to be a fellow's which was
+ * ours before, or which we are leaving. */
 bool owner_is_displaced(struct slot *s);
 
 /* Whoever changed the node to what SEEN says of it had every right to. */

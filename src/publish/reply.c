@@ -147,7 +147,7 @@ static void written(struct book *b, struct slot *s, const struct store_reply *r)
     sent_acked(&s->sent, clock_wall_ms());
     b->drifts += drift_written(s, r);
     sent_drop(&s->sent, &s->wanted, s->kind);
-    owner_none(&b->owners, s);
+    owner_written(&b->owners, s);
 }
 
 static void no_parent(struct book *b, struct slot *s, uint64_t now)

@@ -109,6 +109,15 @@ static void zookeeper_connected(const struct out *o)
                 o->source->zookeeper.store.state == STORE_CONNECTED, 0);
 }
 
+static void fleet_moves(const struct out *o)
+{
+    const struct fleet_info *f = &o->source->fleet;
+
+    metrics_put(o, "came", NULL, f->moves_came, 0);
+    metrics_put(o, "went", NULL, f->moves_went, 0);
+    metrics_put(o, "targets", NULL, f->moves_targets, 0);
+}
+
 static void zookeeper_writes(const struct out *o)
 {
     metrics_put(o, "ok", NULL, o->source->zookeeper.writes_ok, 0);
@@ -325,6 +334,38 @@ static const struct metric METRICS[] = {
       "When ZooKeeper acknowledged the last heartbeat.", AT(heartbeat_wall_ms),
       MS, .unless_0 = true, .zookeeper = true },
 
+    { OURS("fleet_member"), GAUGE,
+      "Whether this agent is a member of its fleet.", AT(fleet.member),
+      .fleet = true },
+    { OURS("fleet_members"), GAUGE, "Members that share the targets.",
+      AT(fleet.members), .fleet = true },
+    { OURS("fleet_targets"), GAUGE, "Targets of the fleet.", AT(fleet.targets),
+      .fleet = true },
+    { OURS("fleet_observing"), GAUGE, "Targets that this agent watches.",
+      AT(fleet.observing), .fleet = true },
+    { OURS("fleet_speaking"), GAUGE,
+      "Targets whose documents this agent writes.", AT(fleet.speaking),
+      .fleet = true },
+    { OURS("fleet_pending"), GAUGE,
+      "Targets that it watches and has no verdict on yet.", AT(fleet.pending),
+      .fleet = true },
+    { OURS("fleet_leaving"), GAUGE,
+      "Targets that it watches until another member does.", AT(fleet.leaving),
+      .fleet = true },
+    { OURS("fleet_held"), GAUGE,
+      "1 while more than half of the members are gone, and nothing is taken "
+      "over.",
+      AT(fleet.held_members), .fleet = true },
+    { OURS("fleet_targets_held"), GAUGE,
+      "1 while too many targets are gone at once, and are kept.",
+      AT(fleet.held_targets), .fleet = true },
+    { OURS("fleet_moves_total"),
+      COUNTER,
+      "Targets that moved, by what moved them.",
+      { "cause" },
+      .samples = fleet_moves,
+      .fleet = true },
+
     { OURS("objects_live"),
       GAUGE,
       "Objects made and not yet freed.",
@@ -414,7 +455,8 @@ void metrics_render(const struct metrics_source *s, struct text *out)
     for (size_t i = 0; i < sizeof METRICS / sizeof METRICS[0]; i++) {
         const struct out o = { out, &METRICS[i], s };
 
-        if (METRICS[i].zookeeper && !s->zookeeper_configured)
+        if ((METRICS[i].zookeeper && !s->zookeeper_configured) ||
+            (METRICS[i].fleet && !s->fleet_configured))
             continue;
         metrics_head(&o);
         if (METRICS[i].samples != NULL)

@@ -1,6 +1,7 @@
 #ifndef WEB_METRICS_H
 #define WEB_METRICS_H
 
+#include "agent/fleet.h"
 #include "agent/histogram.h"
 #include "agent/process.h"
 #include "agent/publisher.h"
@@ -61,6 +62,10 @@ struct metrics_source {
     struct publisher_info zookeeper;
     int64_t heartbeat_wall_ms; /* when ZooKeeper had the last one; 0: never */
     uint64_t not_vouched;      /* instances that the last one excepts */
+
+    /* Without a [fleet] there are none of it. */
+    bool fleet_configured;
+    struct fleet_info fleet;
 
     struct process_figures process;
     int64_t process_started_wall_ms;

@@ -36,6 +36,7 @@ struct metric {
     void (*each)(const struct out *o, const struct metrics_instance *i);
     void (*samples)(const struct out *o);
     bool zookeeper; /* only when that is configured */
+    bool fleet;     /* the same */
 };
 
 /* The lines above the samples of a metric.  All of this is pure. */

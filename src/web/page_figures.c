@@ -3,6 +3,7 @@
  */
 #include "agent/clock.h"
 #include "agent/config.h"
+#include "agent/fleet.h"
 #include "agent/json_writer.h"
 #include "agent/log.h"
 #include "agent/objects.h"
@@ -24,7 +25,8 @@ static bool instance_figures(void *arg, size_t index,
     const struct instance *i = pool_instance(s->pool, index);
     struct tls_certificate c;
 
-    if (i == NULL)
+    /* A target is its speaker's to tell: two of them would be two alerts. */
+    if (i == NULL || i->share.share == SHARE_PENDING)
         return false;
     *out = (struct metrics_instance){
         .name = i->config->name,
@@ -89,6 +91,7 @@ void page_metrics(const struct page_source *s, const struct page_query *q,
     };
     if (pool.publisher != NULL)
         publisher_info(pool.publisher, &m.zookeeper);
+    m.fleet_configured = rounds_fleet(s->rounds, &m.fleet);
     process_figures(&m.process);
     metrics_render(&m, out);
 }

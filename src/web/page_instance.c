@@ -10,6 +10,7 @@
 #include "agent/rounds.h"
 #include "agent/tls.h"
 #include "page_document.h"
+#include "page_fleet.h"
 #include "page_events.h"
 #include "page_time.h"
 
@@ -250,6 +251,7 @@ void page_instance(const struct page_source *s, const struct instance *i,
     jsonw_close(out, '}');
     jsonw_string(out, "sentence", reason_sentence(i->health.reason));
     jsonw_bool(out, "paused", i->config->paused);
+    page_add_share(s, i, out);
     add_judgement(s, i, out);
     add_pace(i, &now, out);
     if (publisher != NULL)

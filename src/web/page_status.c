@@ -14,6 +14,7 @@
 #include "agent/rounds.h"
 #include "agent/watchdog.h"
 #include "page_document.h"
+#include "page_fleet.h"
 #include "page_health.h"
 #include "page_time.h"
 
@@ -64,6 +65,7 @@ static void add_instance(const struct page_source *s, const struct instance *i,
     else
         jsonw_null(out, "published");
     page_add_conflict(s, i, out);
+    page_add_share(s, i, out);
     jsonw_uint(out, "interval_ms", i->config->interval_ms);
     jsonw_time(out, "next", page_wall_ms(now, i->pace.due_mono_ms));
     add_round_trips(&i->record.recent, out);

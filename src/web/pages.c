@@ -22,6 +22,7 @@
 #include "dashboard.h"
 #include "page_events.h"
 #include "page_figures.h"
+#include "page_fleet.h"
 #include "page_health.h"
 #include "page_instance.h"
 #include "page_source.h"
@@ -63,7 +64,7 @@ struct route {
 
 /* Places for pages that are kept: one a route, and some for their forms with
  * a query. */
-#define PAGES_ROUTES 6
+#define PAGES_ROUTES 7
 #define PAGES_CACHED (PAGES_ROUTES + 3)
 
 /* What distinguishes two renderings of one page. */
@@ -117,6 +118,10 @@ static const struct route ROUTES[] = {
       .limited = true,
       .cached = true,
       .render = page_events },
+    { .path = "/fleet",
+      .type = TYPE_JSON,
+      .cached = true,
+      .render = page_fleet },
     { .path = "/metrics",
       .type = TYPE_METRICS,
       .cached = true,

@@ -40,6 +40,7 @@ def test_what_it_brings_lies_where_it_is_looked_for(installed):
         "/usr/share/man/man8/sentinel-agent.8.gz",
         "/usr/share/man/man5/sentinel-agent.conf.5.gz",
         "/usr/share/man/man7/sentinel-agent-status.7.gz",
+        "/usr/share/man/man7/sentinel-agent-fleet.7.gz",
         "/usr/share/man/man7/sentinel-agent-monitoring.7.gz",
         "/usr/share/doc/sentinel-agent/changelog.gz",
         "/usr/share/doc/sentinel-agent/examples/config.example.ini",

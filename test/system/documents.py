@@ -6,9 +6,9 @@ import re
 
 STATUS_KEYS = ["schema", "instance", "address", "status", "reason", "detail",
                "since", "checked", "rtt_us", "role", "server", "version",
-               "started", "maintenance", "agent", "fleet", "by", "round",
-               "seq"]
-FLEET_KEYS = ["fleet", "by"]
+               "started", "maintenance", "agent", "round", "seq"]
+# Of a target of a fleet.
+TARGET_KEYS = [*STATUS_KEYS[:-2], "fleet", "by", *STATUS_KEYS[-2:]]
 HEARTBEAT_KEYS = ["schema", "agent", "host", "pid", "started", "round",
                   "interval_ms", "time", "valid_until", "instances", "up",
                   "degraded", "down", "unknown", "except"]
@@ -45,8 +45,7 @@ def _line(data, keys):
 
 
 def check_status(data, name):
-    d = _line(data, [k for k in STATUS_KEYS
-                     if b'"fleet"' in data or k not in FLEET_KEYS])
+    d = _line(data, TARGET_KEYS if b'"fleet"' in data else STATUS_KEYS)
     assert d["schema"] == 1
     assert d["instance"] == name
     assert d["reason"] in REASONS[d["status"]], d

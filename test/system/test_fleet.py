@@ -1,11 +1,13 @@
 """Agents that share the targets of a fleet."""
 
 import json
-import signal
 
 import pytest
 
+import freezing
 from agentproc import render
+from httpclient import HttpClient
+from ports import reserve_port
 from waiting import hold, wait_until
 from watching import watching
 
@@ -57,14 +59,14 @@ class Fleet:
         return "".join(f"--- {i}\n{a.output()[-3000:]}"
                        for i, a in self.agents.items())
 
-    def settled(self, idents, names=NAMES):
+    def settled(self, idents, names=NAMES, timeout=60):
         """All names are spoken for as the ranks say, by these members."""
         def look():
             found = self.speakers(names)
             return all(found[n] == first(n, idents) for n in names) and \
                 self.members() == sorted(idents) and found
         return wait_until(look, lambda: f"{self.speakers(names)}\n"
-                          f"{self.members()}\n{self.output()}", 60)
+                          f"{self.members()}\n{self.output()}", timeout)
 
 
 MASK = (1 << 64) - 1
@@ -196,7 +198,9 @@ def test_who_was_stopped_for_long_takes_nothing_back_unseen(fleet, tree):
     fleet.settled(["web-2", "web-3"])
     taken = fleet.documents()
     fleet.agents["web-1"].thaw()
-    fleet.settled(["web-1", "web-2", "web-3"])
+    # Where its publisher found the loop silent first, it is back after a
+    # minute of health.
+    fleet.settled(["web-1", "web-2", "web-3"], timeout=120)
     for name, d in fleet.documents().items():
         assert (d["status"], d["since"]) == ("up", before[name]["since"])
         if before[name]["agent"] != "web-1":
@@ -304,3 +308,49 @@ def test_without_a_fleet_nothing_of_it_is_written(tree, make_agent,
     make_agent({"r": redis_server.address}, tree, agent={"id": "a"})
     tree.wait_round("a", 3)
     assert tree.children("") == ["agents", "instances", "owned"]
+
+
+def test_the_page_tells_of_the_fleet(fleet, tree):
+    listen = f"127.0.0.1:{reserve_port()}"
+    fleet.agent("web-1", http=listen)
+    fleet.agent("web-2")
+    fleet.settled(["web-1", "web-2"])
+    http = HttpClient(listen)
+    share = sum(first(n, ["web-1", "web-2"]) == "web-1" for n in NAMES)
+    page = wait_until(lambda: (p := http.json("/fleet"))["speaking"] == share
+                      and p["observing"] == share and p, fleet.output)
+    assert (page["name"], page["member"], page["held"]) == \
+        ("cache", True, False)
+    assert {m["agent"]: m["share"] for m in page["members"]} == \
+        {"web-1": share, "web-2": len(NAMES) - share}
+    assert page["targets"]["count"] == len(NAMES)
+    assert [c["name"] for c in page["targets"]["chunks"]] == ["all"]
+    assert page["basis"] == tree.heartbeat("web-1")["basis"]
+    for i in http.json("/status")["instances"]:
+        assert (i["fleet"], i["share"], i["rank"], i["speaker"]) == \
+            ("cache", "speaking", 0, "web-1")
+    metrics = http.text("/metrics")
+    assert f"\nsentinel_agent_fleet_speaking {share}\n" in metrics
+    assert "\nsentinel_agent_fleet_members 2\n" in metrics
+    assert http.json(f"/instances/{i['instance']}")["speaker"] == "web-1"
+
+
+@pytest.mark.skipif(not freezing.allowed(), reason="may not ptrace a child")
+def test_a_member_whose_loop_hangs_is_taken_for_none(fleet, tree, request):
+    """Its session lives on, so the publisher's thread takes its node away."""
+    a = fleet.agent("web-1")
+    fleet.agent("web-2")
+    fleet.settled(["web-1", "web-2"])
+    before = fleet.documents()
+    frozen = freezing.FrozenThread(a.pid)
+    request.addfinalizer(frozen.thaw)
+    fleet.settled(["web-2"])
+    assert tree.heartbeat("web-1"), "its session lives"
+    taken = fleet.documents()
+    frozen.thaw()
+    a.wait_event("fleet_left", why="wedged")
+    # It lets go of all, and takes nothing back.
+    assert all(hold(2, lambda: fleet.members() == ["web-2"]))
+    for name, d in fleet.documents().items():
+        assert (d["status"], d["since"]) == ("up", before[name]["since"])
+        assert (d["agent"], d["seq"]) == ("web-2", taken[name]["seq"])
