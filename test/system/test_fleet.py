@@ -1,6 +1,8 @@
 """Agents that share the targets of a fleet."""
 
 import json
+import random
+import time
 
 import pytest
 
@@ -325,7 +327,8 @@ def test_the_page_tells_of_the_fleet(fleet, tree):
         {"web-1": share, "web-2": len(NAMES) - share}
     assert page["targets"]["count"] == len(NAMES)
     assert [c["name"] for c in page["targets"]["chunks"]] == ["all"]
-    assert page["basis"] == tree.heartbeat("web-1")["basis"]
+    wait_until(lambda: page["basis"] == tree.heartbeat("web-1")["basis"],
+               fleet.output)
     for i in http.json("/status")["instances"]:
         assert (i["fleet"], i["share"], i["rank"], i["speaker"]) == \
             ("cache", "speaking", 0, "web-1")
@@ -354,3 +357,62 @@ def test_a_member_whose_loop_hangs_is_taken_for_none(fleet, tree, request):
     for name, d in fleet.documents().items():
         assert (d["status"], d["since"]) == ("up", before[name]["since"])
         assert (d["agent"], d["seq"]) == ("web-2", taken[name]["seq"])
+
+
+class Versions:
+    """Every version of the documents that could be seen, and what of it could
+    not be true: Redis is up all the time."""
+
+    def __init__(self, tree, names):
+        self.wrong = []
+        self.first = {}
+        self.client = tree.server.client()
+        for name in names:
+            self.client.DataWatch(f"{tree.root}/instances/{name}",
+                                  self.look(name))
+
+    def look(self, name):
+        def on_change(data, stat):
+            if data is None:
+                return
+            d = json.loads(data)
+            first = self.first.setdefault(name, d)
+            if d["status"] != "up" or d["since"] != first["since"]:
+                self.wrong.append((name, stat.version, d))
+        return on_change
+
+    def close(self):
+        self.client.stop()
+        self.client.close()
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_whatever_happens_to_members_no_status_changes(fleet, tree, seed,
+                                                       request):
+    rng = random.Random(seed)
+    idents = [f"web-{i}" for i in range(1, 6)]
+    for ident in idents:
+        fleet.agent(ident, agent={"stop_timeout": "10s"})
+    fleet.settled(idents)
+    for name in NAMES:
+        tree.wait_status(name, "up", "ok")
+    versions = Versions(tree, NAMES)
+    request.addfinalizer(versions.close)
+    until = time.monotonic() + 40
+    while time.monotonic() < until:
+        a = fleet.agents[rng.choice(idents)]
+        what = rng.choice(["kill", "stop", "freeze", "restart"])
+        if what == "freeze":
+            a.freeze()
+            time.sleep(rng.uniform(0, 7))
+            a.thaw()
+        elif what == "restart":
+            a.restart()
+        else:
+            a.kill() if what == "kill" else a.stop()
+            time.sleep(rng.uniform(0, 7))
+            a.start()
+    fleet.settled(idents, timeout=150)
+    assert versions.wrong == []
+    for a in fleet.agents.values():
+        assert not a.events("drift") and not a.events("conflict"), a.output()
