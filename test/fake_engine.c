@@ -397,6 +397,14 @@ void publisher_share(struct publisher *p, size_t slot, enum slot_share share)
     fakes.slots[slot].share = share;
 }
 
+bool publisher_conflict(struct publisher *p, size_t slot,
+                        struct publisher_holder *out)
+{
+    (void)out;
+    MUST(p != NULL && slot < fakes.nslots);
+    return false;
+}
+
 void publisher_look(struct publisher *p, size_t slot)
 {
     MUST(p != NULL && slot < fakes.nslots);

@@ -64,6 +64,7 @@ struct fleet_membership {
     bool stopping;
     int64_t since_wall_ms; /* a member since then; 0: it is none */
     uint64_t looked_mono_ms;
+    uint64_t contested_mono_ms; /* what others hold is read again */
 };
 
 /* Who holds what (fleet_shares.c). */

@@ -17,6 +17,9 @@
 
 #define LOOK_MS 1000
 
+/* How often what others hold is read again. */
+#define CONTESTED_MS 5000
+
 /* As long as a heartbeat is valid. */
 #define INTERVALS_BORNE 3
 
@@ -78,7 +81,7 @@ static bool other_protocol(const struct fleet *f)
     return false;
 }
 
-static void find_facts(struct fleet *f)
+static void find_facts(struct fleet *f, uint64_t now)
 {
     struct fleet_membership *m = &f->membership;
     const struct watchdog *w = pool_parts(f->rounds->pool).watchdog;
@@ -87,6 +90,10 @@ static void find_facts(struct fleet *f)
     publisher_info(f->publisher, &info);
     bool fenced = info.fenced != m->fenced;
     m->fenced = info.fenced;
+    if (info.conflicts > 0 && now >= m->contested_mono_ms) {
+        m->contested_mono_ms = now + CONTESTED_MS;
+        fleet_shares_contested(f);
+    }
     m->facts = (struct membership_facts){
         .stopping = m->stopping,
         .protocol = !m->machine.in && other_protocol(f),
@@ -154,7 +161,7 @@ void fleet_membership_look(struct fleet *f, uint64_t now)
         return;
     m->looked_mono_ms = now;
     let_vouch(f);
-    find_facts(f);
+    find_facts(f, now);
     if (membership_step(&m->machine, &m->facts, now)) {
         if (m->machine.in)
             joined(f);

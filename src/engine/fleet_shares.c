@@ -280,6 +280,18 @@ void fleet_shares_look(struct fleet *f, uint64_t now)
     count(f);
 }
 
+void fleet_shares_contested(struct fleet *f)
+{
+    struct publisher_holder holder;
+
+    for (size_t k = 0; k < f->set.n; k++) {
+        const struct instance *i = f->set.targets[k]->instance;
+        if (i != NULL &&
+            publisher_conflict(f->publisher, i->nodes.status_slot, &holder))
+            publisher_look(f->publisher, i->nodes.status_slot);
+    }
+}
+
 uint64_t fleet_shares_due(const struct fleet *f)
 {
     return f->shares.look_mono_ms;

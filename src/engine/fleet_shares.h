@@ -9,6 +9,10 @@
  * another agent's; as far as anything of it may have changed. */
 void fleet_shares_look(struct fleet *f, uint64_t now_mono_ms);
 
+/* Documents that are left to an agent outside of the fleet are read again: it
+ * may have let go of them. */
+void fleet_shares_contested(struct fleet *f);
+
 /* When a document is to be looked at again; UINT64_MAX: none. */
 uint64_t fleet_shares_due(const struct fleet *f);
 

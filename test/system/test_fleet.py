@@ -285,6 +285,24 @@ def test_an_agent_of_a_config_keeps_its_instance(fleet, tree, make_agent):
     a.wait_event("conflict", agent="alone")
     assert all(hold(2, lambda: tree.status(NAMES[0])["agent"] == "alone"))
     assert not alone.events("conflict")
+    alone.stop()
+    wait_until(lambda: tree.status(NAMES[0])["agent"] == "web-1", a.output)
+
+
+def test_a_name_goes_from_a_config_into_the_fleet_of_another(fleet, tree):
+    names = [n for n in NAMES if first(n, ["web-1", "web-2"]) == "web-2"][:1]
+    a = fleet.agent("web-1", {names[0]: fleet.address})
+    tree.wait_status(names[0], "up", "ok", when=lambda d: d["version"])
+    b = fleet.agent("web-2")
+    fleet.settled(["web-1", "web-2"], [n for n in NAMES if n not in names])
+    b.wait_event("conflict", agent="web-1")
+    before = tree.status(names[0])
+    text = a.config.read_text()
+    with watching(tree, f"alive/{names[0]}"):
+        a.reload(text[:text.index("[redis:")])
+        fleet.settled(["web-1", "web-2"])
+    after = tree.status(names[0])
+    assert (after["status"], after["since"]) == ("up", before["since"])
 
 
 def test_an_own_instance_wins_over_a_target_of_its_name(fleet, tree):
