@@ -110,6 +110,8 @@ static void add_agent(const struct page_source *s,
                  s->needs_restart[0] != '\0' ? s->needs_restart : NULL);
     jsonw_uint(out, "round", info->round);
     jsonw_uint(out, "interval_ms", info->interval_ms);
+    if (s->config->fleet.name != NULL)
+        jsonw_string(out, "fleet", s->config->fleet.name);
     jsonw_uint(out, "instances", pool_parts(s->pool).count);
     for (size_t i = 0; i < STATUS_COUNT; i++)
         jsonw_uint(out, status_name((enum status)i), by[i]);

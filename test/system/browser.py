@@ -44,6 +44,7 @@ return {
     alarm: text(document, '[role=alert]'), empty: text(document, '#empty'),
     shown: text(document, '#shown'), filter: document.querySelector('#q').value,
     events: text(document, '#events'), pool: text(document, '#pool'),
+    fleet: text(document, '#fleet'),
     zookeeper: text(document, '#zookeeper'), why: text(document, '#why'),
     open: text(document, '#why h2'), held: text(document, '#why pre'),
     hash: location.hash,

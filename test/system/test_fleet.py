@@ -356,6 +356,21 @@ def test_the_page_tells_of_the_fleet(fleet, tree):
     assert http.json(f"/instances/{i['instance']}")["speaker"] == "web-1"
 
 
+def test_the_dashboard_shows_members_and_shares(fleet, open_page):
+    listen = f"127.0.0.1:{reserve_port()}"
+    a = fleet.agent("web-1", http=listen)
+    a.http = listen
+    fleet.agent("web-2")
+    fleet.settled(["web-1", "web-2"])
+    share = sum(first(n, ["web-1", "web-2"]) == "web-1" for n in NAMES)
+    page = open_page(a)
+    seen = page.wait(lambda s: f"web-1 (this): {share} targets" in s.fleet,
+                     "the members")
+    assert "Fleet cache" in seen.fleet
+    assert f"web-2: {len(NAMES) - share} targets" in seen.fleet
+    assert f"speaks for {share} of {len(NAMES)}" in seen.fleet
+
+
 @pytest.mark.skipif(not freezing.allowed(), reason="may not ptrace a child")
 def test_a_member_whose_loop_hangs_is_taken_for_none(fleet, tree, request):
     """Its session lives on, so the publisher's thread takes its node away."""
