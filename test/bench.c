@@ -18,6 +18,8 @@
 
 #include "agent/clock.h"
 
+#include "agent/net_allow.h"
+
 #include "../src/probe/dial.h"
 #include "../src/probe/env.h"
 #include "must.h"
@@ -89,6 +91,14 @@ struct bench *bench_open(const char *address, const char *keys)
     MUST(b->probe != NULL);
     probe_attach(b->probe, &b->env);
     return b;
+}
+
+void bench_allow(struct bench *b, const char *allow)
+{
+    struct err e;
+
+    b->config->instances[0]->allow = net_allow_new(allow, &e);
+    MUST(b->config->instances[0]->allow != NULL);
 }
 
 static void start(struct bench *b, bool want_info)

@@ -14,6 +14,9 @@ struct bench;
 /* KEYS: lines of the instance's section, "timeout = 300ms\n"; or "". */
 struct bench *bench_open(const char *address, const char *keys);
 
+/* Its addresses must be within ALLOW, as those of a fleet's target; once. */
+void bench_allow(struct bench *b, const char *allow);
+
 /* One probe, from start to end.  The result lives until the next. */
 const struct result *bench_probe(struct bench *b);
 const struct result *bench_probe_info(struct bench *b); /* want_info */

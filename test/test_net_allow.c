@@ -39,6 +39,10 @@ static void what_is_in_a_network_is_allowed_and_nothing_else(void **state)
     assert_true(has("fd00::/8", "fdff::1"));
     assert_false(has("fd00::/8", "fe00::1"));
     assert_true(has("10.0.0.0/8", "::ffff:10.1.2.3"));
+    assert_true(has("::/0", "fd00::1"));
+    assert_false(has("::/0", "203.0.113.7"));
+    assert_false(has("::/0", "::ffff:203.0.113.7"));
+    assert_true(has("::ffff:10.0.0.0/104", "10.1.2.3"));
 }
 
 static void a_bad_network_is_named(void **state)

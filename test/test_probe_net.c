@@ -109,6 +109,14 @@ static int start_fake(void **state)
     return 0;
 }
 
+/* At all of 127.0.0.0/8: whom a probe asks is seen, wherever it goes. */
+static int start_fake_everywhere(void **state)
+{
+    (void)state;
+    fake = fake_redis_start("0.0.0.0");
+    return 0;
+}
+
 static int stop_fake(void **state)
 {
     (void)state;
@@ -362,6 +370,81 @@ static void a_name_that_does_not_exist_is_dns(void **state)
     bench_close(b);
 }
 
+static struct bench *target_at(const char *host, const char *keys,
+                               const char *allow)
+{
+    char address[160];
+
+    snprintf(address, sizeof address, "%s:%u", host, fake_redis_port(fake));
+    struct bench *b = bench_open(address, keys);
+    bench_allow(b, allow);
+    return b;
+}
+
+static void assert_not_allowed(const struct result *r, const char *host)
+{
+    char words[120];
+
+    snprintf(words, sizeof words, "%s:%u is not within targets_allow", host,
+             fake_redis_port(fake));
+    assert_saw(r, REASON_SETTINGS, words);
+}
+
+static void a_target_elsewhere_is_not_connected_to(void **state)
+{
+    struct bench *b = target_at("127.0.0.1", TIMEOUT, "127.0.0.2");
+
+    (void)state;
+    assert_not_allowed(bench_probe(b), "127.0.0.1");
+    bench_close(b);
+    b = target_at("one.test", TIMEOUT, "127.0.0.2, fd00::/8");
+    name_is("127.0.0.1", NULL);
+    assert_not_allowed(bench_probe(b), "127.0.0.1");
+    /* Not the allowed one either: the order is the name server's. */
+    name_is("127.0.0.2", "127.0.0.1");
+    assert_not_allowed(bench_probe(b), "127.0.0.1");
+    assert_int_equal(fake_redis_accepted(fake), 0);
+    bench_close(b);
+}
+
+/* Where the name leads is asked at each connection, and not at the first. */
+static void a_target_whose_name_moves_elsewhere_is_not_followed(void **state)
+{
+    struct bench *b = target_at("one.test", TIMEOUT, "127.0.0.0/31");
+
+    (void)state;
+    name_is("127.0.0.1", NULL);
+    assert_saw(bench_probe(b), REASON_OK, "");
+    assert_int_equal(fake_redis_accepted(fake), 1);
+    /* The kept one is gone. */
+    fake_redis_drop(fake);
+    name_is("127.0.0.3", NULL);
+    assert_not_allowed(bench_probe(b), "127.0.0.3");
+    name_is("127.0.0.1", NULL);
+    assert_saw(bench_probe(b), REASON_OK, "");
+    assert_int_equal(fake_redis_accepted(fake), 2);
+    /* It stands, and is mute: another one is tried beside it. */
+    fake_redis_answer(fake, "PING", FAKE_HANG, NULL);
+    name_is("127.0.0.3", NULL);
+    assert_not_allowed(bench_probe(b), "127.0.0.3");
+    /* And where the result contradicts what is held, as well. */
+    fake_redis_answer(fake, "PING", FAKE_KEEP, "+PONG\r\n");
+    bench_holds(b, STATUS_DOWN);
+    assert_not_allowed(bench_probe(b), "127.0.0.3");
+    assert_int_equal(fake_redis_accepted(fake), 2);
+    bench_close(b);
+}
+
+static void a_socket_file_is_no_target(void **state)
+{
+    struct bench *b = bench_open("unix:/run/no-such.sock", TIMEOUT);
+
+    (void)state;
+    bench_allow(b, "0.0.0.0/0");
+    assert_saw(bench_probe(b), REASON_SETTINGS, "a socket file is no target");
+    bench_close(b);
+}
+
 static void a_name_that_is_being_looked_up_is_waited_for(void **state)
 {
     struct bench *b = bench_at("one.test", fake_redis_port(fake));
@@ -454,6 +537,8 @@ static void probes_of_all_kinds_leak_no_descriptor(void **state)
 }
 
 #define with_fake(f) cmocka_unit_test_setup_teardown(f, start_fake, stop_fake)
+#define with_fake_everywhere(f) \
+    cmocka_unit_test_setup_teardown(f, start_fake_everywhere, stop_fake)
 
 int main(void)
 {
@@ -472,6 +557,10 @@ int main(void)
         with_fake(a_silent_address_gives_way_to_the_next_in_time),
         cmocka_unit_test(a_name_all_of_whose_addresses_fail_is_asked_for_anew),
         cmocka_unit_test(a_name_that_does_not_exist_is_dns),
+        with_fake_everywhere(a_target_elsewhere_is_not_connected_to),
+        with_fake_everywhere(
+            a_target_whose_name_moves_elsewhere_is_not_followed),
+        cmocka_unit_test(a_socket_file_is_no_target),
         with_fake(a_name_that_is_being_looked_up_is_waited_for),
         cmocka_unit_test(a_resolver_that_never_answers_is_dns_by_the_deadline),
         with_fake(a_probe_can_be_closed_in_any_phase),

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,6 +120,46 @@ static void a_bad_section_is_a_target_with_a_fault(void **state)
     close_targets();
 }
 
+/* Whoever may write into ZooKeeper would else have a file of each agent's disk
+ * sent to where he likes. */
+static void secrets_do_not_come_by_way_of_the_fleets_defaults(void **state)
+{
+    struct place *p = *state;
+    char text[512];
+
+    write_file(p->secret, "sesame\n", 7);
+    open_targets(state);
+    snprintf(text, sizeof text,
+             "[defaults]\nusername = probe\npassword_file = %s\n"
+             "paused = yes\n",
+             p->secret);
+    settings(text);
+    chunk("a", "[redis:a]\naddress = 127.0.0.1:1\n");
+    read_all();
+    assert_null(list.targets[0]->fault);
+    assert_null(list.targets[0]->username);
+    assert_null(list.targets[0]->password);
+    assert_null(list.targets[0]->password_file);
+    assert_false(list.targets[0]->paused);
+    assert_int_equal(list.nfaults, 3);
+    assert_string_equal(list.faults[1],
+                        "fleets/cache:3: password_file is not for a target");
+    close_targets();
+}
+
+static void a_file_that_a_chunk_names_for_a_secret_is_not_read(void **state)
+{
+    open_targets(state);
+    chunk("a", "[redis:a]\naddress = 127.0.0.1:1\n"
+               "password_file = /no/such.secret\n");
+    read_all();
+    assert_int_equal(list.nfaults, 1);
+    assert_string_equal(list.targets[0]->fault,
+                        "a:3: password_file is not for a target");
+    assert_null(list.targets[0]->password_file);
+    close_targets();
+}
+
 static void of_duplicates_the_first_chunk_counts(void **state)
 {
     open_targets(state);
@@ -178,6 +219,12 @@ int main(void)
             place_tear_down),
         cmocka_unit_test_setup_teardown(a_bad_section_is_a_target_with_a_fault,
                                         place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(
+            secrets_do_not_come_by_way_of_the_fleets_defaults, place_set_up,
+            place_tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_file_that_a_chunk_names_for_a_secret_is_not_read, place_set_up,
+            place_tear_down),
         cmocka_unit_test_setup_teardown(of_duplicates_the_first_chunk_counts,
                                         place_set_up, place_tear_down),
         cmocka_unit_test_setup_teardown(more_observers_than_one_are_a_fault,

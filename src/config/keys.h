@@ -29,6 +29,7 @@ enum {
     CONFIG_RESTART = 2,  /* a change is taken over at the next start only */
     CONFIG_COSMETIC = 4, /* no probe and no verdict depends on it */
     CONFIG_DONE = 8,     /* took effect in reading: printed as a comment */
+    CONFIG_OWN = 16,     /* of an agent's own instances, never of a target */
 };
 
 struct config_key {

@@ -311,6 +311,10 @@ static int on_pair(void *user, const char *section, const char *name,
     else if (s == &r->agent && strcmp(name, "include") == 0 &&
              r->source != r->sources)
         config_fault(r, r->at, "include belongs in the main file");
+    else if (r->targets && (s->set->keys[key].flags & CONFIG_OWN) != 0)
+        /* Not even kept for the time being: who may write into ZooKeeper may
+         * not have a secret of this host sent to where he likes. */
+        config_fault(r, r->at, "%s is not for a target", name);
     else
         set_value(r, s, (size_t)key, value);
     return 1;

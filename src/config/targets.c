@@ -216,26 +216,11 @@ struct pass {
     struct targets_settings settings;
 };
 
-static const char *const REFUSED[] = { "username", "password", "password_file",
-                                       "paused" };
-
-/* Secrets never come out of ZooKeeper, and what is on a host's disk is not the
- * same for all. */
-static void refuse_keys(struct config_reading *r,
-                        const struct config_section *s)
-{
-    for (size_t k = 0; k < sizeof REFUSED / sizeof *REFUSED; k++) {
-        unsigned at = s->keys_at[config_key_index(s->set, REFUSED[k])];
-        if (at > 0)
-            config_fault(r, at, "%s is not for a target", REFUSED[k]);
-    }
-}
-
+/* What is on a host's disk is not the same for all. */
 static void complete_section(struct config_reading *r, struct config_section *s)
 {
     const struct config_instance *i = s->base;
 
-    refuse_keys(r, s);
     config_complete_instance(r, s);
     if (i->path != NULL)
         config_fault(r, s->keys_at[config_key_index(s->set, "address")],
@@ -273,7 +258,6 @@ static bool begin(struct pass *p, const struct targets *t)
     config_read_bytes(&p->r, t->settings.name, t->settings.bytes,
                       t->settings.len);
     check_settings(p);
-    refuse_keys(&p->r, &p->r.defaults);
     config_complete_defaults(&p->r);
     return !p->r.out_of_memory;
 }

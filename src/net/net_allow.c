@@ -132,6 +132,9 @@ void net_allow_unref(struct net_allow *a)
 
 static bool in_block(const struct block *b, const unsigned char bytes[16])
 {
+    /* Who writes ::/0 means all of IPv6. */
+    if (b->bits < 96 && memcmp(bytes, MAPPED, sizeof MAPPED) == 0)
+        return false;
     for (unsigned i = 0; i < b->bits; i++)
         if (bit(b->bytes, i) != bit(bytes, i))
             return false;

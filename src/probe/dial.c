@@ -65,6 +65,10 @@ static bool is_allowed(const struct dial *d, struct verdict *v)
     const struct net_allow *allow = d->to->config->allow;
     char addr[NET_ADDR_TEXT];
 
+    if (allow != NULL && d->to->config->path != NULL) {
+        verdict_set(v, REASON_SETTINGS, "a socket file is no target");
+        return false;
+    }
     for (size_t i = 0; allow != NULL && i < d->naddrs; i++) {
         if (net_allow_has(allow, &d->addrs[i]))
             continue;
