@@ -163,9 +163,10 @@ const struct fake_entry *at(struct bench_book *w, const char *path)
 static void note(struct bench_book *w, const struct store_request *r)
 {
     static const char *const VERBS[] = {
-        [STORE_GET] = "get",       [STORE_LIST] = "list",
-        [STORE_SET] = "set",       [STORE_CREATE] = "create",
-        [STORE_DELETE] = "delete", [STORE_TAKE_OVER] = "take",
+        [STORE_GET] = "get",        [STORE_LIST] = "list",
+        [STORE_EXISTS] = "exists",  [STORE_SET] = "set",
+        [STORE_CREATE] = "create",  [STORE_DELETE] = "delete",
+        [STORE_TAKE_OVER] = "take",
     };
     size_t len = strlen(w->asked);
     bool versioned = r->verb == STORE_SET || r->verb == STORE_DELETE ||
@@ -175,9 +176,10 @@ static void note(struct bench_book *w, const struct store_request *r)
 
     if (versioned)
         snprintf(version, sizeof version, ":%d", r->version);
-    snprintf(w->asked + len, sizeof w->asked - len, "%s%s %s%s%s",
+    snprintf(w->asked + len, sizeof w->asked - len, "%s%s %s%s%s%s",
              len > 0 ? ", " : "", VERBS[r->verb], path, version,
-             r->verb == STORE_CREATE && r->ephemeral ? "*" : "");
+             r->verb == STORE_CREATE && r->ephemeral ? "*" : "",
+             r->watch ? "!" : "");
 }
 
 bool let_out(struct bench_book *w, struct store_request *r)

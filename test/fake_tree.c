@@ -84,6 +84,7 @@ enum store_code fake_tree_apply(struct fake_tree *t,
     switch (r->verb) {
     case STORE_GET:
     case STORE_LIST:
+    case STORE_EXISTS:
         return e->exists ? STORE_OK : STORE_NO_NODE;
     case STORE_SET:
         if (code == STORE_OK) {

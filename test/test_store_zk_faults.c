@@ -277,6 +277,116 @@ static void a_reaper_that_could_not_start_is_started_later(void **state)
     finish_store(w);
 }
 
+/* ----------------------------------------------------------------- watches */
+
+/* Asks, and watches. */
+static void watch(struct bench_store *w, enum store_verb verb, const char *path)
+{
+    const struct store_request r = {
+        .verb = verb, .path = path, .data = "", .version = -1, .watch = true
+    };
+
+    submit(w, &r);
+    AWAIT(w, w->answered);
+}
+
+static bool changed(struct bench_store *w, char *path)
+{
+    return w->store->ops->changed(w->store, path, 64);
+}
+
+static void a_watched_node_tells_once_that_it_changed(void **state)
+{
+    struct bench_store *w = open_store();
+    char path[64];
+
+    (void)state;
+    await_connected(w);
+    put_new(w, "/watched", false);
+    watch(w, STORE_GET, "/watched");
+    watch(w, STORE_GET, "/watched"); /* twice is once */
+    assert_false(changed(w, path));
+    assert_int_equal(ask(w, STORE_SET, "/watched", "y", -1, false), STORE_OK);
+    AWAIT(w, changed(w, path));
+    assert_string_equal(path, "/watched");
+    assert_int_equal(ask(w, STORE_SET, "/watched", "z", -1, false), STORE_OK);
+    assert_int_equal(get(w, "/watched"), STORE_OK);
+    assert_false(changed(w, path));
+    finish_store(w);
+}
+
+static void children_and_what_is_not_there_are_watched(void **state)
+{
+    struct bench_store *w = open_store();
+    char path[64];
+
+    (void)state;
+    await_connected(w);
+    (void)ask(w, STORE_DELETE, "/above/b", "", -1, false);
+    put_new(w, "/above", false);
+    watch(w, STORE_LIST, "/above");
+    watch(w, STORE_EXISTS, "/above/b");
+    assert_int_equal(w->reply.code, STORE_NO_NODE);
+    put_new(w, "/above/b", false);
+    bool list = false;
+    bool node = false;
+    while (!list || !node) {
+        AWAIT(w, changed(w, path));
+        list = list || strcmp(path, "/above") == 0;
+        node = node || strcmp(path, "/above/b") == 0;
+    }
+    watch(w, STORE_EXISTS, "/above/b");
+    assert_int_equal(w->reply.code, STORE_OK);
+    assert_int_equal(ask(w, STORE_DELETE, "/above/b", "", -1, false), STORE_OK);
+    AWAIT(w, changed(w, path));
+    assert_string_equal(path, "/above/b");
+    finish_store(w);
+}
+
+/* What changed while the connection was away is told afterwards. */
+static void a_watch_outlives_its_connection(void **state)
+{
+    struct bench_store *w = open_store();
+    struct bench_store *other;
+    char path[64];
+
+    (void)state;
+    await_connected(w);
+    put_new(w, "/kept", false);
+    watch(w, STORE_GET, "/kept");
+    uint64_t handles = status(w).handles;
+    uint64_t losses = status(w).losses;
+    real_zookeeper_kill(server);
+    AWAIT(w, status(w).losses > losses);
+    real_zookeeper_revive(server);
+    other = open_store();
+    await_connected(other);
+    assert_int_equal(ask(other, STORE_SET, "/kept", "y", -1, false), STORE_OK);
+    await_connected(w);
+    AWAIT(w, status(w).handles > handles || changed(w, path));
+    finish_store(other);
+    finish_store(w);
+}
+
+static void no_watch_outlives_its_handle(void **state)
+{
+    struct bench_store *w = open_store();
+    char path[64];
+
+    (void)state;
+    await_connected(w);
+    put_new(w, "/lost", false);
+    watch(w, STORE_GET, "/lost");
+    uint64_t handles = status(w).handles;
+    expire(w);
+    AWAIT(w, status(w).handles > handles);
+    await_connected(w);
+    assert_int_equal(ask(w, STORE_SET, "/lost", "y", -1, false), STORE_OK);
+    assert_int_equal(get(w, "/lost"), STORE_OK);
+    assert_false(changed(w, path));
+    finish_store(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +403,10 @@ int main(void)
         cmocka_unit_test(a_wedged_handle_is_replaced_and_its_request_uncertain),
         cmocka_unit_test(three_handles_that_do_not_close_break_the_store),
         cmocka_unit_test(a_reaper_that_could_not_start_is_started_later),
+        cmocka_unit_test(a_watched_node_tells_once_that_it_changed),
+        cmocka_unit_test(children_and_what_is_not_there_are_watched),
+        cmocka_unit_test(a_watch_outlives_its_connection),
+        cmocka_unit_test(no_watch_outlives_its_handle),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

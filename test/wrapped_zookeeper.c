@@ -24,10 +24,10 @@ const clientid_t *__real_zoo_client_id(zhandle_t *zh);
 const clientid_t *__wrap_zoo_client_id(zhandle_t *zh);
 int __real_zookeeper_close(zhandle_t *zh);
 int __wrap_zookeeper_close(zhandle_t *zh);
-int __real_zoo_aget(zhandle_t *zh, const char *path, int watch,
-                    data_completion_t done, const void *ctx);
-int __wrap_zoo_aget(zhandle_t *zh, const char *path, int watch,
-                    data_completion_t done, const void *ctx);
+int __real_zoo_awget(zhandle_t *zh, const char *path, watcher_fn watch,
+                     void *watch_ctx, data_completion_t done, const void *ctx);
+int __wrap_zoo_awget(zhandle_t *zh, const char *path, watcher_fn watch,
+                     void *watch_ctx, data_completion_t done, const void *ctx);
 int __real_pthread_create(pthread_t *t, const pthread_attr_t *a,
                           void *(*fn)(void *), void *arg);
 int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a,
@@ -61,12 +61,12 @@ int __wrap_zookeeper_close(zhandle_t *zh)
     return __real_zookeeper_close(zh);
 }
 
-int __wrap_zoo_aget(zhandle_t *zh, const char *path, int watch,
-                    data_completion_t done, const void *ctx)
+int __wrap_zoo_awget(zhandle_t *zh, const char *path, watcher_fn watch,
+                     void *watch_ctx, data_completion_t done, const void *ctx)
 {
     if (atomic_load(&wrapped_zookeeper.swallow_gets))
         return ZOK;
-    return __real_zoo_aget(zh, path, watch, done, ctx);
+    return __real_zoo_awget(zh, path, watch, watch_ctx, done, ctx);
 }
 
 int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a,

@@ -18,6 +18,7 @@ enum store_verb {
     STORE_DELETE,    /* version */
     STORE_TAKE_OVER, /* delete(version) and create ephemeral, as one */
     STORE_LIST,      /* the names of the children */
+    STORE_EXISTS,    /* whether it is there */
 };
 
 enum store_code {
@@ -42,6 +43,7 @@ struct store_request {
     size_t len;
     int32_t version;
     bool ephemeral;
+    bool watch; /* EXISTS, GET, LIST: see store_ops.changed */
     bool large; /* up to STORE_LARGE_MAX bytes are written, or read */
 };
 
@@ -85,6 +87,8 @@ struct store_status {
     int64_t session;        /* 0: none yet */
     uint64_t sessions;      /* sessions so far: grows by one each time that
                                nothing is known any more of what is there */
+    uint64_t handles;       /* connections' owners so far: with each new one
+                               all watches are gone */
     bool resumed;           /* the session began in an earlier process */
     unsigned timeout_ms;    /* of the session, as the server granted it; 0: not
                                yet */
@@ -115,6 +119,15 @@ struct store_ops {
     int (*submit)(struct store *s, const struct store_request *r);
     /* Fills OUT with up to MAX replies; returns how many. */
     size_t (*collect)(struct store *s, struct store_reply *out, size_t max);
+    /*
+     * Moves to PATH (SIZE bytes) the path of a node that has changed since a
+     * request for it asked to watch: its data after a GET, its children after
+     * a LIST, and that it came or went.  "": any of them may have.  False:
+     * none has.  It is told once; then the watch is over.  What was answered
+     * before it changed may only be collected afterwards.  NULL: it cannot
+     * watch.
+     */
+    bool (*changed)(struct store *s, char *path, size_t size);
     /*
      * Does what is due (deadlines, the ladder); returns when to be called
      * next, in monotonic ms: within half a second, which is also how often

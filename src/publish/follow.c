@@ -1,8 +1,11 @@
 /*
  * A pass over one follow is a list of the children and a reading of those that
- * are new; every few seconds, of all.  A single node is a list of one.  A pass
- * has one request under way: what is followed are a few nodes that change
- * seldom.
+ * are new or have changed.  A single node is a list of one.  A pass has one
+ * request under way: what is followed are a few nodes that change seldom.
+ *
+ * Each request sets a watch where there is none, and a watch that goes off
+ * begins a pass.  Should one be lost all the same, and where there are no more
+ * watches, passes begin by themselves.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +16,14 @@
 #include "book.h"
 #include "follow.h"
 
-/* How often the children are listed, and all of them read. */
-#define LIST_MS 1000
-#define READ_MS 5000
+/* How often the children are listed, and all of them read, without watches
+ * and with them. */
+#define LIST_MS         1000
+#define READ_MS         5000
+#define WATCHED_LIST_MS 60000
+#define WATCHED_READ_MS 300000
+/* A burst of changes is one pass: the next begins so long after the last. */
+#define PASS_MIN_MS 200
 
 static void node_clear(struct followed_node *n)
 {
@@ -105,7 +113,7 @@ static struct followed_node *unread(struct follow *f)
 {
     for (; f->at < f->n; f->at++) {
         struct followed_node *n = &f->nodes[f->at];
-        if (n->listed && !n->read && (f->read_all || !n->exists))
+        if (n->listed && !n->read && (f->read_all || !n->exists || n->stale))
             return n;
     }
     return NULL;
@@ -114,16 +122,41 @@ static struct followed_node *unread(struct follow *f)
 static void begin_pass(struct follow *f, uint64_t now)
 {
     f->at = 0;
-    f->list_mono_ms = now + LIST_MS;
+    f->began_mono_ms = now;
+    f->list_mono_ms = UINT64_MAX; /* until the pass ends, or a watch goes off */
     f->read_all = now >= f->read_mono_ms;
-    if (f->read_all)
-        f->read_mono_ms = now + READ_MS;
     for (size_t i = 0; i < f->n; i++)
         f->nodes[i].listed = f->nodes[i].read = false;
 }
 
+/* All of it is watched. */
+static bool all_watched(const struct follow *f)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < f->n; i++) {
+        if (f->nodes[i].exists && !f->nodes[i].watched)
+            return false;
+        any = any || f->nodes[i].exists;
+    }
+    return f->watched || (f->kind == FOLLOW_NODE && any);
+}
+
+/* When the next pass begins. */
+static void next_pass(struct follow *f, uint64_t now)
+{
+    bool watched = all_watched(f);
+    uint64_t list = now + (watched ? WATCHED_LIST_MS : LIST_MS);
+    uint64_t read = now + (watched ? WATCHED_READ_MS : READ_MS);
+
+    if (list < f->list_mono_ms)
+        f->list_mono_ms = list;
+    if (f->read_all || read < f->read_mono_ms)
+        f->read_mono_ms = read;
+}
+
 /* The pass is over: what is not listed is gone. */
-static void end_pass(struct book *b, struct follow *f)
+static void end_pass(struct book *b, struct follow *f, uint64_t now)
 {
     bool tell = false;
 
@@ -136,6 +169,7 @@ static void end_pass(struct book *b, struct follow *f)
         tell = tell || !n->told;
     }
     f->listed = f->refused = false;
+    next_pass(f, now);
     if (tell || !f->complete_told) {
         f->complete = f->complete_told = true;
         b->tell = true;
@@ -155,7 +189,8 @@ static bool list_one(struct follow *f)
     return true;
 }
 
-static bool ask(struct follow *f, const char *name, struct store_request *r)
+static bool ask(struct book *b, struct follow *f, const char *name,
+                bool watched, struct store_request *r)
 {
     free(f->asked);
     f->asked = NULL;
@@ -165,7 +200,10 @@ static bool ask(struct follow *f, const char *name, struct store_request *r)
         return false;
     }
     r->path = f->asked;
+    r->watch = !watched && follow_watches(b) < WATCHES_MAX;
     f->under_way = true;
+    f->watching = r->watch;
+    f->changed = false;
     return true;
 }
 
@@ -174,23 +212,28 @@ static bool next_of(struct book *b, struct follow *f, uint64_t now,
                     struct store_request *r)
 {
     *r = (struct store_request){ .data = "" };
+    if (f->absent) {
+        r->verb = STORE_EXISTS;
+        return ask(b, f, "", false, r);
+    }
     if (!f->listed) {
         if (now < f->list_mono_ms)
             return false;
         begin_pass(f, now);
         r->verb = STORE_LIST;
         if (f->kind == FOLLOW_CHILDREN)
-            return ask(f, "", r);
+            return ask(b, f, "", f->watched, r);
         if (!list_one(f))
             return false;
     }
     struct followed_node *n = unread(f);
     if (n == NULL) {
-        end_pass(b, f);
-        return false;
+        end_pass(b, f, now);
+        /* A change came too late for this pass. */
+        return now >= f->list_mono_ms && next_of(b, f, now, r);
     }
     r->verb = STORE_GET;
-    return ask(f, n->name, r);
+    return ask(b, f, n->name, n->watched, r);
 }
 
 bool follow_next(struct book *b, uint64_t now, struct store_request *r)
@@ -212,6 +255,84 @@ void follow_unsent(struct book *b, const struct store_request *r)
     f->under_way = false;
     if (r->verb == STORE_LIST)
         f->list_mono_ms = 0;
+}
+
+/* ----------------------------------------------------------------- watches */
+
+size_t follow_watches(const struct book *b)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < FOLLOWS; i++) {
+        const struct follow *f = &b->follows.at[i];
+        n += f->watched;
+        for (size_t k = 0; k < f->n; k++)
+            n += f->nodes[k].watched;
+    }
+    return n;
+}
+
+static void pass_soon(struct follow *f, uint64_t now)
+{
+    uint64_t at = f->began_mono_ms + PASS_MIN_MS;
+
+    if (at < now)
+        at = now;
+    if (at < f->list_mono_ms)
+        f->list_mono_ms = at;
+}
+
+/* PATH is that of F or of one of its nodes. */
+static void changed_in(struct follow *f, const char *path, uint64_t now)
+{
+    size_t len = strlen(f->path);
+    bool own = strcmp(path, f->path) == 0;
+
+    if (!own && (strncmp(path, f->path, len) != 0 || path[len] != '/'))
+        return;
+    /* Its answer may not have been seen yet: what it set is over, too. */
+    if (f->under_way && f->asked != NULL && strcmp(path, f->asked) == 0)
+        f->changed = true;
+    for (size_t i = 0; i < f->n; i++) {
+        struct followed_node *n = &f->nodes[i];
+        if (strcmp(n->name, own ? "" : path + len + 1) != 0)
+            continue;
+        n->watched = false;
+        n->stale = true;
+    }
+    if (own)
+        f->watched = false;
+    pass_soon(f, now);
+}
+
+/* All that is watched may have changed. */
+static void unwatch(struct follow *f)
+{
+    f->watched = false;
+    f->changed = f->under_way;
+    for (size_t i = 0; i < f->n; i++)
+        f->nodes[i].watched = false;
+    f->list_mono_ms = f->read_mono_ms = 0;
+}
+
+void follow_unwatched(struct book *b)
+{
+    for (size_t i = 0; i < FOLLOWS; i++)
+        if (b->follows.at[i].path != NULL)
+            unwatch(&b->follows.at[i]);
+    b->nudged = true;
+}
+
+void follow_changed(struct book *b, const char *path, uint64_t now_mono_ms)
+{
+    if (path[0] == '\0') {
+        follow_unwatched(b);
+        return;
+    }
+    for (size_t i = 0; i < FOLLOWS; i++)
+        if (b->follows.at[i].path != NULL)
+            changed_in(&b->follows.at[i], path, now_mono_ms);
+    b->nudged = true;
 }
 
 uint64_t follow_due(const struct book *b)
@@ -248,6 +369,7 @@ static bool take_names(struct follow *f, const struct store_reply *r)
 static bool take_data(struct followed_node *n, const struct store_reply *r)
 {
     n->read = true;
+    n->stale = false;
     if (n->exists && n->version == r->version && n->owner == r->owner &&
         n->mtime_wall_ms == r->mtime_wall_ms)
         return true;
@@ -272,7 +394,7 @@ static bool take_data(struct followed_node *n, const struct store_reply *r)
 /* Begins anew after a while. */
 static void again(struct follow *f, uint64_t now)
 {
-    f->listed = false;
+    f->listed = f->absent = false;
     f->read_mono_ms = 0;
     f->list_mono_ms = now + LIST_MS;
 }
@@ -292,6 +414,55 @@ static void refuse(struct book *b, struct follow *f,
     f->refused = true;
 }
 
+/* A watch was set, and has not gone off since. */
+static bool set_watch(const struct follow *f, bool before)
+{
+    return before || (f->watching && !f->changed);
+}
+
+/* What is there.  False on lack of memory. */
+static bool take(struct follow *f, const struct store_reply *r, uint64_t now)
+{
+    if (r->verb == STORE_EXISTS) {
+        /* It has come meanwhile. */
+        f->absent = false;
+        f->watched = false;
+        f->list_mono_ms = now;
+        return true;
+    }
+    if (r->verb == STORE_LIST) {
+        f->watched = set_watch(f, f->watched);
+        return take_names(f, r);
+    }
+    if (!f->listed || f->at >= f->n)
+        return true;
+    struct followed_node *n = &f->nodes[f->at];
+    n->watched = set_watch(f, n->watched);
+    if (!take_data(n, r))
+        return false;
+    /* It has changed again: once more, in the next pass. */
+    n->stale = f->changed;
+    return true;
+}
+
+/* No children, or gone meanwhile. */
+static void take_absence(struct follow *f, const struct store_reply *r)
+{
+    bool own = r->verb == STORE_LIST || f->kind == FOLLOW_NODE;
+
+    if (r->verb == STORE_EXISTS) {
+        f->absent = false;
+        f->watched = set_watch(f, false);
+    } else if (r->verb == STORE_LIST) {
+        f->listed = true;
+    } else if (f->listed && f->at < f->n) {
+        f->nodes[f->at].listed = false;
+    }
+    /* Only a request of its own watches for what is not there. */
+    if (own && r->verb != STORE_EXISTS)
+        f->absent = !f->watched;
+}
+
 void follow_reply(struct book *b, const struct store_reply *r, uint64_t now)
 {
     struct follow *f = &b->follows.at[r->token];
@@ -303,17 +474,10 @@ void follow_reply(struct book *b, const struct store_reply *r, uint64_t now)
     b->nudged = true;
     switch (r->code) {
     case STORE_OK:
-        if (r->verb == STORE_LIST)
-            fine = take_names(f, r);
-        else if (f->listed && f->at < f->n)
-            fine = take_data(&f->nodes[f->at], r);
+        fine = take(f, r, now);
         break;
     case STORE_NO_NODE:
-        /* No children, or gone meanwhile. */
-        if (r->verb == STORE_LIST)
-            f->listed = true;
-        else if (f->listed && f->at < f->n)
-            f->nodes[f->at].listed = false;
+        take_absence(f, r);
         break;
     case STORE_NO_AUTH:
     case STORE_FAILED:

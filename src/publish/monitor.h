@@ -53,7 +53,8 @@ struct publisher {
     enum store_end end; /* once it is done */
 
     /* The publisher's thread. */
-    uint64_t sessions;     /* status.sessions that the book knows of */
+    uint64_t sessions;     /* status.sessions that the book knows of … */
+    uint64_t handles;      /* … and status.handles */
     uint64_t pass_mono_ms; /* when it last looked for requests */
     bool broken_said;
 };

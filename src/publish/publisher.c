@@ -25,6 +25,9 @@
 
 #define REPLIES 32
 
+/* Of what is watched: a root, fleets, a name, members or targets, a name. */
+#define PATH_SIZE 1024
+
 #define RECHECK_MS 5000 /* unless the options say */
 
 /* How often it is asked whether we are fit to be a member. */
@@ -77,6 +80,19 @@ static void collect_replies(struct publisher *p, uint64_t now)
     }
 }
 
+/* What was answered before something changed is entered before it. */
+static void collect_changes(struct publisher *p, uint64_t now)
+{
+    char path[PATH_SIZE];
+
+    while (p->store->ops->changed != NULL &&
+           p->store->ops->changed(p->store, path, sizeof path)) {
+        publisher_lock(p);
+        follow_changed(&p->book, path, now);
+        publisher_unlock(p);
+    }
+}
+
 static void look_at_store(struct publisher *p)
 {
     struct store_status status;
@@ -87,6 +103,10 @@ static void look_at_store(struct publisher *p)
     if (status.sessions != p->sessions) {
         p->sessions = status.sessions;
         book_new_session(&p->book);
+    }
+    if (status.handles != p->handles) {
+        p->handles = status.handles;
+        follow_unwatched(&p->book);
     }
     p->status = status;
     bool broke = status.state == STORE_BROKEN && !p->broken_said;
@@ -190,6 +210,7 @@ static uint64_t pass(struct publisher *p)
 
     look_at_store(p);
     collect_replies(p, now);
+    collect_changes(p, now);
     publisher_lock(p);
     requests_release(&p->book, now);
     refresh_mark(&p->refresh, &p->book, now);

@@ -172,6 +172,7 @@ static bool no_node(struct book *b, struct slot *s, const struct store_reply *r,
     switch (r->verb) {
     case STORE_GET:
     case STORE_LIST:
+    case STORE_EXISTS:
     case STORE_SET:
     case STORE_DELETE:
         if (learn_absent(b, s, r) == 0)

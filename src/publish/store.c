@@ -6,9 +6,13 @@
 #include "agent/store.h"
 
 static const char *const VERBS[] = {
-    [STORE_GET] = "get",       [STORE_LIST] = "list",
-    [STORE_SET] = "set",       [STORE_CREATE] = "create",
-    [STORE_DELETE] = "delete", [STORE_TAKE_OVER] = "take over",
+    [STORE_GET] = "get",
+    [STORE_LIST] = "list",
+    [STORE_EXISTS] = "exists",
+    [STORE_SET] = "set",
+    [STORE_CREATE] = "create",
+    [STORE_DELETE] = "delete",
+    [STORE_TAKE_OVER] = "take over",
 };
 
 static const char *const CODES[] = {

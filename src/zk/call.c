@@ -93,17 +93,31 @@ static int take_over(zhandle_t *zh, const struct ACL_vector *acl,
     return zoo_amulti(zh, 2, ops, op->results, on_void, op);
 }
 
+/* A watch has the window for its context, which lives as long as the handle,
+ * so nothing is to be freed when it is over.  The library tells every watch of
+ * the connection's ups and downs, too. */
+static void on_change(zhandle_t *zh, int type, int state, const char *path,
+                      void *ctx)
+{
+    (void)zh;
+    (void)state;
+    if (type != ZOO_SESSION_EVENT && path != NULL)
+        zk_window_changed(ctx, path);
+}
+
 int zk_call(zhandle_t *zh, const struct ACL_vector *acl, struct zk_op *op,
             const struct store_request *r)
 {
     int len = (int)r->len;
     int mode = r->ephemeral ? ZOO_EPHEMERAL : ZOO_PERSISTENT;
+    watcher_fn watch = r->watch ? on_change : NULL;
+    struct zk_window *w = op->window;
 
     if (r->len > (r->large ? STORE_LARGE_MAX : (size_t)ZK_DATA_MAX))
         return ZBADARGUMENTS;
     switch (r->verb) {
     case STORE_GET:
-        return zoo_aget(zh, r->path, 0, on_data, op);
+        return zoo_awget(zh, r->path, watch, w, on_data, op);
     case STORE_SET:
         return zoo_aset(zh, r->path, r->data, len, r->version, on_stat, op);
     case STORE_CREATE:
@@ -114,7 +128,9 @@ int zk_call(zhandle_t *zh, const struct ACL_vector *acl, struct zk_op *op,
     case STORE_TAKE_OVER:
         return take_over(zh, acl, op, r);
     case STORE_LIST:
-        return zoo_aget_children(zh, r->path, 0, on_names, op);
+        return zoo_awget_children(zh, r->path, watch, w, on_names, op);
+    case STORE_EXISTS:
+        return zoo_awexists(zh, r->path, watch, w, on_stat, op);
     }
     return ZBADARGUMENTS;
 }

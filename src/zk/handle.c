@@ -265,6 +265,11 @@ size_t zk_handle_harvest(struct zk_handle *h, struct zk_answer *out, size_t max)
     return zk_window_harvest(&h->window, out, max);
 }
 
+bool zk_handle_changed(struct zk_handle *h, char *path, size_t size)
+{
+    return zk_window_take_change(&h->window, path, size);
+}
+
 uint64_t zk_handle_deadline(struct zk_handle *h)
 {
     return zk_window_deadline(&h->window);

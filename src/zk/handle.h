@@ -69,6 +69,8 @@ int zk_handle_submit(struct zk_handle *h, const struct store_request *r,
 /* Moves what is answered to OUT; the bytes are then the caller's. */
 size_t zk_handle_harvest(struct zk_handle *h, struct zk_answer *out,
                          size_t max);
+/* See store_ops.changed. */
+bool zk_handle_changed(struct zk_handle *h, char *path, size_t size);
 /* Of the request that has waited longest; UINT64_MAX: none is under way. */
 uint64_t zk_handle_deadline(struct zk_handle *h);
 

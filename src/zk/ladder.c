@@ -218,6 +218,7 @@ static void open_next(struct zk_ladder *l, uint64_t now)
     l->changes = 0;
     l->opened_mono_ms = now;
     l->handle = zk_handle_open(&o, &e);
+    l->status.handles++;
     if (l->handle == NULL)
         open_failed(l, now, &e);
     else

@@ -75,6 +75,14 @@ static size_t zk_collect(struct store *s, struct store_reply *out, size_t max)
     return zk_answers_collect(&z->answers, out, max);
 }
 
+static bool zk_changed(struct store *s, char *path, size_t size)
+{
+    struct zk_store *z = zk_of(s);
+
+    return z->ladder.handle != NULL &&
+           zk_handle_changed(z->ladder.handle, path, size);
+}
+
 static void zk_status(struct store *s, struct store_status *out)
 {
     struct zk_store *z = zk_of(s);
@@ -106,6 +114,7 @@ static enum store_end zk_close(struct store *s, unsigned budget_ms)
 static const struct store_ops OPS = {
     .submit = zk_submit,
     .collect = zk_collect,
+    .changed = zk_changed,
     .tick = zk_tick,
     .status = zk_status,
     .close = zk_close,

@@ -17,12 +17,19 @@ void zk_window_init(struct zk_window *w, void (*wake)(void *), void *arg)
     pthread_mutex_init(&w->lock, NULL);
     w->wake = wake;
     w->wake_arg = arg;
+    STAILQ_INIT(&w->changes);
     for (size_t i = 0; i < ZK_WINDOW; i++)
         w->ops[i].window = w;
 }
 
 void zk_window_destroy(struct zk_window *w)
 {
+    struct zk_change *change;
+
+    while ((change = STAILQ_FIRST(&w->changes)) != NULL) {
+        STAILQ_REMOVE_HEAD(&w->changes, at);
+        free(change);
+    }
     for (size_t i = 0; i < ZK_WINDOW; i++) {
         if (w->ops[i].state != OP_FREE)
             object_gone(OBJECT_ZK_REQUEST);
@@ -95,6 +102,42 @@ void zk_op_done(struct zk_op *op, int rc, const struct Stat *stat, char *data,
     if (!w->muted)
         w->wake(w->wake_arg);
     pthread_mutex_unlock(&w->lock);
+}
+
+void zk_window_changed(struct zk_window *w, const char *path)
+{
+    size_t size = strlen(path) + 1;
+    struct zk_change *change = malloc(sizeof *change + size);
+
+    pthread_mutex_lock(&w->lock);
+    if (change != NULL) {
+        memcpy(change->path, path, size);
+        STAILQ_INSERT_TAIL(&w->changes, change, at);
+    }
+    w->changes_lost = w->changes_lost || change == NULL;
+    if (!w->muted)
+        w->wake(w->wake_arg);
+    pthread_mutex_unlock(&w->lock);
+}
+
+bool zk_window_take_change(struct zk_window *w, char *path, size_t size)
+{
+    struct zk_change *change;
+    bool lost;
+
+    pthread_mutex_lock(&w->lock);
+    change = STAILQ_FIRST(&w->changes);
+    if (change != NULL)
+        STAILQ_REMOVE_HEAD(&w->changes, at);
+    lost = w->changes_lost;
+    w->changes_lost = false;
+    pthread_mutex_unlock(&w->lock);
+    /* One that does not fit was never asked for by this path. */
+    path[0] = '\0';
+    if (change != NULL && !lost && strlen(change->path) < size)
+        strcpy(path, change->path);
+    free(change);
+    return change != NULL || lost;
 }
 
 void zk_window_reconnected(struct zk_window *w)

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include <zookeeper/zookeeper.h>
 
@@ -49,6 +50,12 @@ struct zk_op {
     char created[8];
 };
 
+/* A watched node that changed. */
+struct zk_change {
+    STAILQ_ENTRY(zk_change) at;
+    char path[];
+};
+
 struct zk_window {
     pthread_mutex_t lock;
     /* All below: lock. */
@@ -58,6 +65,8 @@ struct zk_window {
     bool proved; /* the server answered a request on this connection, and so
                     did not mind our authentication, which goes first */
     size_t done;
+    STAILQ_HEAD(, zk_change) changes; /* one for each watch at most */
+    bool changes_lost;                /* for want of memory */
     struct zk_op ops[ZK_WINDOW];
     /* The publisher's thread. */
     size_t next_op;
@@ -81,6 +90,10 @@ void zk_window_untake(struct zk_op *op);
  */
 void zk_op_done(struct zk_op *op, int rc, const struct Stat *stat, char *data,
                 size_t len);
+/* The watched node PATH has changed.  Thread: any. */
+void zk_window_changed(struct zk_window *w, const char *path);
+/* See store_ops.changed.  Thread: publisher. */
+bool zk_window_take_change(struct zk_window *w, char *path, size_t size);
 /* The connection is another one, or none.  Thread: any. */
 void zk_window_reconnected(struct zk_window *w);
 /* Something that is none of its requests was answered, by the server if BY_IT.
