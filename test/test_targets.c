@@ -136,7 +136,8 @@ static void secrets_do_not_come_by_way_of_the_fleets_defaults(void **state)
     settings(text);
     chunk("a", "[redis:a]\naddress = 127.0.0.1:1\n");
     read_all();
-    assert_null(list.targets[0]->fault);
+    assert_string_equal(list.targets[0]->fault,
+                        "fleets/cache:2: username is not for a target");
     assert_null(list.targets[0]->username);
     assert_null(list.targets[0]->password);
     assert_null(list.targets[0]->password_file);
@@ -144,6 +145,64 @@ static void secrets_do_not_come_by_way_of_the_fleets_defaults(void **state)
     assert_int_equal(list.nfaults, 3);
     assert_string_equal(list.faults[1],
                         "fleets/cache:3: password_file is not for a target");
+    close_targets();
+}
+
+/* What they would have had from there is not known. */
+static void a_bad_default_is_a_fault_of_all_targets(void **state)
+{
+    open_targets(state);
+    settings("[defaults]\ninterval = soon\n[fleet]\nbrake = all\n");
+    chunk("a", "[redis:a]\naddress = 127.0.0.1:1\n"
+               "[redis:b]\naddress = 127.0.0.1:2\nrise = 0\n");
+    chunk("b", "[redis:c]\naddress = 127.0.0.1:3\n");
+    read_all();
+    assert_int_equal(list.nfaults, 3);
+    assert_int_equal(list.settings.brake_percent, 50);
+    static const char WORDS[] = "fleets/cache:2: interval must be 50ms..1440m "
+                                "(ms, s or m), got soon";
+    assert_string_equal(list.targets[0]->fault, WORDS);
+    assert_string_equal(list.targets[1]->fault,
+                        "a:5: rise must be 1..100, got 0");
+    assert_string_equal(list.targets[2]->fault, WORDS);
+    settings("[fleet]\nbrake = all\n");
+    read_all();
+    assert_null(list.targets[0]->fault);
+    close_targets();
+}
+
+static void defaults_in_a_chunk_have_no_effect(void **state)
+{
+    open_targets(state);
+    chunk("a", "[defaults]\nrise = 7\n[redis:a]\naddress = 127.0.0.1:1\n");
+    read_all();
+    assert_int_equal(list.targets[0]->rise, 2);
+    assert_int_equal(list.nfaults, 1);
+    assert_string_equal(list.faults[0],
+                        "a:1: [defaults] belongs into the settings node");
+    settings("[defaults]\nrise = 3\n");
+    read_all();
+    assert_int_equal(list.targets[0]->rise, 3);
+    assert_null(list.targets[0]->fault);
+    assert_int_equal(list.nfaults, 1);
+    close_targets();
+}
+
+/* By an edit that forgot it, or by a header that says nothing. */
+static void the_fault_of_a_section_is_not_its_neighbours(void **state)
+{
+    open_targets(state);
+    chunk("x", "[redis:a]\naddress = 127.0.0.1:1\n"
+               "[redis:b]\naddress = 127.0.0.1:2\n"
+               "[redis:a]\naddress = 127.0.0.1:3\n"
+               "[redis:c]\naddress = 127.0.0.1:4\n"
+               "[cluster:shop]\naddress = 127.0.0.1:5\n");
+    read_all();
+    assert_int_equal(list.n, 3);
+    assert_string_equal(list.targets[0]->fault,
+                        "x:5: duplicate section [redis:a], first at line 1");
+    assert_null(list.targets[1]->fault);
+    assert_null(list.targets[2]->fault);
     close_targets();
 }
 
@@ -168,6 +227,10 @@ static void of_duplicates_the_first_chunk_counts(void **state)
     read_all();
     assert_int_equal(list.n, 1);
     assert_int_equal(list.targets[0]->port, 1);
+    assert_int_equal(list.nfaults, 1);
+    assert_string_equal(list.faults[0],
+                        "b:1: [redis:a] stands in an earlier chunk, which "
+                        "counts");
     close_targets();
 }
 
@@ -222,6 +285,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             secrets_do_not_come_by_way_of_the_fleets_defaults, place_set_up,
             place_tear_down),
+        cmocka_unit_test_setup_teardown(a_bad_default_is_a_fault_of_all_targets,
+                                        place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(
+            the_fault_of_a_section_is_not_its_neighbours, place_set_up,
+            place_tear_down),
+        cmocka_unit_test_setup_teardown(defaults_in_a_chunk_have_no_effect,
+                                        place_set_up, place_tear_down),
         cmocka_unit_test_setup_teardown(
             a_file_that_a_chunk_names_for_a_secret_is_not_read, place_set_up,
             place_tear_down),

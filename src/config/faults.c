@@ -56,7 +56,8 @@ void config_fault(struct config_reading *r, unsigned at, const char *fmt, ...)
     if (len >= 0 && config_more_room(&items, r->nfaults, &r->faults_size,
                                      sizeof *r->faults)) {
         r->faults = items;
-        r->faults[r->nfaults] = (struct config_fault){ at, r->nfaults, text };
+        r->faults[r->nfaults] =
+            (struct config_fault){ at, r->nfaults, text, r->current };
         r->nfaults++;
         return;
     }

@@ -132,8 +132,11 @@ static void section_line(struct config_reading *r, char *line)
     end += strspn(end, SPACES);
     if (*end != '\0' && *end != ';')
         config_fault(r, r->at, "text after ]: %s", config_show(end, shown));
-    if (r->targets && strcmp(header, "fleet") != 0 &&
-        strcmp(header, "defaults") != 0 && strncmp(header, "redis:", 6) != 0)
+    bool settings =
+        strcmp(header, "fleet") == 0 || strcmp(header, "defaults") == 0;
+    if (r->targets && settings && r->source != r->sources)
+        config_fault(r, r->at, "[%s] belongs into the settings node", header);
+    else if (r->targets && !settings && strncmp(header, "redis:", 6) != 0)
         config_fault(r, r->at, "unknown section [%s]",
                      config_show(header, shown));
     else if (strcmp(header, "agent") == 0)

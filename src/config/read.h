@@ -36,6 +36,8 @@ struct config_fault {
     unsigned at;
     size_t order; /* of detection */
     char *text;   /* owned */
+    /* Borrowed: whose fault it is; NULL or the unknown one: nobody's. */
+    const struct config_section *section;
 };
 
 struct config_reading {

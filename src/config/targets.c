@@ -257,6 +257,7 @@ static bool begin(struct pass *p, const struct targets *t)
     config_set_defaults(&p->r, &SETTINGS, &p->settings);
     config_read_bytes(&p->r, t->settings.name, t->settings.bytes,
                       t->settings.len);
+    p->r.current = &p->r.fleet;
     check_settings(p);
     config_complete_defaults(&p->r);
     return !p->r.out_of_memory;
@@ -266,20 +267,16 @@ static void read_chunk(struct pass *p, const struct chunk *c)
 {
     struct config_reading *r = &p->r;
 
-    /* Settings are no place for targets, and a chunk for nothing else. */
     unsigned targets_from = r->at + 1;
     config_read_bytes(r, c->name, c->bytes, c->len);
-    if (r->fleet.at >= targets_from)
-        config_fault(r, r->fleet.at, "[fleet] belongs into the settings node");
-    if (r->defaults.at >= targets_from)
-        config_fault(r, r->defaults.at,
-                     "[defaults] belongs into the settings node");
-    for (size_t i = 0; i < r->ninstances; i++)
-        if (r->instances[i]->at < targets_from)
-            config_fault(r, r->instances[i]->at,
+    for (size_t i = 0; i < r->ninstances; i++) {
+        r->current = r->instances[i];
+        if (r->current->at < targets_from)
+            config_fault(r, r->current->at,
                          "a target belongs into a chunk below targets");
         else
             complete_section(r, r->instances[i]);
+    }
     r->current = NULL;
 }
 
@@ -339,20 +336,27 @@ static void add_fault(struct listing *l, const char *text)
     l->out->faults[l->out->nfaults++] = copy;
 }
 
-/* The first fault of the section, whose lines go from its header to the next
- * one's; NULL: none. */
-static const char *fault_of(const struct config_reading *r, size_t section)
+/* The first fault of the section; NULL: none. */
+static const char *first_fault(const struct config_reading *r,
+                               const struct config_section *s)
 {
-    unsigned from = r->instances[section]->at;
-    unsigned to = section + 1 < r->ninstances ? r->instances[section + 1]->at
-                                              : UINT32_MAX;
     const struct config_fault *first = NULL;
 
     for (size_t i = 0; i < r->nfaults; i++)
-        if (r->faults[i].at >= from && r->faults[i].at < to &&
+        if (r->faults[i].section == s &&
             (first == NULL || r->faults[i].at < first->at))
             first = &r->faults[i];
     return first != NULL ? first->text : NULL;
+}
+
+/* Where the fleet's defaults are wrong it is not known what the target would
+ * have had from them. */
+static const char *fault_of(const struct config_reading *r,
+                            const struct config_section *s)
+{
+    const char *own = first_fault(r, s);
+
+    return own != NULL ? own : first_fault(r, &r->defaults);
 }
 
 static bool is_known_name(const char *name)
@@ -362,9 +366,26 @@ static bool is_known_name(const char *name)
     return config_check_instance(name, &why) == 0;
 }
 
-static void add_target(struct listing *l, const struct targets *t,
-                       struct config_section *s, const char *fault)
+/* The first in the order of the chunks counts. */
+static void tell_duplicate(struct listing *l, struct config_reading *r,
+                           const struct config_section *s)
 {
+    const struct config_instance *i = s->base;
+
+    /* What stands in the settings is told as such, once. */
+    if (s->at < r->source->base)
+        return;
+    config_fault(r, s->at,
+                 "[redis:%s] stands in an earlier chunk, which counts",
+                 i->name);
+    if (!r->out_of_memory)
+        add_fault(l, r->faults[r->nfaults - 1].text);
+}
+
+static void add_target(struct listing *l, const struct targets *t,
+                       struct config_reading *r, struct config_section *s)
+{
+    const char *fault = fault_of(r, s);
     struct config_instance *i = s->base;
     void *items = l->out->targets;
 
@@ -377,8 +398,10 @@ static void add_target(struct listing *l, const struct targets *t,
     struct config_instance **found = tsearch(i, &l->seen, by_name);
     if (found == NULL)
         goto no_memory;
-    if (*found != i) /* the first in the order of the chunks counts */
+    if (*found != i) {
+        tell_duplicate(l, r, s);
         return;
+    }
     if (fault != NULL && (i->fault = strdup(fault)) == NULL)
         goto no_memory;
     if (i->address == NULL && (i->address = strdup("")) == NULL)
@@ -404,7 +427,7 @@ static void list_chunk(struct listing *l, const struct targets *t,
         for (size_t i = first ? 0 : before; i < p.r.nfaults; i++)
             add_fault(l, p.r.faults[i].text);
         for (size_t i = 0; i < p.r.ninstances; i++)
-            add_target(l, t, p.r.instances[i], fault_of(&p.r, i));
+            add_target(l, t, &p.r, p.r.instances[i]);
     }
     l->failed = l->failed || !good || p.r.out_of_memory;
     end(&p);
