@@ -373,11 +373,14 @@ static void keep_node(void *node)
 static void reading_free(struct config_reading *r)
 {
     tdestroy(r->by_name, keep_node);
-    for (size_t i = 0; i < r->ninstances; i++) {
+    for (size_t i = 0; i < r->ninstances; i++)
         config_instance_unref(r->instances[i]->base);
-        free(r->instances[i]);
-    }
     free(r->instances);
+    while (r->blocks != NULL) {
+        struct config_block *next = r->blocks->next;
+        free(r->blocks);
+        r->blocks = next;
+    }
     config_instance_unref(r->defaults.base);
     for (size_t i = 0; i < r->nsources; i++)
         free(r->sources[i].path);
