@@ -114,11 +114,18 @@ def notice(world, plan, plots):
     yield Figure("kill -9 to down in ZooKeeper, fall = 1", down, "ms", 20)
     n = noticing.Noticing(world, interval=2, retry=0.2, fall=3, timeout=0.5)
     try:
-        stopped = n.stop()
+        stopped, _ = n.stop()
     finally:
         n.end()
     yield Figure("SIGSTOP to down, interval = 2s, timeout = 500ms, fall = 3",
                  [stopped], "ms", 2000 + 500 + 2 * (500 + 200))
+    n = noticing.Noticing(world, interval=10, retry=0.2, fall=1, rise=1,
+                          timeout=0.5)
+    try:
+        on = [n.stop()[1] for _ in range(plan.lives)]
+    finally:
+        n.end()
+    yield Figure("SIGCONT to up, interval = 10s, rise = 1", on, "ms", 20)
 
 
 def lives(world, plan, plots):
