@@ -40,6 +40,7 @@ struct instance_nodes {
     size_t presence_slot; /* the same */
     enum instance_presence presence;
     bool found; /* what ZooKeeper held was told */
+    bool lost;  /* a post, for want of memory: it is made again */
 };
 
 /* Another process answers at the address than before. */

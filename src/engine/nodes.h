@@ -27,6 +27,7 @@ struct nodes {
     bool heartbeat_found;
     bool once;     /* a single run: nothing is refused for long */
     bool withheld; /* the heartbeat: too much is refused to name it all */
+    size_t nlost;  /* instances of which a post was lost, for want of memory */
     struct publisher_refused not_vouched; /* as the last heartbeat said */
     /* By publisher slot: whose event it is.  Owned; the instances are
      * borrowed. */
