@@ -166,8 +166,9 @@ def secret(world, plan, plots):
     yield Figure(f"a probe on a kept TLS connection over a plain one, N={n}",
                  [b / a for a, b in zip(plain, over)], "x", 1.5,
                  f"{min(over):.1f} us, in plain {min(plain):.1f} us")
-    yield Figure("memory of an instance with TLS above a plain one, N="
-                 f"{n // 10} to {n}", [kb], "KB", 12, "resident")
+    yield Figure("heap in use of an instance with TLS above a plain one, N="
+                 f"{n // 10} to {n}", [kb], "KB", 12,
+                 "once a session was resumed")
 
 
 PARTS = {"cost": cost, "counts": count, "hung": hang, "noticing": notice,
