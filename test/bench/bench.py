@@ -189,7 +189,8 @@ def write_plots(plots, folder):
 def measured(world, args, plots):
     plan = Plan(args.quick)
     if args.against:
-        yield from against.rows(world, plan, args.against.resolve())
+        yield from against.rows(world, plan, args.against.resolve(),
+                                args.only)
         return
     for name, part in PARTS.items():
         if not args.only or name in args.only:
