@@ -7,7 +7,7 @@ import time
 import pytest
 
 import freezing
-from agentproc import render
+from agentproc import render, run
 from httpclient import HttpClient
 from ports import reserve_port
 from waiting import hold, wait_until
@@ -449,3 +449,15 @@ def test_whatever_happens_to_members_no_status_changes(fleet, tree, seed,
     assert versions.wrong == []
     for a in fleet.agents.values():
         assert not a.events("drift") and not a.events("conflict"), a.output()
+
+
+def test_a_single_check_writes_nothing(fleet, tree):
+    """Its heartbeat would vouch for documents that nobody looks at."""
+    a = fleet.agent("web-1", {"own": fleet.address})
+    fleet.settled(["web-1"])
+    tree.wait_status("own", "up")
+    a.kill()
+    wait_until(lambda: not tree.heartbeat("web-1"), a.output)
+    once = run("--check-once", "-c", a.config)
+    assert once.returncode == 0 and "member of a fleet" in once.stdout
+    assert tree.heartbeat("web-1") is None
