@@ -248,6 +248,29 @@ def test_a_bad_section_breaks_itself_alone(fleet, tree):
     assert tree.status(NAMES[0])["status"] == "up"
 
 
+def test_a_section_that_is_mended_is_watched(fleet, tree):
+    """Also where its values are the same with and without what was refused."""
+    a = fleet.agent("web-1")
+    fleet.settled(["web-1"])
+    fleet.write("fleets/cache/targets/bad", render({
+        "redis:bad": {"address": fleet.address, "password": "sesame"},
+        "redis:soon": {"address": fleet.address, "timeout": "soon"}}))
+    bad = tree.wait_status("bad", "unknown", "settings")
+    assert bad["detail"] == "bad:3: password is not for a target"
+    tree.wait_status("soon", "unknown", "settings")
+    fleet.write("fleets/cache/targets/bad", render({
+        "redis:bad": {"address": fleet.address},
+        "redis:soon": {"address": fleet.address, "timeout": "never"}}))
+    tree.wait_status("bad", "up")
+    tree.wait_status("soon", "unknown", "settings",
+                     when=lambda d: d["detail"].endswith("got never"))
+    fleet.write("fleets/cache/targets/bad", render({
+        "redis:bad": {"address": fleet.address},
+        "redis:soon": {"address": fleet.address}}))
+    tree.wait_status("soon", "up")
+    assert not a.events("fleet_trouble")
+
+
 def test_when_half_of_all_targets_go_at_once_it_is_held(fleet, tree):
     a = fleet.agent("web-1")
     fleet.settled(["web-1"])
