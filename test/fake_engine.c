@@ -365,14 +365,17 @@ void publisher_remove(struct publisher *p, size_t slot)
     fakes.slots[slot].removed = true;
 }
 
-void publisher_post(struct publisher *p, size_t slot, const char *doc,
+bool publisher_post(struct publisher *p, size_t slot, const char *doc,
                     size_t len)
 {
     MUST(p != NULL && slot < fakes.nslots && len <= DOCUMENT_MAX);
     MUST(!fakes.slots[slot].removed);
+    if (fakes.no_memory)
+        return false;
     memcpy(fakes.slots[slot].document, doc, len);
     fakes.slots[slot].document[len] = '\0';
     fakes.slots[slot].posts++;
+    return true;
 }
 
 void publisher_withdraw(struct publisher *p, size_t slot)

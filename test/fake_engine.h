@@ -113,8 +113,9 @@ struct fakes {
     unsigned drain_ms;
     unsigned close_ms;
     enum store_end end;
-    unsigned owns; /* how often it was told what is ours … */
-    size_t owned;  /* … and how many, the last time */
+    bool no_memory; /* for posts */
+    unsigned owns;  /* how often it was told what is ours … */
+    size_t owned;   /* … and how many, the last time */
     struct fake_slot slots[FAKE_SLOTS];
     size_t nslots;
     size_t max_slots; /* then publisher_add fails */

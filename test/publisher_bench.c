@@ -120,7 +120,7 @@ size_t add_and_take(struct bench_publisher *w, enum slot_kind kind,
 
 void post(struct bench_publisher *w, size_t slot, const char *doc)
 {
-    publisher_post(w->publisher, slot, doc, strlen(doc));
+    assert_true(publisher_post(w->publisher, slot, doc, strlen(doc)));
 }
 
 size_t add_posted(struct bench_publisher *w, enum slot_kind kind,

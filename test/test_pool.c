@@ -787,6 +787,36 @@ static void what_is_refused_for_long_is_not_vouched_for(void **state)
     stop();
 }
 
+static void what_memory_was_lacking_for_is_not_vouched_for(void **state)
+{
+    (void)state;
+    start(AGENT ZK "presence = yes\n" REDISES);
+    const struct document_heartbeat d = { .agent = "me", .host = "h" };
+    fakes_found(SLOT_HEARTBEAT, "me", NULL);
+    fakes_found(SLOT_STATUS, "a", NULL);
+    pool_collect(pool, fakes_now());
+    a->health.status = STATUS_UP;
+    fakes.no_memory = true;
+    pool_post(pool, a);
+    fakes.no_memory = false;
+    /* Lost; with the next heartbeat it is there, and then it is vouched for. */
+    assert_int_equal(fakes_slot(SLOT_STATUS, "a")->posts, 0);
+    pool_heartbeat(pool, &d);
+    assert_int_equal(fakes_slot(SLOT_STATUS, "a")->posts, 1);
+    assert_int_equal(fakes_slot(SLOT_PRESENCE, "a")->posts, 1);
+    assert_int_equal(fakes_slot(SLOT_HEARTBEAT, "me")->posts, 1);
+    /* As long as memory is lacking nothing is vouched for. */
+    fakes.no_memory = true;
+    pool_post(pool, a);
+    pool_heartbeat(pool, &d);
+    assert_int_equal(fakes_logged("heartbeat_withheld"), 1);
+    fakes.no_memory = false;
+    pool_heartbeat(pool, &d);
+    assert_int_equal(fakes_logged("heartbeat_goes_on"), 1);
+    assert_int_equal(fakes_slot(SLOT_HEARTBEAT, "me")->posts, 2);
+    stop();
+}
+
 static void what_was_found_is_told_to_its_instance(void **state)
 {
     (void)state;
@@ -989,6 +1019,7 @@ int main(void)
         cmocka_unit_test(instances_are_counted_by_status),
         cmocka_unit_test(nothing_is_posted_before_it_is_known_what_is_there),
         cmocka_unit_test(what_is_refused_for_long_is_not_vouched_for),
+        cmocka_unit_test(what_memory_was_lacking_for_is_not_vouched_for),
         cmocka_unit_test(what_was_found_is_told_to_its_instance),
         cmocka_unit_test(presence_follows_the_status),
         cmocka_unit_test(without_presence_there_is_no_such_node),

@@ -1,12 +1,13 @@
 /*
- * Nodes that others write, through the publisher's book: what changes is read
- * again at once, and what does not is left alone.
+ * Nodes that others write, as the publisher's book mirrors them: what differs
+ * is told, once, and the whole picture before anybody acts on it.  Here they
+ * are read at a pace, as where there are no more watches
+ * (test_publish_watch.c).
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -14,202 +15,267 @@
 #include "../src/publish/follow.h"
 
 #include "book_bench.h"
+#include "must.h"
+
+#define LIST_MS 1000
+#define READ_MS 5000
+
+/* With the node above what is followed. */
+static struct bench_book *open_followed(void)
+{
+    struct bench_book *w = open_fleet_with_beat();
+
+    w->book.follows.watches_max = 0;
+    put(w, "fleets/cache/targets", "", 0);
+    return w;
+}
 
 static size_t follow(struct bench_book *w, const char *path,
                      enum follow_kind kind)
 {
     struct err e;
-    size_t at = follow_add(&w->book, path, kind, &e);
+    size_t f = follow_add(&w->book, path, kind, &e);
 
-    assert_true(at != SIZE_MAX);
-    return at;
+    MUST(f != SIZE_MAX);
+    return f;
 }
 
-static void changed(struct bench_book *w, const char *path)
+/* Fails unless the next event is this; "" of a node that is gone. */
+static void told(struct bench_book *w, enum follow_what what, const char *name,
+                 const char *data)
 {
-    char whole[128];
-
-    snprintf(whole, sizeof whole, "/r/%s", path);
-    follow_changed(&w->book, whole, w->now);
-}
-
-/* Takes all events, as "a=text b- complete". */
-static const char *told(struct bench_book *w)
-{
-    static char text[1024];
     struct follow_event e;
 
-    text[0] = '\0';
-    while (follow_take(&w->book, &e)) {
-        size_t at = strlen(text);
-        const char *words = e.what == FOLLOW_COMPLETE ? "complete"
-                            : e.what == FOLLOW_DOUBT  ? "doubt"
-                                                      : e.name;
-        snprintf(text + at, sizeof text - at, "%s%s%s%s", at > 0 ? " " : "",
-                 words,
-                 e.what == FOLLOW_IS     ? "="
-                 : e.what == FOLLOW_GONE ? "-"
-                                         : "",
-                 e.what == FOLLOW_IS ? e.data : "");
-    }
-    return text;
+    assert_true(follow_take(&w->book, &e));
+    assert_int_equal(e.what, what);
+    assert_string_equal(e.name, name);
+    assert_int_equal(e.len, strlen(data));
+    if (e.len > 0)
+        assert_string_equal(e.data, data);
 }
 
-static struct bench_book *open_members(void)
+static void told_nothing(struct bench_book *w)
 {
-    struct bench_book *w = open_fleet();
+    struct follow_event e;
 
-    put(w, "fleets/cache/members/a", "1", 7);
-    put(w, "fleets/cache/members/b", "2", 8);
-    follow(w, "fleets/cache/members", FOLLOW_CHILDREN);
-    run(w);
-    assert_asked(w, "list fleets/cache/members!, get fleets/cache/members/a!, "
-                    "get fleets/cache/members/b!");
-    assert_string_equal(told(w), "a=1 b=2 complete");
-    return w;
+    assert_false(follow_take(&w->book, &e));
 }
 
-static void what_does_not_change_is_left_alone(void **state)
+static void later(struct bench_book *w, uint64_t ms)
 {
-    struct bench_book *w = open_members();
+    run_at(w, w->now + ms);
+}
+
+static void children_are_listed_read_and_told_as_one_picture(void **state)
+{
+    struct bench_book *w = open_followed();
 
     (void)state;
-    assert_int_equal(follow_watches(&w->book), 3);
-    run_at(w, w->now + 59999);
-    assert_asked(w, "");
-    /* Should a watch have been lost. */
-    run_at(w, w->now + 1);
-    assert_asked(w, "list fleets/cache/members");
-    assert_string_equal(told(w), "");
+    put(w, "fleets/cache/targets/b", "2", 0);
+    put(w, "fleets/cache/targets/a", "1", 0);
+    (void)follow(w, "fleets/cache/targets", FOLLOW_CHILDREN);
+    told_nothing(w);
+    run(w);
+    assert_asked(w, "list fleets/cache/targets, get fleets/cache/targets/a, "
+                    "get fleets/cache/targets/b");
+    told(w, FOLLOW_IS, "a", "1");
+    told(w, FOLLOW_IS, "b", "2");
+    told(w, FOLLOW_COMPLETE, "", "");
+    told_nothing(w);
     close_book(w);
 }
 
-static void a_change_is_read_at_once_and_nothing_else(void **state)
+static void what_does_not_change_is_not_told_again(void **state)
 {
-    struct bench_book *w = open_members();
+    struct bench_book *w = open_followed();
 
     (void)state;
-    w->now += 1000;
-    put(w, "fleets/cache/members/b", "3", 8);
-    changed(w, "fleets/cache/members/b");
+    put(w, "fleets/cache/targets/a", "1", 0);
+    (void)follow(w, "fleets/cache/targets", FOLLOW_CHILDREN);
     run(w);
-    assert_asked(w, "list fleets/cache/members, get fleets/cache/members/b!");
-    assert_string_equal(told(w), "b=3 complete");
-    assert_int_equal(follow_watches(&w->book), 3);
-    changed(w, "instances/b");
-    changed(w, "fleets/cache/membership/b");
-    run(w);
-    assert_asked(w, "");
+    told(w, FOLLOW_IS, "a", "1");
+    told(w, FOLLOW_COMPLETE, "", "");
+    assert_asked(w, "list fleets/cache/targets, get fleets/cache/targets/a");
+    /* Who is known is read every few seconds only. */
+    later(w, LIST_MS);
+    assert_asked(w, "list fleets/cache/targets");
+    later(w, READ_MS);
+    assert_asked(w, "list fleets/cache/targets, get fleets/cache/targets/a");
+    told_nothing(w);
     close_book(w);
 }
 
-static void children_come_and_go(void **state)
+static void changes_are_told_and_what_is_gone(void **state)
 {
-    struct bench_book *w = open_members();
+    struct bench_book *w = open_followed();
 
     (void)state;
-    w->now += 1000;
-    drop(w, "fleets/cache/members/a");
-    put(w, "fleets/cache/members/c", "4", 9);
-    changed(w, "fleets/cache/members/a");
-    changed(w, "fleets/cache/members");
+    put(w, "fleets/cache/targets/a", "1", 0);
+    put(w, "fleets/cache/targets/b", "2", 0);
+    (void)follow(w, "fleets/cache/targets", FOLLOW_CHILDREN);
     run(w);
-    assert_asked(w, "list fleets/cache/members!, get fleets/cache/members/c!");
-    assert_string_equal(told(w), "a- c=4 complete");
+    told(w, FOLLOW_IS, "a", "1");
+    told(w, FOLLOW_IS, "b", "2");
+    told(w, FOLLOW_COMPLETE, "", "");
+    put(w, "fleets/cache/targets/a", "1a", 0);
+    drop(w, "fleets/cache/targets/b");
+    put(w, "fleets/cache/targets/c", "3", 0);
+    later(w, READ_MS);
+    told(w, FOLLOW_IS, "a", "1a");
+    told(w, FOLLOW_GONE, "b", "");
+    told(w, FOLLOW_IS, "c", "3");
+    told(w, FOLLOW_COMPLETE, "", "");
+    /* It comes back under the same name. */
+    put(w, "fleets/cache/targets/b", "2", 0);
+    later(w, LIST_MS);
+    told(w, FOLLOW_IS, "b", "2");
+    told(w, FOLLOW_COMPLETE, "", "");
+    told_nothing(w);
     close_book(w);
 }
 
-static void a_burst_of_changes_is_one_pass(void **state)
+/* As one that comes and goes between two looks. */
+static void what_nobody_was_told_of_is_not_told_as_gone(void **state)
 {
-    struct bench_book *w = open_members();
+    struct bench_book *w = open_followed();
 
     (void)state;
-    for (int i = 0; i < 5; i++) {
-        changed(w, "fleets/cache/members");
-        run_at(w, w->now + 30);
-    }
-    assert_asked(w, "");
-    run_at(w, w->now + 50);
-    assert_asked(w, "list fleets/cache/members!");
+    (void)follow(w, "fleets/cache/targets", FOLLOW_CHILDREN);
+    run(w);
+    told(w, FOLLOW_COMPLETE, "", "");
+    put(w, "fleets/cache/targets/a", "1", 0);
+    later(w, LIST_MS);
+    drop(w, "fleets/cache/targets/a");
+    later(w, LIST_MS);
+    told(w, FOLLOW_COMPLETE, "", "");
+    told_nothing(w);
     close_book(w);
 }
 
-static void a_change_of_what_is_under_way_is_remembered(void **state)
+static void a_parent_that_is_not_there_has_no_children(void **state)
 {
-    struct bench_book *w = open_members();
+    struct bench_book *w = open_followed();
+
+    (void)state;
+    (void)follow(w, "fleets/cache/members", FOLLOW_CHILDREN);
+    run(w);
+    told(w, FOLLOW_COMPLETE, "", "");
+    put(w, "fleets/cache/members", "", 0);
+    put(w, "fleets/cache/members/web-2", "{}", 7);
+    later(w, LIST_MS);
+    told(w, FOLLOW_IS, "web-2", "{}");
+    told(w, FOLLOW_COMPLETE, "", "");
+    close_book(w);
+}
+
+static void one_node_alone_is_followed(void **state)
+{
+    struct bench_book *w = open_followed();
+
+    (void)state;
+    drop(w, "fleets/cache");
+    (void)follow(w, "fleets/cache", FOLLOW_NODE);
+    run(w);
+    assert_asked(w, "get fleets/cache");
+    told(w, FOLLOW_COMPLETE, "", "");
+    put(w, "fleets/cache", "[fleet]", 0);
+    later(w, LIST_MS);
+    told(w, FOLLOW_IS, "", "[fleet]");
+    told(w, FOLLOW_COMPLETE, "", "");
+    drop(w, "fleets/cache");
+    later(w, LIST_MS);
+    told(w, FOLLOW_GONE, "", "");
+    told(w, FOLLOW_COMPLETE, "", "");
+    close_book(w);
+}
+
+static void a_new_session_is_a_doubt_until_all_was_read_again(void **state)
+{
+    struct bench_book *w = open_followed();
+
+    (void)state;
+    put(w, "fleets/cache/members", "", 0);
+    put(w, "fleets/cache/members/web-2", "{}", 7);
+    (void)follow(w, "fleets/cache/members", FOLLOW_CHILDREN);
+    run(w);
+    told(w, FOLLOW_IS, "web-2", "{}");
+    told(w, FOLLOW_COMPLETE, "", "");
+    new_session(w, SESSION + 1, true);
+    told(w, FOLLOW_DOUBT, "", "");
+    told_nothing(w);
+    run(w);
+    /* It is as it was, which is worth a word now. */
+    told(w, FOLLOW_COMPLETE, "", "");
+    told_nothing(w);
+    close_book(w);
+}
+
+static void a_lost_answer_is_asked_for_again(void **state)
+{
+    struct bench_book *w = open_followed();
     struct store_request r;
 
     (void)state;
-    w->now += 1000;
-    changed(w, "fleets/cache/members/b");
+    put(w, "fleets/cache/targets/a", "1", 0);
+    (void)follow(w, "fleets/cache/targets", FOLLOW_CHILDREN);
     assert_true(let_out(w, &r));
-    answer(w, &r);
-    assert_true(let_out(w, &r));
-    assert_string_equal(r.path, "/r/fleets/cache/members/b");
-    /* The answer is on its way when what it will say is over. */
-    changed(w, "fleets/cache/members/b");
-    answer(w, &r);
-    put(w, "fleets/cache/members/b", "5", 8);
-    run_at(w, w->now + 200);
-    assert_asked(w, "list fleets/cache/members, get fleets/cache/members/b!, "
-                    "list fleets/cache/members, get fleets/cache/members/b!");
-    assert_string_equal(told(w), "b=5 complete");
-    assert_int_equal(follow_watches(&w->book), 3);
+    assert_int_equal(r.verb, STORE_LIST);
+    answer_code(w, &r, STORE_UNCERTAIN);
+    told_nothing(w);
+    later(w, LIST_MS);
+    told(w, FOLLOW_IS, "a", "1");
+    told(w, FOLLOW_COMPLETE, "", "");
     close_book(w);
 }
 
-static void what_is_not_there_is_watched_for(void **state)
+static void what_may_not_be_read_is_never_complete(void **state)
 {
-    struct bench_book *w = open_fleet();
+    struct bench_book *w = open_followed();
+    struct store_request r;
 
     (void)state;
-    follow(w, "maintenance/cache", FOLLOW_CHILDREN);
-    follow(w, "fleets/other", FOLLOW_NODE);
+    (void)follow(w, "fleets/cache/targets", FOLLOW_CHILDREN);
+    assert_true(let_out(w, &r));
+    answer_code(w, &r, STORE_NO_AUTH);
     run(w);
-    assert_asked(w, "list maintenance/cache!, exists maintenance/cache!, "
-                    "get fleets/other!, exists fleets/other!");
-    assert_string_equal(told(w), "complete complete");
-    run_at(w, w->now + 5000);
-    assert_asked(w, "");
-    put(w, "maintenance/cache", "", 0);
-    put(w, "maintenance/cache/a", "x", 0);
-    put(w, "fleets/other", "y", 0);
-    changed(w, "maintenance/cache");
-    changed(w, "fleets/other");
-    run(w);
-    assert_asked(w, "list maintenance/cache!, get maintenance/cache/a!, "
-                    "get fleets/other!");
-    assert_string_equal(told(w), "a=x complete =y complete");
+    told_nothing(w);
     close_book(w);
 }
 
-static void with_a_new_handle_all_is_read_again(void **state)
+static void what_is_not_followed_any_more_is_not_told(void **state)
 {
-    struct bench_book *w = open_members();
+    struct bench_book *w = open_followed();
+    struct store_request r;
 
     (void)state;
-    put(w, "fleets/cache/members/a", "9", 7);
-    follow_unwatched(&w->book);
+    put(w, "fleets/cache/targets/a", "1", 0);
+    size_t f = follow(w, "fleets/cache/targets", FOLLOW_CHILDREN);
+    assert_true(let_out(w, &r));
+    follow_remove(&w->book, f);
+    answer(w, &r);
     run(w);
-    assert_asked(w, "list fleets/cache/members!, get fleets/cache/members/a!, "
-                    "get fleets/cache/members/b!");
-    assert_string_equal(told(w), "a=9 complete");
-    follow_doubt(&w->book);
+    told_nothing(w);
+    /* Its place is free. */
+    drop(w, "fleets/cache");
+    assert_int_equal(follow(w, "fleets/cache", FOLLOW_NODE), f);
     run(w);
-    assert_string_equal(told(w), "doubt complete");
+    told(w, FOLLOW_COMPLETE, "", "");
     close_book(w);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_does_not_change_is_left_alone),
-        cmocka_unit_test(a_change_is_read_at_once_and_nothing_else),
-        cmocka_unit_test(children_come_and_go),
-        cmocka_unit_test(a_burst_of_changes_is_one_pass),
-        cmocka_unit_test(a_change_of_what_is_under_way_is_remembered),
-        cmocka_unit_test(what_is_not_there_is_watched_for),
-        cmocka_unit_test(with_a_new_handle_all_is_read_again),
+        cmocka_unit_test(children_are_listed_read_and_told_as_one_picture),
+        cmocka_unit_test(what_does_not_change_is_not_told_again),
+        cmocka_unit_test(changes_are_told_and_what_is_gone),
+        cmocka_unit_test(what_nobody_was_told_of_is_not_told_as_gone),
+        cmocka_unit_test(a_parent_that_is_not_there_has_no_children),
+        cmocka_unit_test(one_node_alone_is_followed),
+        cmocka_unit_test(a_new_session_is_a_doubt_until_all_was_read_again),
+        cmocka_unit_test(a_lost_answer_is_asked_for_again),
+        cmocka_unit_test(what_may_not_be_read_is_never_complete),
+        cmocka_unit_test(what_is_not_followed_any_more_is_not_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,7 +39,7 @@ static void loop_post(struct loop *l, size_t i)
     char doc[128];
 
     snprintf(doc, sizeof doc, "%s%u%s", HEAD[i], l->posts, TAIL[i]);
-    publisher_post(l->publisher, l->slots[i], doc, strlen(doc));
+    assert_true(publisher_post(l->publisher, l->slots[i], doc, strlen(doc)));
 }
 
 /* Posts anew what was read for the first time; true when nothing is left. */

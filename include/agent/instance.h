@@ -41,6 +41,7 @@ struct instance_nodes {
     size_t presence_slot; /* the same */
     enum instance_presence presence;
     bool found; /* what ZooKeeper held was told */
+    bool lost;  /* a post, for want of memory: it is made again */
 };
 
 /* What it is to this agent as a target of its fleet (fleet_shares.c); all

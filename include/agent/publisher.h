@@ -105,9 +105,10 @@ size_t publisher_add(struct publisher *p, enum slot_kind kind, const char *name,
 void publisher_remove(struct publisher *p, size_t slot);
 
 /* The slot's node is to hold these LEN bytes (1 to DOCUMENT_MAX), which are
- * copied.  Cannot fail, and never waits for the network.  Thread: any. */
-void publisher_post(struct publisher *p, size_t slot, const char *doc,
-                    size_t len);
+ * copied.  False on lack of memory: what was posted before still holds.  Never
+ * waits for the network.  Thread: any. */
+bool publisher_post(struct publisher *p, size_t slot, const char *doc,
+                    size_t len) MUST_USE;
 
 /* The node of this presence or member slot is not to be there.  (As long as
  * such a slot was neither posted nor withdrawn, its node is left as it is; one

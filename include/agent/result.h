@@ -43,14 +43,16 @@ struct result {
      * then. */
     bool lost;
     bool late;
-    uint64_t round;
-    enum reason reason;
-    uint64_t started_mono_us;
     /* Whether a bad result may be due to our not having listened: an answer
      * that was missing or came too late for the server; and for how much of
      * the probe's time this thread did not run. */
     bool timed;
+    /* The last new connection could not log in, while the kept one answers. */
+    bool credentials_rejected;
+    enum reason reason;
     uint64_t stalled_ms;
+    uint64_t round;
+    uint64_t started_mono_us;
     int64_t ended_wall_ms;
     /* Time in each phase; 0 where it was not passed through. */
     uint32_t lookup_us;
@@ -58,30 +60,28 @@ struct result {
     uint32_t tls_us;
     uint32_t auth_us;
     uint32_t reply_us;
-    int64_t rtt_us; /* first byte sent to last reply; -1: no reply */
     enum answered_by answered_by;
+    int64_t rtt_us; /* first byte sent to last reply; -1: no reply */
     uint64_t connection_age_ms; /* at the end, if answered; else 0 */
-    /* The last new connection could not log in, while the kept one answers. */
-    bool credentials_rejected;
-    /* Last known, also from earlier probes; "": not said. */
-    enum role role;
-    char role_word[WORD_SIZE]; /* as shown: "replica", or the server's own */
-    char server[WORD_SIZE];    /* "redis", or what a relative calls itself */
-    char version[VERSION_SIZE];
-    bool follows;            /* a replica, or what says so of itself */
-    uint64_t run_id;         /* a hash of the process's run_id; 0: not said */
-    int64_t started_wall_ms; /* when the process began, by its uptime; 0: not
-                                said */
+    /* Last known, also from earlier probes; 0: not said. */
+    uint64_t run_id;         /* a hash of the process's run_id */
+    int64_t started_wall_ms; /* when the process began, by its uptime */
     int64_t started_mono_ms; /* the same; may be before this machine began */
-    char refusal[REFUSAL_SIZE]; /* how INFO was refused; "": it was not */
+    enum role role;
+    bool follows; /* a replica, or what says so of itself */
     /* From INFO of this very probe, if fresh_info; offsets -1: not said. */
     bool fresh_info;
     int64_t offset; /* replication offset: a master's, or how far a
                        replica has applied */
     int64_t behind; /* by a replica's own view, in bytes; -1: it has none */
-    char replid[REPLID_SIZE];
-    /* Last: what follows its NUL is not copied on the way. */
-    char detail[ESCAPED_SIZE]; /* the server's words or the failed call; "" */
+    /* Words, from here to the end: outbox.c shortens them on the way, and what
+     * follows a NUL is not copied.  Last known, as above; "": not said. */
+    char role_word[WORD_SIZE]; /* as shown: "replica", or the server's own */
+    char server[WORD_SIZE];    /* "redis", or what a relative calls itself */
+    char version[VERSION_SIZE];
+    char refusal[REFUSAL_SIZE]; /* how INFO was refused; "": it was not */
+    char replid[REPLID_SIZE];   /* as offset */
+    char detail[ESCAPED_SIZE];  /* the server's words or the failed call; "" */
 };
 
 #endif

@@ -353,11 +353,17 @@ static int start(struct once *o, struct err *e)
     if (names_exist(o->options, e) != 0)
         return -1;
     o->publish.config = o->config;
-    o->publish.wanted = o->options->publish && o->config->zookeeper.enabled;
+    /* Its heartbeat would vouch for what it speaks for in the fleet, too, and
+     * nobody looks at that. */
+    o->publish.wanted = o->options->publish && o->config->zookeeper.enabled &&
+                        !o->config->fleet.enabled;
     if (!o->config->zookeeper.enabled)
         once_publish_say(&o->publish, "not configured");
-    else if (!o->publish.wanted)
+    else if (!o->options->publish)
         once_publish_say(&o->publish, "not asked for");
+    else if (!o->publish.wanted)
+        once_publish_say(&o->publish, "left to the agent, which is a member "
+                                      "of a fleet when it runs");
     if (start_loop(o, e) != 0)
         return -1;
     return start_pool(o, e);

@@ -16,4 +16,7 @@ void config_complete_defaults(struct config_reading *r);
 void config_complete_instance(struct config_reading *r,
                               struct config_section *s);
 
+/* All that R owns but the texts of its faults. */
+void config_reading_free(struct config_reading *r);
+
 #endif

@@ -18,7 +18,9 @@ bool config_instance_equal(const struct config_instance *a,
         if ((k->flags & CONFIG_COSMETIC) == 0 && !config_value_equal(k, a, b))
             return false;
     }
-    return true;
+    /* What was refused left no value behind. */
+    return a->fault == b->fault || (a->fault != NULL && b->fault != NULL &&
+                                    strcmp(a->fault, b->fault) == 0);
 }
 
 struct key_list {

@@ -395,14 +395,17 @@ static void keep_node(void *node)
     (void)node;
 }
 
-static void reading_free(struct config_reading *r)
+void config_reading_free(struct config_reading *r)
 {
     tdestroy(r->by_name, keep_node);
-    for (size_t i = 0; i < r->ninstances; i++) {
+    for (size_t i = 0; i < r->ninstances; i++)
         config_instance_unref(r->instances[i]->base);
-        free(r->instances[i]);
-    }
     free(r->instances);
+    while (r->blocks != NULL) {
+        struct config_block *next = r->blocks->next;
+        free(r->blocks);
+        r->blocks = next;
+    }
     config_instance_unref(r->defaults.base);
     for (size_t i = 0; i < r->nsources; i++)
         free(r->sources[i].path);
@@ -455,7 +458,7 @@ static struct config *load(const char *file, enum purpose purpose,
         config_free(c);
         c = NULL;
     }
-    reading_free(&r);
+    config_reading_free(&r);
     return c;
 }
 

@@ -58,11 +58,34 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
+/*
+ * The next free section of an instance, zeroed; it stays free until BLOCK->used
+ * counts it.  NULL on lack of memory.  Sections go when all files are read, and
+ * the instances that they describe stay: each in a block of its own would leave
+ * a hole between two of those that nothing larger fits into.
+ */
+static struct config_section *free_section(struct config_reading *r)
+{
+    struct config_block *b = r->blocks;
+
+    if (b == NULL || b->used == CONFIG_BLOCK_SECTIONS) {
+        b = malloc(sizeof *b);
+        if (b == NULL)
+            return NULL;
+        b->next = r->blocks;
+        b->used = 0;
+        r->blocks = b;
+    }
+    struct config_section *s = &b->sections[b->used];
+    *s = (struct config_section){ .set = NULL };
+    return s;
+}
+
 /* The section of that name, made if there is none; NULL on lack of memory. */
 static struct config_section *instance_section(struct config_reading *r,
                                                const char *name)
 {
-    struct config_section *s = calloc(1, sizeof *s);
+    struct config_section *s = free_section(r);
     void *items = r->instances;
     struct config_section **found;
 
@@ -80,14 +103,13 @@ static struct config_section *instance_section(struct config_reading *r,
         goto fail;
     if (*found == s) {
         r->instances[r->ninstances++] = s;
+        r->blocks->used++;
         return s;
     }
     config_instance_unref(s->base);
-    free(s);
     return *found;
 fail:
     config_instance_unref(s->base);
-    free(s);
     return NULL;
 }
 

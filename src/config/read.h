@@ -19,6 +19,15 @@ struct config_section {
     unsigned keys_at[CONFIG_KEYS_MAX]; /* of its keys; 0: in no file */
 };
 
+/* Sections of instances, so many that their memory is a mapping of its own,
+ * of which only what is used is touched. */
+#define CONFIG_BLOCK_SECTIONS 1024
+struct config_block {
+    struct config_block *next; /* owned */
+    size_t used;
+    struct config_section sections[CONFIG_BLOCK_SECTIONS];
+};
+
 /*
  * A place is a number: the lines of all files are counted on, in the order
  * in which the files are read.  So places sort as faults are told, and one
@@ -48,10 +57,12 @@ struct config_reading {
     struct config_section http;
     struct config_section fleet;
     struct config_section defaults;
-    struct config_section **instances; /* owned; in the files' order */
+    struct config_section **instances; /* owned; in the files' order; what
+                                          they point to is the blocks' */
     size_t ninstances;
     size_t instances_size;
-    void *by_name; /* of instances: a tree of search.h */
+    struct config_block *blocks; /* owned; the one that is filled first */
+    void *by_name;               /* of instances: a tree of search.h */
 
     struct config_fault *faults;
     size_t nfaults;

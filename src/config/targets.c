@@ -287,19 +287,9 @@ static void keep(void *node)
 
 static void end(struct pass *p)
 {
-    tdestroy(p->r.by_name, keep);
-    for (size_t i = 0; i < p->r.ninstances; i++) {
-        config_instance_unref(p->r.instances[i]->base);
-        free(p->r.instances[i]);
-    }
-    free(p->r.instances);
-    config_instance_unref(p->r.defaults.base);
-    for (size_t i = 0; i < p->r.nsources; i++)
-        free(p->r.sources[i].path);
-    free(p->r.sources);
     for (size_t i = 0; i < p->r.nfaults; i++)
         free(p->r.faults[i].text);
-    free(p->r.faults);
+    config_reading_free(&p->r);
     config_values_free(&CONFIG_KEYSETS[SECTION_AGENT], &p->agent);
 }
 

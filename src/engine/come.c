@@ -56,6 +56,12 @@ void come_place(struct rounds *r, struct instance *i, uint64_t now)
     rounds_set_due(r, i, due);
 }
 
+void come_say_fault(struct rounds *r, struct instance *i)
+{
+    if (i->config->fault != NULL)
+        verdicts_doubt(r, i, REASON_SETTINGS, i->config->fault);
+}
+
 static int fit_schedule(struct rounds *r, size_t size, struct err *e)
 {
     if (size <= r->schedule_size)

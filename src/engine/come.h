@@ -17,6 +17,10 @@ struct instance *come_add(struct rounds *r, struct config_instance *config,
  * known yet is asked at once. */
 void come_place(struct rounds *r, struct instance *i, uint64_t now_mono_ms);
 
+/* Where the settings of I cannot be used, that is its status: it is known
+ * without a probe. */
+void come_say_fault(struct rounds *r, struct instance *i);
+
 /* Other settings for I; with another address its verdict begins anew.  -1 and E
  * on lack of memory: then nothing changed. */
 int come_change(struct rounds *r, struct instance *i,

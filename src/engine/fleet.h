@@ -60,6 +60,7 @@ struct fleet_membership {
     struct membership machine;
     struct membership_facts facts;
     size_t slot;     /* the publisher's; SIZE_MAX: none yet */
+    bool posted;     /* its node was, as a member */
     unsigned fenced; /* as the publisher said last */
     bool stopping;
     int64_t since_wall_ms; /* a member since then; 0: it is none */

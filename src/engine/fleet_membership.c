@@ -118,14 +118,15 @@ static void post(struct fleet *f)
     snprintf(m.host, sizeof m.host, "%s", pool.host);
     snprintf(m.zone, sizeof m.zone, "%s", f->zone);
     size_t len = member_print(&m, doc, sizeof doc);
-    if (len > 0)
-        publisher_post(f->publisher, f->membership.slot, doc, len);
+    /* Without memory it is tried again at the next look. */
+    f->membership.posted =
+        len > 0 && publisher_post(f->publisher, f->membership.slot, doc, len);
 }
 
 static void joined(struct fleet *f)
 {
     f->membership.since_wall_ms = clock_wall_ms();
-    post(f);
+    f->membership.posted = false;
     LOG_EVENT(LOG_LEVEL_INFO, "fleet_joined", LOG_STR("fleet", f->name),
               LOG_UINT("observing", f->shares.observing));
 }
@@ -168,6 +169,8 @@ void fleet_membership_look(struct fleet *f, uint64_t now)
         else
             left(f);
     }
+    if (m->machine.in && !m->posted)
+        post(f);
     /* What we do ourselves needs no waiting for. */
     if (f->members.hold.begun && !f->rounds->fleet_says.withheld &&
         membership_counts(&m->machine, &m->facts, now) != f->members.counted)

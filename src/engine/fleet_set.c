@@ -175,16 +175,20 @@ static struct fleet_target *target_new(struct config_instance *config)
 }
 
 /* Other settings for what is in our hands: it begins anew at another address,
- * or where it could not be used before. */
+ * and is asked from now on where it could not be used before. */
 static void change(struct fleet *f, struct fleet_target *t,
-                   struct config_instance *config)
+                   struct config_instance *config, uint64_t now)
 {
+    struct instance *i = t->instance;
     struct err e;
 
-    if (t->instance != NULL &&
-        come_change(f->rounds, t->instance, config, &e) != 0) {
+    if (i != NULL && come_change(f->rounds, i, config, &e) != 0) {
         LOG_EVENT(LOG_LEVEL_ERROR, "fleet_trouble", LOG_STR("detail", e.text));
         return;
+    }
+    if (i != NULL) {
+        come_place(f->rounds, i, now);
+        come_say_fault(f->rounds, i);
     }
     config_instance_ref(config);
     config_instance_unref(t->config);
@@ -206,7 +210,7 @@ struct changes {
 
 /* Merges L into the targets, both sorted.  False on lack of memory: nothing is
  * changed. */
-static bool merge(struct fleet *f, const struct targets_list *l,
+static bool merge(struct fleet *f, const struct targets_list *l, uint64_t now,
                   struct changes *c)
 {
     struct fleet_set *s = &f->set;
@@ -229,7 +233,7 @@ static bool merge(struct fleet *f, const struct targets_list *l,
         struct config_instance *config =
             choose(there ? t : NULL, l->targets[i]);
         if (there && !config_instance_equal(t->config, config)) {
-            change(f, t, config);
+            change(f, t, config, now);
             c->changed++;
         }
         if (!there) {
@@ -253,11 +257,11 @@ static void tell_faults(const struct fleet *f, const struct targets_list *l)
                   LOG_STR("fleet", f->name), LOG_STR("fault", l->faults[i]));
 }
 
-static void act(struct fleet *f, const struct targets_list *l)
+static void act(struct fleet *f, const struct targets_list *l, uint64_t now)
 {
     struct changes c = { 0 };
 
-    if (!merge(f, l, &c)) {
+    if (!merge(f, l, now, &c)) {
         LOG_EVENT(LOG_LEVEL_ERROR, "fleet_trouble",
                   LOG_STR("detail", "out of memory for the targets"));
         return;
@@ -285,6 +289,6 @@ void fleet_set_act(struct fleet *f, uint64_t now)
         return;
     }
     if (!hold(f, &l, now))
-        act(f, &l);
+        act(f, &l, now);
     targets_list_free(&l);
 }

@@ -32,13 +32,6 @@ static void log_handover(const struct fleet *f, const struct fleet_target *t,
               LOG_STR("to", first != NULL ? first->id : NULL));
 }
 
-/* Its settings cannot be used: that is known without a probe. */
-static void say_fault(struct fleet *f, struct instance *i)
-{
-    if (i->config->fault != NULL)
-        verdicts_doubt(f->rounds, i, REASON_SETTINGS, i->config->fault);
-}
-
 static void take(struct fleet *f, struct fleet_target *t, uint64_t now)
 {
     struct err e;
@@ -56,7 +49,7 @@ static void take(struct fleet *f, struct fleet_target *t, uint64_t now)
     t->instance = i;
     pool_share(f->rounds->pool, i);
     come_place(f->rounds, i, now);
-    say_fault(f, i);
+    come_say_fault(f->rounds, i);
 }
 
 static void let_go(struct fleet *f, struct fleet_target *t)
@@ -108,6 +101,7 @@ bool fleet_adopt(struct fleet *f, struct instance *i)
     t->own = false;
     t->instance = i;
     pool_share(f->rounds->pool, i);
+    come_say_fault(f->rounds, i);
     return true;
 }
 

@@ -231,8 +231,10 @@ static void end_orphan(struct nodes *k, const struct publisher_event *e,
                       : NO_SLOT;
     if (slot == NO_SLOT)
         return; /* no memory now: the next start finds it again */
-    publisher_post(k->publisher, slot, doc, len);
+    bool posted = publisher_post(k->publisher, slot, doc, len);
     publisher_remove(k->publisher, slot);
+    if (!posted)
+        return; /* the same */
     LOG_EVENT(LOG_LEVEL_INFO, "orphan", LOG_STR("instance", e->name),
               LOG_STR("address", e->seen.address),
               LOG_STR("status", status_name(e->seen.status)));
@@ -293,6 +295,17 @@ static enum instance_presence presence_due(const struct instance *i)
     return i->nodes.presence;
 }
 
+/* Posts DOC, or remembers that it is lost. */
+static void post(struct nodes *k, struct instance *i, size_t slot,
+                 const char *doc, size_t len)
+{
+    if (len == 0 || publisher_post(k->publisher, slot, doc, len) ||
+        i->nodes.lost)
+        return;
+    i->nodes.lost = true;
+    k->nlost++;
+}
+
 static void post_presence(struct nodes *k, struct instance *i)
 {
     const struct config_instance *c = i->config;
@@ -307,8 +320,7 @@ static void post_presence(struct nodes *k, struct instance *i)
     char doc[DOCUMENT_MAX];
     size_t len = document_presence(c->host != NULL ? c->host : c->address,
                                    c->port, c->name, k->agent, doc, sizeof doc);
-    if (len > 0)
-        publisher_post(k->publisher, i->nodes.presence_slot, doc, len);
+    post(k, i, i->nodes.presence_slot, doc, len);
 }
 
 void nodes_withdraw(struct nodes *k, struct instance *i)
@@ -356,9 +368,24 @@ void nodes_post(struct nodes *k, struct instance *i)
     char doc[DOCUMENT_MAX];
     const struct document_status d = instance_document(i, k->agent);
     size_t len = document_status(&d, doc, sizeof doc);
-    if (len > 0)
-        publisher_post(k->publisher, i->nodes.status_slot, doc, len);
+    post(k, i, i->nodes.status_slot, doc, len);
     i->share.said = true;
+}
+
+/* Posts again what was lost. */
+static void make_up(struct nodes *k)
+{
+    if (k->nlost == 0)
+        return;
+    k->nlost = 0;
+    for (size_t s = 0; s < k->nby_slot; s++) {
+        struct instance *i = k->by_slot[s];
+        if (i == NULL || !i->nodes.lost || i->nodes.status_slot != s)
+            continue;
+        i->nodes.lost = false;
+        i->nodes.presence = PRESENCE_AS_IT_IS;
+        nodes_post(k, i);
+    }
 }
 
 /* A reader that finds no heartbeat trusts nothing, which is right where more
@@ -366,10 +393,11 @@ void nodes_post(struct nodes *k, struct instance *i)
 static bool too_much_refused(struct nodes *k)
 {
     bool before = k->withheld;
-    k->withheld = k->not_vouched.count > DOCUMENT_EXCEPT;
+    k->withheld = k->not_vouched.count > DOCUMENT_EXCEPT || k->nlost > 0;
     if (k->withheld && !before)
         LOG_EVENT(LOG_LEVEL_ERROR, "heartbeat_withheld",
-                  LOG_UINT("refused", k->not_vouched.count));
+                  LOG_UINT("refused", k->not_vouched.count),
+                  LOG_UINT("no_memory", k->nlost));
     else if (before && !k->withheld)
         LOG_EVENT(LOG_LEVEL_INFO, "heartbeat_goes_on",
                   LOG_UINT("refused", k->not_vouched.count));
@@ -380,6 +408,7 @@ void nodes_heartbeat(struct nodes *k, const struct document_heartbeat *d)
 {
     if (k->publisher == NULL || !k->heartbeat_found)
         return;
+    make_up(k);
     uint64_t borne_ms = k->once ? 0 : INTERVALS_BORNE * d->interval_ms;
     publisher_refused(k->publisher, borne_ms, &k->not_vouched);
     if (too_much_refused(k))
@@ -389,6 +418,7 @@ void nodes_heartbeat(struct nodes *k, const struct document_heartbeat *d)
     vouching.nexcept = k->not_vouched.count;
     char doc[DOCUMENT_MAX];
     size_t len = document_heartbeat(&vouching, doc, sizeof doc);
+    /* Lost, it is not renewed, and made anew in the next round. */
     if (len > 0)
-        publisher_post(k->publisher, k->heartbeat_slot, doc, len);
+        (void)!publisher_post(k->publisher, k->heartbeat_slot, doc, len);
 }

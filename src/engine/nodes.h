@@ -28,6 +28,7 @@ struct nodes {
     bool listed;   /* others see us among the members of the fleet */
     bool once;     /* a single run: nothing is refused for long */
     bool withheld; /* the heartbeat: too much is refused to name it all */
+    size_t nlost;  /* instances of which a post was lost, for want of memory */
     struct publisher_refused not_vouched; /* as the last heartbeat said */
     /* By publisher slot: whose event it is.  Owned; the instances are
      * borrowed. */

@@ -209,9 +209,19 @@ static bool is_redirection(const char *text)
     return strncmp(text, "MOVED ", 6) == 0 || strncmp(text, "ASK ", 4) == 0;
 }
 
+/* The server itself says so of our user.  An unknown command, which is noperm
+ * elsewhere, is what a proxy may say of a server that it cannot reach. */
+static bool is_our_right(const struct reply *r)
+{
+    static const char noperm[] = "NOPERM ";
+
+    return strncmp(r->text, noperm, sizeof noperm - 1) == 0;
+}
+
 void judge_key(const struct reply *r, struct verdict *v)
 {
     verdict_ok(v);
     if (r->kind == REPLY_ERROR && !is_redirection(r->text))
-        verdict_set(v, REASON_BACKEND, "EXISTS: %s", r->text);
+        verdict_set(v, is_our_right(r) ? REASON_NOPERM : REASON_BACKEND,
+                    "EXISTS: %s", r->text);
 }

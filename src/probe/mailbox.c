@@ -1,13 +1,10 @@
 /*
  * One mutex guards both mailboxes.  The inbox is a list through the probes
  * themselves, each at most once in it, with what is wanted of it as flags.
- * The outbox is a ring in which adding a probe reserves room, so that a
- * result always finds a place.
+ * In the outbox adding a probe reserves room, so that a result always finds a
+ * place.
  */
 #include <assert.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "mailbox.h"
 
@@ -20,7 +17,7 @@ void mailbox_init(struct mailbox *m)
 void mailbox_clear(struct mailbox *m)
 {
     pthread_mutex_destroy(&m->mutex);
-    free(m->ring);
+    outbox_clear(&m->outbox);
 }
 
 /* What a probe may push before the loop takes the first of it: the result of
@@ -39,47 +36,13 @@ static bool enqueue(struct mailbox *m, struct mail *mail)
     return first;
 }
 
-static size_t wrap(const struct mailbox *m, size_t i)
-{
-    return i < m->capacity ? i : i - m->capacity;
-}
-
-static void copy_result(struct result *to, const struct result *from)
-{
-    size_t words = strnlen(from->detail, sizeof from->detail - 1) + 1;
-
-    memcpy(to, from, offsetof(struct result, detail) + words);
-}
-
-/* Makes the ring NEED long at least; the mutex is held. */
-static int grow(struct mailbox *m, size_t need)
-{
-    size_t capacity = m->capacity == 0 ? 16 : m->capacity * 2;
-    struct result *ring;
-
-    if (need <= m->capacity)
-        return 0;
-    if (capacity < need)
-        capacity = need;
-    ring = calloc(capacity, sizeof *ring);
-    if (ring == NULL)
-        return -1;
-    for (size_t i = 0; i < m->count; i++)
-        copy_result(&ring[i], &m->ring[wrap(m, m->first + i)]);
-    free(m->ring);
-    m->ring = ring;
-    m->capacity = capacity;
-    m->first = 0;
-    return 0;
-}
-
 int mailbox_reserve(struct mailbox *m)
 {
     int r;
 
     pthread_mutex_lock(&m->mutex);
     /* Beside what waits, and what may still be pushed. */
-    r = grow(m, m->count + (m->nprobes + 1) * PUSHES);
+    r = outbox_reserve(&m->outbox, (m->nprobes + 1) * PUSHES);
     if (r == 0)
         m->nprobes++;
     pthread_mutex_unlock(&m->mutex);
@@ -124,13 +87,8 @@ size_t mailbox_take(struct mailbox *m, struct result *out, size_t max)
     size_t n = 0;
 
     pthread_mutex_lock(&m->mutex);
-    for (; n < max && m->count > 0; n++, m->count--) {
-        copy_result(&out[n], &m->ring[m->first]);
-        m->first = wrap(m, m->first + 1);
-    }
-    /* The same part of the ring is used again, while it is in the cache. */
-    if (m->count == 0)
-        m->first = 0;
+    while (n < max && outbox_take(&m->outbox, &out[n]))
+        n++;
     pthread_mutex_unlock(&m->mutex);
     return n;
 }
@@ -176,10 +134,11 @@ size_t mailbox_next(struct mailbox *m, struct order *out, size_t max)
 
 void mailbox_push(struct mailbox *m, const struct result *r)
 {
+    struct packed_result packed;
+
+    outbox_pack(&packed, r);
     pthread_mutex_lock(&m->mutex);
-    assert(m->count < m->capacity);
-    copy_result(&m->ring[wrap(m, m->first + m->count)], r);
-    m->count++;
+    outbox_push(&m->outbox, &packed);
     pthread_mutex_unlock(&m->mutex);
 }
 

@@ -1,7 +1,7 @@
 #ifndef PROBE_MAILBOX_H
 #define PROBE_MAILBOX_H
 
-#include "agent/result.h"
+#include "outbox.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -32,10 +32,7 @@ struct mailbox {
     size_t queued;  /* jobs in it */
     size_t nprobes; /* that may still push a result */
     bool stopping;
-    struct result *ring; /* owned */
-    size_t capacity;
-    size_t first;
-    size_t count;
+    struct outbox outbox;
 };
 
 /* The same as the worker is told it. */

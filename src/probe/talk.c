@@ -338,7 +338,9 @@ static enum talk_next key_reply(struct talk *t, struct remote *to,
 {
     (void)t;
     judge_key(r, v);
-    verdict_keep_first(&to->info, v);
+    /* That we may not ask hides nothing that INFO says. */
+    if (v->reason != REASON_NOPERM || to->info.reason == REASON_OK)
+        verdict_keep_first(&to->info, v);
     return TALK_MORE;
 }
 

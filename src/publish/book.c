@@ -31,6 +31,7 @@ int book_init(struct book *b, const struct book_options *o, struct err *e)
     b->owners.rivals.root = o->root;
     b->owners.rivals.recheck_ms = o->recheck_ms;
     b->heirs_mono_ms = UINT64_MAX;
+    b->follows.watches_max = WATCHES_MAX;
     const struct parents_options parents = {
         .root = o->root,
         .presence = o->presence,

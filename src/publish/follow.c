@@ -200,7 +200,7 @@ static bool ask(struct book *b, struct follow *f, const char *name,
         return false;
     }
     r->path = f->asked;
-    r->watch = !watched && follow_watches(b) < WATCHES_MAX;
+    r->watch = !watched && follow_watches(b) < b->follows.watches_max;
     f->under_way = true;
     f->watching = r->watch;
     f->changed = false;
@@ -460,7 +460,7 @@ static void take_absence(struct follow *f, const struct store_reply *r)
     }
     /* Only a request of its own watches for what is not there. */
     if (own && r->verb != STORE_EXISTS)
-        f->absent = !f->watched;
+        f->absent = f->watching;
 }
 
 void follow_reply(struct book *b, const struct store_reply *r, uint64_t now)

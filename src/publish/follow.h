@@ -61,6 +61,7 @@ struct follow {
 #define WATCHES_MAX 2000
 
 struct follows {
+    size_t watches_max;
     struct follow at[FOLLOWS];
     char *taken; /* owned; the data of the event that was taken last */
 };

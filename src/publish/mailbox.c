@@ -71,7 +71,7 @@ void publisher_remove(struct publisher *p, size_t slot)
     publisher_unlock(p);
 }
 
-void publisher_post(struct publisher *p, size_t slot, const char *doc,
+bool publisher_post(struct publisher *p, size_t slot, const char *doc,
                     size_t len)
 {
     struct book *b = &p->book;
@@ -79,12 +79,14 @@ void publisher_post(struct publisher *p, size_t slot, const char *doc,
     assert(len > 0 && len <= DOCUMENT_MAX);
     publisher_lock(p);
     struct slot *s = book_at(b, slot);
-    if (wanted_post(&s->wanted, doc, len) == 0)
+    bool kept = wanted_post(&s->wanted, doc, len) == 0;
+    if (kept)
         book_settle(b, s);
     else
         snprintf(b->trouble, sizeof b->trouble, "%s: out of memory for a post",
                  s->path);
     publisher_unlock(p);
+    return kept;
 }
 
 void publisher_withdraw(struct publisher *p, size_t slot)

@@ -114,11 +114,18 @@ def notice(world, plan, plots):
     yield Figure("kill -9 to down in ZooKeeper, fall = 1", down, "ms", 20)
     n = noticing.Noticing(world, interval=2, retry=0.2, fall=3, timeout=0.5)
     try:
-        stopped = n.stop()
+        stopped, _ = n.stop()
     finally:
         n.end()
     yield Figure("SIGSTOP to down, interval = 2s, timeout = 500ms, fall = 3",
                  [stopped], "ms", 2000 + 500 + 2 * (500 + 200))
+    n = noticing.Noticing(world, interval=10, retry=0.2, fall=1, rise=1,
+                          timeout=0.5)
+    try:
+        on = [n.stop()[1] for _ in range(plan.lives)]
+    finally:
+        n.end()
+    yield Figure("SIGCONT to up, interval = 10s, rise = 1", on, "ms", 20)
 
 
 def lives(world, plan, plots):
@@ -159,8 +166,9 @@ def secret(world, plan, plots):
     yield Figure(f"a probe on a kept TLS connection over a plain one, N={n}",
                  [b / a for a, b in zip(plain, over)], "x", 1.5,
                  f"{min(over):.1f} us, in plain {min(plain):.1f} us")
-    yield Figure("memory of an instance with TLS above a plain one, N="
-                 f"{n // 10} to {n}", [kb], "KB", 12, "resident")
+    yield Figure("heap in use of an instance with TLS above a plain one, N="
+                 f"{n // 10} to {n}", [kb], "KB", 12,
+                 "once a session was resumed")
 
 
 PARTS = {"cost": cost, "counts": count, "hung": hang, "noticing": notice,
@@ -181,7 +189,8 @@ def write_plots(plots, folder):
 def measured(world, args, plots):
     plan = Plan(args.quick)
     if args.against:
-        yield from against.rows(world, plan, args.against.resolve())
+        yield from against.rows(world, plan, args.against.resolve(),
+                                args.only)
         return
     for name, part in PARTS.items():
         if not args.only or name in args.only:

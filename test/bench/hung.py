@@ -1,5 +1,5 @@
-"""Neighbours that hang: half of them accept and never answer, to the other
-half every SYN is dropped."""
+"""Neighbours that hang: the process does (it accepts and never answers), or the
+host is gone (every SYN is dropped); half of each, unless said."""
 
 import time
 
@@ -7,17 +7,17 @@ from cost import healthy, start_agent
 from rig import address, cpu_s
 
 
-def hung(world, count):
-    return {f"hung-{i}": address(i, world.farm.ports[
-        "hung" if i % 2 else "dropped"]) for i in range(count)}
+def hung(world, count, ways):
+    return {f"hung-{i}": address(i, world.farm.ports[ways[i % len(ways)]])
+            for i in range(count)}
 
 
-def measure(world, n, percent, interval, rounds):
+def measure(world, n, percent, interval, rounds, ways=("dropped", "hung")):
     """(ms of processor time a round, longest time between two probes of a
     healthy instance in intervals, threads at the begin and at the end)"""
     bad = n * percent // 100
     agent = start_agent(world, {**healthy(world, n - bad),
-                                **hung(world, bad)}, interval)
+                                **hung(world, bad, ways)}, interval)
     try:
         time.sleep(4 * interval)
         world.farm.say("reset")

@@ -71,13 +71,16 @@ class Noticing:
         return down, up
 
     def stop(self):
-        """ms until a stopped one is down."""
+        """ms until a stopped one is down, and until it is up once it goes
+        on."""
         begin = time.monotonic()
         self.redis.signal(signal.SIGSTOP)
         try:
-            return self.watch.after(begin, "down", self.limit_s) * 1000
+            down = self.watch.after(begin, "down", self.limit_s) * 1000
         finally:
+            begin = time.monotonic()
             self.redis.signal(signal.SIGCONT)
+        return down, self.watch.after(begin, "up", self.limit_s) * 1000
 
     def end(self):
         self.agent.kill()

@@ -2,6 +2,7 @@
 fast the machine is.  How much time it takes is for scripts/bench."""
 
 import json
+import re
 import shutil
 import struct
 import subprocess
@@ -90,6 +91,42 @@ def test_a_probe_is_one_write_and_one_read(steady, farm, tmp_path):
     # A round's own: some wakes of some threads, and the heartbeat.
     assert len(calls) <= 2 * probes + (ROUNDS + 1) * 80, "\n".join(calls)
     assert len(calls) >= 2 * probes - n
+    agent.stop()
+
+
+def sleeps(agent):
+    """How often each thread went to sleep so far, by its name and id."""
+    counts = {}
+    for task in Path(f"/proc/{agent.pid}/task").iterdir():
+        name = (task / "comm").read_text().strip()
+        counts[f"{name} {task.name}"] = int(re.search(
+            r"^voluntary_ctxt_switches:\s*(\d+)",
+            (task / "status").read_text(), re.MULTILINE)[1])
+    return counts
+
+
+def test_a_quiet_round_wakes_few_threads_and_no_worker_without_instances(
+        make_agent, farm, tree):
+    n = 10
+    agent = make_agent(
+        farm.instances(n), tree, zookeeper={"refresh": "1440m"},
+        agent={**QUIET, "spread": "20%", "workers": 4,
+               "wedge_timeout": "10m", "connect_interval": "10m"})
+    tree.wait_round("agent-1", 3)
+
+    def round_of():
+        return tree.heartbeat("agent-1")["round"]
+
+    first, before = round_of(), sleeps(agent)
+    wait_until(lambda: round_of() >= first + 2 * ROUNDS, "some rounds")
+    after, rounds = sleeps(agent), round_of() - first
+    woke = {t: after[t] - before.get(t, 0) for t in after
+            if after[t] > before.get(t, 0)}
+    workers = [t for t in after if t.startswith("worker-")]
+    assert len(workers) == 4
+    assert len([t for t in workers if t in woke]) == 1, woke
+    # A busy machine lets the answers come one by one.
+    assert sum(woke.values()) <= rounds * (n + 20), woke
     agent.stop()
 
 

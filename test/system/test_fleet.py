@@ -7,7 +7,7 @@ import time
 import pytest
 
 import freezing
-from agentproc import render
+from agentproc import render, run
 from httpclient import HttpClient
 from ports import reserve_port
 from waiting import hold, wait_until
@@ -248,6 +248,29 @@ def test_a_bad_section_breaks_itself_alone(fleet, tree):
     assert tree.status(NAMES[0])["status"] == "up"
 
 
+def test_a_section_that_is_mended_is_watched(fleet, tree):
+    """Also where its values are the same with and without what was refused."""
+    a = fleet.agent("web-1")
+    fleet.settled(["web-1"])
+    fleet.write("fleets/cache/targets/bad", render({
+        "redis:bad": {"address": fleet.address, "password": "sesame"},
+        "redis:soon": {"address": fleet.address, "timeout": "soon"}}))
+    bad = tree.wait_status("bad", "unknown", "settings")
+    assert bad["detail"] == "bad:3: password is not for a target"
+    tree.wait_status("soon", "unknown", "settings")
+    fleet.write("fleets/cache/targets/bad", render({
+        "redis:bad": {"address": fleet.address},
+        "redis:soon": {"address": fleet.address, "timeout": "never"}}))
+    tree.wait_status("bad", "up")
+    tree.wait_status("soon", "unknown", "settings",
+                     when=lambda d: d["detail"].endswith("got never"))
+    fleet.write("fleets/cache/targets/bad", render({
+        "redis:bad": {"address": fleet.address},
+        "redis:soon": {"address": fleet.address}}))
+    tree.wait_status("soon", "up")
+    assert not a.events("fleet_trouble")
+
+
 def test_when_half_of_all_targets_go_at_once_it_is_held(fleet, tree):
     a = fleet.agent("web-1")
     fleet.settled(["web-1"])
@@ -449,3 +472,15 @@ def test_whatever_happens_to_members_no_status_changes(fleet, tree, seed,
     assert versions.wrong == []
     for a in fleet.agents.values():
         assert not a.events("drift") and not a.events("conflict"), a.output()
+
+
+def test_a_single_check_writes_nothing(fleet, tree):
+    """Its heartbeat would vouch for documents that nobody looks at."""
+    a = fleet.agent("web-1", {"own": fleet.address})
+    fleet.settled(["web-1"])
+    tree.wait_status("own", "up")
+    a.kill()
+    wait_until(lambda: not tree.heartbeat("web-1"), a.output)
+    once = run("--check-once", "-c", a.config)
+    assert once.returncode == 0 and "member of a fleet" in once.stdout
+    assert tree.heartbeat("web-1") is None

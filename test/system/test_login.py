@@ -50,6 +50,29 @@ def test_an_acl_without_ping_is_noperm(make_agent, make_redis, tree):
     assert "NOPERM" in d["detail"]
 
 
+def test_an_acl_without_the_key_of_probe_key_is_noperm(
+        make_agent, make_redis, tree):
+    """It is our user that lacks a right, not a backend that is dead."""
+    server = make_redis(user=[
+        f"plain on >geheim {MINIMAL}",
+        f"probe on >geheim {MINIMAL} +exists ~health", "default off"])
+
+    def instance(user, key, **more):
+        return {"address": server.address, "username": user,
+                "password": "geheim", "probe_key": key, **more}
+    make_agent({"may": instance("probe", "health"),
+                "other": instance("probe", "other"),
+                "none": instance("plain", "health"),
+                "role": instance("plain", "health", expect_role="replica")},
+               tree)
+    tree.wait_status("may", "up", "ok")
+    for name in "other", "none":
+        d = tree.wait_status(name, "unknown", "noperm")
+        assert d["detail"].startswith("EXISTS: NOPERM")
+    # What INFO says against it is not hidden by that.
+    tree.wait_status("role", "degraded", "wrong_role")
+
+
 def test_a_user_that_is_off_is_wrongpass(make_agent, make_redis, tree):
     server = make_redis(user=[f"probe off >geheim {MINIMAL}"])
     make_agent({"r": {"address": server.address, "username": "probe",
