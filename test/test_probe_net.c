@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -122,6 +123,52 @@ static int stop_fake(void **state)
     (void)state;
     fake_redis_stop(fake);
     return 0;
+}
+
+/* Our end of the only connection to the fake; it serves in this process. */
+static int our_end(void)
+{
+    int found = -1;
+
+    for (int fd = 0; fd < 256; fd++) {
+        struct sockaddr_in peer;
+        socklen_t len = sizeof peer;
+        if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
+            peer.sin_family == AF_INET &&
+            ntohs(peer.sin_port) == fake_redis_port(fake)) {
+            assert_int_equal(found, -1);
+            found = fd;
+        }
+    }
+    assert_int_not_equal(found, -1);
+    return found;
+}
+
+static int option_of(int fd, int level, int name)
+{
+    int value = 0;
+    socklen_t len = sizeof value;
+
+    assert_int_equal(getsockopt(fd, level, name, &value, &len), 0);
+    return value;
+}
+
+/* A host that is gone sends nothing: only our kernel can find it out. */
+static void the_kernel_looks_after_a_connection_that_is_waited_on(void **state)
+{
+    struct bench *b = bench_open(fake_redis_address(fake), TIMEOUT);
+    int fd;
+
+    (void)state;
+    fake_redis_answer(fake, "accept", FAKE_HANG, NULL);
+    assert_int_equal(bench_probe(b)->reason, REASON_REPLY_TIMEOUT);
+    fd = our_end();
+    assert_int_not_equal(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 0);
+    assert_true(option_of(fd, IPPROTO_TCP, TCP_KEEPIDLE) +
+                    option_of(fd, IPPROTO_TCP, TCP_KEEPINTVL) *
+                        option_of(fd, IPPROTO_TCP, TCP_KEEPCNT) <=
+                20);
+    bench_close(b);
 }
 
 static void a_port_without_a_listener_is_refused(void **state)
@@ -546,6 +593,7 @@ int main(void)
         cmocka_unit_test(a_port_without_a_listener_is_refused),
         cmocka_unit_test(a_full_backlog_is_connect_timeout),
         with_fake(a_server_that_never_answers_is_reply_timeout),
+        with_fake(the_kernel_looks_after_a_connection_that_is_waited_on),
         with_fake(a_reset_is_reset_and_a_close_is_closed),
         with_fake(a_connection_lost_since_the_last_round_does_not_count),
         with_fake(a_close_while_idle_is_noticed_and_does_not_count),

@@ -325,7 +325,7 @@ static void probes_are_spread_over_part_of_the_interval(void **state)
 {
     static const struct {
         const char *head;
-        unsigned second_ms; /* of 64 instances in four blocks */
+        unsigned second_ms; /* of 128 instances in four blocks */
     } CASES[] = {
         { "[agent]\ninterval = 1s\nspread = 50%\n", 120 },
         { "[agent]\ninterval = 1s\nspread = 10%\n", 20 },
@@ -335,20 +335,20 @@ static void probes_are_spread_over_part_of_the_interval(void **state)
     };
 
     (void)state;
-    start_many(AGENT("spread = 50%"), 64);
+    start_many(AGENT("spread = 50%"), 128);
     uint64_t began = fakes_now();
     run_until(began + 2 * INTERVAL_MS - 1, REASON_OK);
     /* The first regular time is in the second round. */
     uint64_t second = began + 2 * INTERVAL_MS;
     assert_int_equal(at(0)->pace.due_mono_ms, second);
-    assert_int_equal(at(15)->pace.due_mono_ms, second);
-    assert_int_equal(at(16)->pace.due_mono_ms, second + 1250);
-    assert_int_equal(at(63)->pace.due_mono_ms, second + 3750);
+    assert_int_equal(at(31)->pace.due_mono_ms, second);
+    assert_int_equal(at(32)->pace.due_mono_ms, second + 1250);
+    assert_int_equal(at(127)->pace.due_mono_ms, second + 3750);
     stop();
     for (size_t k = 0; k < sizeof CASES / sizeof CASES[0]; k++) {
-        start_many(CASES[k].head, 64);
+        start_many(CASES[k].head, 128);
         run_until(fakes_now() + 1999, REASON_OK);
-        assert_int_equal(at(16)->pace.due_mono_ms,
+        assert_int_equal(at(32)->pace.due_mono_ms,
                          fakes_now() + 1 + CASES[k].second_ms);
         stop();
     }
@@ -357,10 +357,10 @@ static void probes_are_spread_over_part_of_the_interval(void **state)
 static void few_instances_are_not_spread(void **state)
 {
     (void)state;
-    start_many(AGENT("spread = 50%"), 31);
+    start_many(AGENT("spread = 50%"), 32);
     uint64_t began = fakes_now();
     run_until(began + 2 * INTERVAL_MS - 1, REASON_OK);
-    assert_int_equal(at(30)->pace.due_mono_ms, began + 2 * INTERVAL_MS);
+    assert_int_equal(at(31)->pace.due_mono_ms, began + 2 * INTERVAL_MS);
     stop();
 }
 

@@ -72,7 +72,7 @@ enum store_end pool_stop(struct pool *p, unsigned budget_ms) MUST_USE;
 
 /* Instances whose indices follow each other go to one worker, at least so many
  * at a time. */
-#define POOL_BLOCK 16
+#define POOL_BLOCK 32
 
 /* Takes a reference to CONFIG.  NULL and E on lack of memory.  The instance is
  * good until it is removed; it belongs to the pool. */

@@ -98,7 +98,7 @@ static const struct config_key AGENT_KEYS[] = {
       .offset = AGENT(spread_percent),
       .deflt = "20%",
       .help = "part of the interval over which a round's probes are spread; "
-              "fewer than 32 are not" },
+              "32 or fewer are not" },
     { .name = "stop_timeout",
       .type = CONFIG_DURATION,
       .min = 100,

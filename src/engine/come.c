@@ -9,9 +9,9 @@
 
 #include "come.h"
 
+/* Each step wakes the loop, a worker and the loop again, so it is to be worth
+ * it: for a block of instances, and not more often than this. */
 #define SPREAD_STEP_MS 10
-/* Fewer are not spread. */
-#define SPREAD_MIN (2 * POOL_BLOCK)
 
 /* ------------------------------------------------------------------ pace */
 
@@ -22,7 +22,7 @@ static uint64_t offset_ms(const struct rounds *r, const struct instance *i)
     uint64_t part =
         (uint64_t)i->config->interval_ms * r->settings.spread_percent / 100;
     uint64_t step = part < 10 * SPREAD_STEP_MS ? 1 : SPREAD_STEP_MS;
-    if (count < SPREAD_MIN)
+    if (count <= POOL_BLOCK)
         return 0;
     size_t block = i->job.index % count / POOL_BLOCK;
     size_t blocks = (count + POOL_BLOCK - 1) / POOL_BLOCK;

@@ -115,6 +115,7 @@ static void look_up(struct dial *d)
         return;
     case RESOLVER_FAILED:
         v.reason = REASON_DNS;
+        v.ours = false;
         v.detail[0] = '\0';
         escape_add(v.detail, sizeof v.detail, why.text, strlen(why.text));
         dial_stop(d);

@@ -354,6 +354,7 @@ static enum talk_next conclude(const struct talk *t, struct remote *to,
     if (t->ping.reason != REASON_OK)
         to->info_us = 0;
     v->reason = kept->reason;
+    v->ours = kept->ours;
     strcpy(v->detail, verdict_words(kept));
     /* Only a new connection logs in anew. */
     return v->reason == REASON_NOAUTH || v->reason == REASON_WRONGPASS
