@@ -263,6 +263,27 @@ static void what_is_not_followed_any_more_is_not_told(void **state)
     close_book(w);
 }
 
+/* The answer for what was followed there before may come later than that. */
+static void a_place_is_free_once_its_last_answer_came(void **state)
+{
+    struct bench_book *w = open_followed();
+    struct store_request r;
+
+    (void)state;
+    put(w, "fleets/cache/targets/a", "1", 0);
+    put(w, "fleets/cache/members", "", 0);
+    size_t f = follow(w, "fleets/cache/targets", FOLLOW_CHILDREN);
+    assert_true(let_out(w, &r));
+    follow_remove(&w->book, f);
+    assert_true(follow(w, "fleets/cache/members", FOLLOW_CHILDREN) != f);
+    answer(w, &r);
+    run(w);
+    told(w, FOLLOW_COMPLETE, "", "");
+    told_nothing(w);
+    assert_int_equal(follow(w, "fleets/cache", FOLLOW_NODE), f);
+    close_book(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,6 +297,7 @@ int main(void)
         cmocka_unit_test(a_lost_answer_is_asked_for_again),
         cmocka_unit_test(what_may_not_be_read_is_never_complete),
         cmocka_unit_test(what_is_not_followed_any_more_is_not_told),
+        cmocka_unit_test(a_place_is_free_once_its_last_answer_came),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,7 +79,9 @@ size_t follow_add(struct book *b, const char *path, enum follow_kind kind,
 {
     size_t at = 0;
 
-    while (at < FOLLOWS && b->follows.at[at].path != NULL)
+    /* The answer for what was followed there before may still come. */
+    while (at < FOLLOWS &&
+           (b->follows.at[at].path != NULL || b->follows.at[at].under_way))
         at++;
     if (at == FOLLOWS) {
         err_set(e, "more than %d nodes to follow", FOLLOWS);
@@ -232,7 +234,9 @@ static bool next_of(struct book *b, struct follow *f, uint64_t now,
         /* A change came too late for this pass. */
         return now >= f->list_mono_ms && next_of(b, f, now, r);
     }
+    /* Whole: a cut one would be taken for what somebody wrote. */
     r->verb = STORE_GET;
+    r->large = true;
     return ask(b, f, n->name, n->watched, r);
 }
 
