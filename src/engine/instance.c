@@ -73,6 +73,7 @@ void instance_move(struct instance *i, struct config_instance *config,
         .pace = i->pace,
         .nodes = i->nodes,
         .master = i->master,
+        .share = i->share,
         .record = i->record,
     };
     begin(i, config, now_wall_ms);

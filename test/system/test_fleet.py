@@ -227,6 +227,38 @@ def test_targets_come_change_and_go(fleet, tree, make_redis):
         assert tree.status(name)["status"] == "up"
 
 
+def test_a_target_at_another_address_stays_the_fleets(fleet, tree, make_redis):
+    a = fleet.agent("web-1")
+    fleet.settled(["web-1"])
+    fleet.address = make_redis().address
+    fleet.targets("all", NAMES)
+    for name in NAMES:
+        d = tree.wait_status(name, "up", "ok",
+                             when=lambda d: d["address"] == fleet.address)
+        assert d["fleet"] == "cache" and d["by"] == "web-1"
+    assert not a.events("target_is_own")
+    assert tree.get("owned/web-1")[0] == b""
+
+
+def test_a_large_chunk_is_read_whole(fleet, tree):
+    """Cut, it would name another port, and fewer targets."""
+    a = fleet.agent("web-1")
+    fleet.settled(["web-1"])
+    fleet.targets("large", ["cut", "beyond"])
+    tree.wait_status("beyond", "up")
+    cut = f"\n[redis:cut]\naddress = {fleet.address}"
+    filler = (";" * 99 + "\n") * 170
+    fleet.write("fleets/cache/targets/large",
+                filler[:16 * 1024 + 2 - len(cut)] + cut +
+                "".join(f"\n[redis:{n}]\naddress = {fleet.address}\n"
+                        for n in ("beyond", "late")))
+    tree.wait_status("late", "up")
+    for name in ("cut", "beyond"):
+        d = tree.status(name)
+        assert d["address"] == fleet.address and d["status"] == "up"
+    assert not a.events("targets_rejected")
+
+
 def test_a_bad_section_breaks_itself_alone(fleet, tree):
     a = fleet.agent("web-1")
     fleet.settled(["web-1"])
