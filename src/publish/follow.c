@@ -88,6 +88,7 @@ size_t follow_add(struct book *b, const char *path, enum follow_kind kind,
         return SIZE_MAX;
     }
     struct follow *f = &b->follows.at[at];
+    free(f->asked);
     *f = (struct follow){ .kind = kind };
     if (asprintf(&f->path, "%s/%s", b->root, path) < 0) {
         f->path = NULL;
@@ -102,10 +103,14 @@ void follow_remove(struct book *b, size_t follow)
 {
     struct follow *f = &b->follows.at[follow];
 
-    /* A reply may be on its way: it is then dropped. */
+    /* A reply may be on its way: it is then dropped.  Its request may just be
+     * handed on, and points to its path. */
     bool under_way = f->under_way;
+    char *asked = f->asked;
+    f->asked = NULL;
     clear(f);
     f->under_way = under_way;
+    f->asked = asked;
 }
 
 /* ---------------------------------------------------------------- requests */
