@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -246,11 +247,15 @@ static void what_is_not_followed_any_more_is_not_told(void **state)
 {
     struct bench_book *w = open_followed();
     struct store_request r;
+    char path[64];
 
     (void)state;
     put(w, "fleets/cache/targets/a", "1", 0);
     size_t f = follow(w, "fleets/cache/targets", FOLLOW_CHILDREN);
     assert_true(let_out(w, &r));
+    /* A store has copied it by then. */
+    snprintf(path, sizeof path, "%s", r.path);
+    r.path = path;
     follow_remove(&w->book, f);
     answer(w, &r);
     run(w);
