@@ -384,10 +384,11 @@ void publisher_withdraw(struct publisher *p, size_t slot)
     fakes.slots[slot].withdrawals++;
 }
 
-int publisher_own(struct publisher *p, const char **names, size_t n,
+int publisher_own(struct publisher *p, const char **names, size_t n, bool part,
                   struct err *e)
 {
     (void)e;
+    (void)part;
     MUST(p != NULL && (n == 0 || names[0] != NULL));
     fakes.owned = n;
     fakes.owns++;

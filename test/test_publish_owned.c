@@ -27,7 +27,7 @@ static void own(struct bench_book *w, const char *names)
     struct names n = { strdup(names), strlen(names) };
     struct err e;
 
-    assert_int_equal(owned_want(&w->book, n, &e), 0);
+    assert_int_equal(owned_want(&w->book, n, false, &e), 0);
 }
 
 /* Its status has a slot. */
@@ -78,6 +78,8 @@ static void what_the_list_names_and_nobody_watches_is_looked_at(void **state)
     assert_true(orphans_take(&w->book, &e));
     assert_string_equal(e.name, "old");
     /* The loop writes a last word, and only then the name goes. */
+    run_at(w, w->now + 60000);
+    assert_listed(w, "a\nold\n");
     struct slot *old = add_slot(w, SLOT_STATUS, "old");
     post_to(w, old, UP);
     book_remove(&w->book, old);
@@ -282,10 +284,75 @@ static void too_many_names_leave_no_list(void **state)
     put(w, LIST, "a\n", 0);
     memset(n.bytes, 'a', n.len);
     n.bytes[n.len - 1] = '\n';
-    assert_int_equal(owned_want(&w->book, n, &e), 0);
+    assert_int_equal(owned_want(&w->book, n, false, &e), 0);
     run(w);
     assert_false(at(w, LIST)->exists);
     assert_false(owned_busy(&w->book));
+    close_book(w);
+}
+
+static void a_part_of_what_is_ours_is_only_added(void **state)
+{
+    struct bench_book *w = open_with_beat();
+    struct names n = { strdup("new\n"), 4 };
+    struct err e;
+
+    (void)state;
+    put(w, LIST, "a\nold\n", 0);
+    put(w, "instances/old", DOWN ",\"seq\":4}", 0);
+    assert_int_equal(owned_want(&w->book, n, true, &e), 0);
+    run(w);
+    assert_asked(w, "get owned/web-1, set owned/web-1:0");
+    assert_listed(w, "a\nnew\nold\n");
+    assert_false(owned_busy(&w->book));
+    close_book(w);
+    /* Where there is no list, it does not pass for one. */
+    w = open_with_beat();
+    n = (struct names){ strdup("new\n"), 4 };
+    assert_int_equal(owned_want(&w->book, n, true, &e), 0);
+    run(w);
+    assert_asked(w, "get owned/web-1");
+    assert_false(owned_busy(&w->book));
+    close_book(w);
+}
+
+static void the_nodes_above_are_waited_for_however_slow(void **state)
+{
+    struct bench_book *w = open_with_beat();
+    struct store_request r;
+
+    (void)state;
+    fake_tree_at(&w->tree, "/r/owned")->exists = false;
+    own(w, "b\n");
+    do {
+        assert_true(let_out(w, &r));
+        if (strcmp(r.path, "/r") != 0)
+            answer(w, &r);
+    } while (strcmp(r.path, "/r") != 0);
+    w->now += 5000;
+    assert_false(let_out(w, &(struct store_request){ 0 }));
+    answer(w, &r);
+    run_at(w, w->now + 100);
+    assert_listed(w, "b\n");
+    close_book(w);
+}
+
+static void a_list_that_cannot_be_written_does_not_stop_the_search(void **state)
+{
+    struct bench_book *w = open_with_beat();
+    struct publisher_event e;
+
+    (void)state;
+    put(w, LIST, "old\n", 0);
+    put(w, "instances/old", DOWN ",\"seq\":4}", 0);
+    strcpy(w->denied, "/r/" LIST);
+    w->code = STORE_FAILED;
+    w->writes_only = true;
+    own(w, "new\n");
+    run(w);
+    run_at(w, w->now + 30000);
+    assert_true(orphans_take(&w->book, &e));
+    assert_string_equal(e.name, "old");
     close_book(w);
 }
 
@@ -304,6 +371,10 @@ int main(void)
         cmocka_unit_test(a_list_that_may_not_be_kept_is_said_once),
         cmocka_unit_test(its_branch_is_made_once),
         cmocka_unit_test(too_many_names_leave_no_list),
+        cmocka_unit_test(a_part_of_what_is_ours_is_only_added),
+        cmocka_unit_test(the_nodes_above_are_waited_for_however_slow),
+        cmocka_unit_test(
+            a_list_that_cannot_be_written_does_not_stop_the_search),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

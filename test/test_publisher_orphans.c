@@ -47,7 +47,7 @@ static void own_nothing(struct bench_publisher *w)
 {
     struct err e;
 
-    assert_int_equal(publisher_own(w->publisher, NULL, 0, &e), 0);
+    assert_int_equal(publisher_own(w->publisher, NULL, 0, false, &e), 0);
 }
 
 static void our_documents_without_a_slot_are_told(void **state)

@@ -129,10 +129,11 @@ void pool_heartbeat(struct pool *p, const struct document_heartbeat *d);
 
 /*
  * To be called at the start, and whenever instances came or went: keeps the
- * list of them in ZooKeeper, and looks for what earlier lives left there.  -1
- * and E on lack of memory; no-op without ZooKeeper.
+ * list of them in ZooKeeper, and looks for what earlier lives left there. PART:
+ * they are not all that the config has.  -1 and E on lack of memory; no-op
+ * without ZooKeeper.
  */
-int pool_own(struct pool *p, struct err *e) MUST_USE;
+int pool_own(struct pool *p, bool part, struct err *e) MUST_USE;
 
 /* How many instances have each status. */
 void pool_tally(const struct pool *p, size_t by_status[STATUS_COUNT]);

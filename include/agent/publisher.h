@@ -141,10 +141,12 @@ void publisher_fence(struct publisher *p, size_t member_slot,
  * They are kept in <root>/owned/ID.  What stood there before, from an earlier
  * life, and has no slot, is looked at in the background: its status documents
  * are told as events (ORPHAN), and presence nodes of our session are deleted.
- * Where there was no such node, the whole tree is looked at, once.  -1 and E
- * on lack of memory.  Thread: loop.
+ * Where there was no such node, the whole tree is looked at, once.
+ *
+ * PART: they are not all, so they are only added to a node that is there, and
+ * nothing is looked at.  -1 and E on lack of memory.  Thread: loop.
  */
-int publisher_own(struct publisher *p, const char **names, size_t n,
+int publisher_own(struct publisher *p, const char **names, size_t n, bool part,
                   struct err *e) MUST_USE;
 
 /* What was found at the first reading of a slot; or a document of ours

@@ -295,7 +295,7 @@ static int add_checks(struct once *o, struct err *e)
             return -1;
         c->retry_mono_ms = now;
     }
-    return o->options->nnames == 0 ? pool_own(o->pool, e) : 0;
+    return pool_own(o->pool, o->options->nnames > 0, e);
 }
 
 static int start_loop(struct once *o, struct err *e)

@@ -476,7 +476,7 @@ void pool_heartbeat(struct pool *p, const struct document_heartbeat *d)
     nodes_heartbeat(&p->nodes, d);
 }
 
-int pool_own(struct pool *p, struct err *e)
+int pool_own(struct pool *p, bool part, struct err *e)
 {
     if (p->nodes.publisher == NULL)
         return 0;
@@ -491,7 +491,7 @@ int pool_own(struct pool *p, struct err *e)
         if (i != NULL && i->share.fleet == NULL)
             names[n++] = i->config->name;
     }
-    int rc = publisher_own(p->nodes.publisher, names, n, e);
+    int rc = publisher_own(p->nodes.publisher, names, n, part, e);
     free(names);
     return rc;
 }

@@ -81,7 +81,7 @@ struct rounds *rounds_start(const struct config *config, void (*wake)(void *),
     for (size_t i = 0; i < config->ninstances; i++)
         if (come_add(r, config->instances[i], e) == NULL)
             goto stop;
-    if (pool_own(r->pool, e) != 0)
+    if (pool_own(r->pool, false, e) != 0)
         goto stop;
     r->clock.began_mono_ms = r->clock.next_mono_ms = clock_mono_ms();
     place_all(r, r->clock.began_mono_ms);
@@ -233,7 +233,7 @@ int rounds_reload(struct rounds *r, const struct config *config,
         come_drop(r, old[k]);
         out->removed++;
     }
-    rc = pool_own(r->pool, e);
+    rc = pool_own(r->pool, false, e);
     if (r->fleet != NULL)
         fleet_stale(r->fleet);
 done:

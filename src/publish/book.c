@@ -137,6 +137,9 @@ static void end(struct book *b, struct slot *s)
 {
     struct slot *partner = s->owner.partner;
 
+    /* Otherwise its name stays in the list, for the next life. */
+    if (s->last_word && s->wanted.want == WANT_NODE && slot_is_clean(s))
+        b->orphans.owed--;
     wanted_give_up(&s->wanted);
     refusal_over(&s->refusal);
     book_move(b, s, PLACE_IDLE);
@@ -198,6 +201,8 @@ int book_add(struct book *b, struct slot *s, const char *name)
     if (table_add(&b->table, s) != 0)
         return -1;
     tally_add(&b->tally);
+    s->last_word = s->kind == SLOT_STATUS && b->orphans.owed > 0 &&
+                   strcmp(b->orphans.taken, name) == 0;
     switch (s->kind) {
     case SLOT_PRESENCE:
         pair_presence(b, s, name);

@@ -152,7 +152,7 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-int publisher_own(struct publisher *p, const char **names, size_t n,
+int publisher_own(struct publisher *p, const char **names, size_t n, bool part,
                   struct err *e)
 {
     struct names all = { 0 };
@@ -170,7 +170,7 @@ int publisher_own(struct publisher *p, const char **names, size_t n,
     for (size_t i = 0; i < n; i++)
         all.len += (size_t)sprintf(all.bytes + all.len, "%s\n", names[i]);
     publisher_lock(p);
-    int rc = owned_want(&p->book, all, e);
+    int rc = owned_want(&p->book, all, part, e);
     publisher_unlock(p);
     return rc;
 }

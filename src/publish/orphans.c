@@ -342,6 +342,8 @@ bool orphans_take(struct book *b, struct publisher_event *out)
     if (!o->told)
         return false;
     *out = o->event;
+    o->owed++;
+    memcpy(o->taken, out->name, sizeof o->taken);
     o->told = false;
     next_name(o);
     tell_end(b);

@@ -38,7 +38,9 @@ struct orphans {
     size_t at;
     char *path; /* owned; of the request under way */
     int32_t version;
-    bool told; /* EVENT waits to be taken */
+    size_t owed;    /* documents that were taken, and have no last word yet */
+    char taken[64]; /* the name of the last of them */
+    bool told;      /* EVENT waits to be taken */
     struct publisher_event event;
 };
 

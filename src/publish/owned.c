@@ -153,7 +153,7 @@ static int names_read(struct names *out, const char *bytes, size_t len)
 
 /* ------------------------------------------------------- what is to be done */
 
-int owned_want(struct book *b, struct names names, struct err *e)
+int owned_want(struct book *b, struct names names, bool part, struct err *e)
 {
     struct owned *o = &b->owned;
 
@@ -166,9 +166,17 @@ int owned_want(struct book *b, struct names names, struct err *e)
     }
     names_free(&o->wanted);
     o->wanted = names;
+    o->part = part;
     o->rests = false;
     b->nudged = true;
     return 0;
+}
+
+/* What it names beyond what is wanted has had its last word. */
+static bool may_shrink(const struct book *b)
+{
+    return b->owned.sought && !b->owned.part && b->nremoved == 0 &&
+           b->orphans.owed == 0;
 }
 
 /* What the node is to hold now.  -1 on lack of memory. */
@@ -176,9 +184,8 @@ static int target(const struct book *b, struct names *out)
 {
     static const struct names NONE = { 0 };
     const struct owned *o = &b->owned;
-    bool all_done = o->sought && b->nremoved == 0;
 
-    return names_join(&o->wanted, all_done ? &NONE : &o->listed, out);
+    return names_join(&o->wanted, may_shrink(b) ? &NONE : &o->listed, out);
 }
 
 /* The node is to be written. */
@@ -190,8 +197,7 @@ static bool differs(const struct book *b)
         return o->exists;
     if (!o->exists || o->ragged || names_beyond(&o->wanted, &o->listed))
         return true;
-    return o->sought && b->nremoved == 0 &&
-           !names_equal(&o->wanted, &o->listed);
+    return may_shrink(b) && !names_equal(&o->wanted, &o->listed);
 }
 
 enum step { STEP_NONE, STEP_READ, STEP_SEEK, STEP_WRITE };
@@ -200,18 +206,25 @@ static enum step step_of(const struct book *b)
 {
     const struct owned *o = &b->owned;
     bool whole_tree = o->unreadable || (o->known && !o->exists);
+    bool sought = o->sought || o->part;
 
     if (o->path == NULL || o->rests)
         return STEP_NONE;
+    /* A part would pass for all, and hide what the next one is to look for. */
+    if (whole_tree && o->part)
+        return STEP_NONE;
     /* Nothing is written before the tree was looked at: after a crash it is
      * to be looked at again. */
-    if (whole_tree && !o->sought)
+    if (whole_tree && !sought)
         return STEP_SEEK;
     if (!o->known)
         return STEP_READ;
+    /* What cannot be written together may be short enough afterwards. */
+    if (o->unwritable && !sought)
+        return STEP_SEEK;
     if (differs(b))
         return STEP_WRITE;
-    return o->sought ? STEP_NONE : STEP_SEEK;
+    return sought ? STEP_NONE : STEP_SEEK;
 }
 
 bool owned_busy(const struct book *b)
@@ -274,7 +287,7 @@ bool owned_next(struct book *b, uint64_t now_mono_ms, struct store_request *r)
 
     if (o->path == NULL || o->under_way || b->stopping ||
         now_mono_ms < o->retry_mono_ms || b->owners.lease.state != LEASE_HELD ||
-        orphans_seeking(&b->orphans))
+        orphans_seeking(&b->orphans) || parents_busy(&b->parents))
         return false;
     if (o->known && now_mono_ms >= o->reread_mono_ms)
         owned_forget(o);
@@ -285,7 +298,7 @@ bool owned_next(struct book *b, uint64_t now_mono_ms, struct store_request *r)
         return false;
     }
     if (step == STEP_NONE) {
-        o->rests = b->nremoved == 0;
+        o->rests = b->nremoved == 0 && b->orphans.owed == 0;
         return false;
     }
     if (make_request(b, step, r) != 0) {
@@ -364,7 +377,7 @@ static void written(struct owned *o, const struct store_reply *r)
     o->ragged = false;
     o->version = r->version;
     o->sure = true;
-    o->refused = o->tried_parents = false;
+    o->refused = o->unwritable = o->tried_parents = false;
 }
 
 static void refuse(struct book *b, const struct store_reply *r, uint64_t now)
@@ -374,6 +387,7 @@ static void refuse(struct book *b, const struct store_reply *r, uint64_t now)
 
     o->retry_mono_ms = now + b->refused_ms;
     o->unreadable = r->verb == STORE_GET;
+    o->unwritable = r->verb != STORE_GET;
     o->known = o->sure = o->tried_parents = false;
     store_reply_say(r, detail, sizeof detail);
     if (!o->refused)

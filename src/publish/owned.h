@@ -33,7 +33,9 @@ struct owned {
     struct names listed; /* what the node holds, as far as is known */
     struct names sent;   /* … and what the request under way makes of it */
     bool known;
+    bool part;       /* what is wanted is not all that is ours */
     bool unreadable; /* ZooKeeper does not let us read it */
+    bool unwritable; /* … or write it as it was to be */
     bool exists;
     bool ragged; /* … and not as we write it */
     int32_t version;
@@ -55,8 +57,10 @@ struct owned {
 #define OWNED_MAX ((size_t)900 * 1024)
 
 /* NAMES (sorted, each once, each with its line's end; the book's from here on,
- * also on failure) are ours from now on.  -1 and E on lack of memory. */
-int owned_want(struct book *b, struct names names, struct err *e) MUST_USE;
+ * also on failure) are ours from now on; PART: and others.  -1 and E on lack of
+ * memory. */
+int owned_want(struct book *b, struct names names, bool part,
+               struct err *e) MUST_USE;
 
 /* It is not yet as it should be, and nothing stands against it but time. */
 bool owned_busy(const struct book *b);

@@ -95,6 +95,11 @@ void parents_want(struct parents *a, uint64_t now_mono_ms)
     a->retry_mono_ms = now_mono_ms;
 }
 
+bool parents_busy(const struct parents *a)
+{
+    return a->next < a->count;
+}
+
 bool parents_next(struct parents *a, uint64_t now_mono_ms,
                   struct store_request *r)
 {

@@ -49,6 +49,9 @@ void parents_free(struct parents *a);
 /* They are to be made; nothing new if they are being made. */
 void parents_want(struct parents *a, uint64_t now_mono_ms);
 
+/* They are being made. */
+bool parents_busy(const struct parents *a);
+
 /* The next request, if one is due; false: none. */
 bool parents_next(struct parents *a, uint64_t now_mono_ms,
                   struct store_request *r);

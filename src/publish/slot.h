@@ -23,6 +23,7 @@
  */
 struct slot {
     /* Never change. */
+    bool last_word; /* it is for the document of an orphan */
     size_t index;
     enum slot_kind kind;
     char *path; /* owned */
