@@ -50,8 +50,9 @@ static int load(struct err *e)
         *(void **)CALLS[i].at = found;
     }
     /* Refused where another library has used it already, which does no harm. */
-    (void)CRYPTO_set_mem_functions(tls_memory_take, tls_memory_resize,
-                                   tls_memory_give);
+    if (tls_memory_fits())
+        (void)CRYPTO_set_mem_functions(tls_memory_take, tls_memory_resize,
+                                       tls_memory_give);
     return 0;
 }
 

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "tls_memory.h"
 
@@ -109,6 +110,11 @@ static void give_block(void *block, size_t number)
     pthread_mutex_lock(&lock);
     empty[nempty++] = (uint32_t)number;
     pthread_mutex_unlock(&lock);
+}
+
+bool tls_memory_fits(void)
+{
+    return sysconf(_SC_PAGESIZE) == PAGE;
 }
 
 void *tls_memory_take(size_t size, const char *file, int line)
