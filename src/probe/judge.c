@@ -117,6 +117,7 @@ bool judge_farewell(const struct reply *r, struct verdict *v)
 static const enum reason ORDER[] = {
     REASON_WRONG_ROLE, REASON_CLUSTER_DOWN, REASON_REPLICA_LINK_DOWN,
     REASON_MISCONF,    REASON_NO_REPLICAS,  REASON_BACKEND,
+    REASON_NOPERM, /* of the key */
     REASON_NO_INFO,    REASON_OK,
 };
 #define ORDER_SIZE (sizeof ORDER / sizeof ORDER[0])

@@ -338,9 +338,7 @@ static enum talk_next key_reply(struct talk *t, struct remote *to,
 {
     (void)t;
     judge_key(r, v);
-    /* That we may not ask hides nothing that INFO says. */
-    if (v->reason != REASON_NOPERM || to->info.reason == REASON_OK)
-        verdict_keep_first(&to->info, v);
+    verdict_keep_first(&to->info, v);
     return TALK_MORE;
 }
 
@@ -348,7 +346,10 @@ static enum talk_next key_reply(struct talk *t, struct remote *to,
 static enum talk_next conclude(const struct talk *t, struct remote *to,
                                struct verdict *v)
 {
-    const struct kept_verdict *kept = verdict_first(&t->ping, &to->info);
+    /* Who may not even ask PING knows nothing else for long. */
+    const struct kept_verdict *kept = t->ping.reason == REASON_NOPERM
+                                          ? &t->ping
+                                          : verdict_first(&t->ping, &to->info);
 
     /* What was said beside a PING that is refused is not for long. */
     if (t->ping.reason != REASON_OK)
