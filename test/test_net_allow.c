@@ -68,6 +68,9 @@ static void a_bad_network_is_named(void **state)
         assert_null(net_allow_new(BAD[i].text, &e));
         assert_string_equal(e.text, BAD[i].words);
     }
+    /* A comma that was forgotten drops no network without a word. */
+    assert_null(net_allow_new("10.0.0.0/8 192.168.0.0/16", &e));
+    assert_non_null(strstr(e.text, "10.0.0.0/8 192.168.0.0/16"));
 }
 
 int main(void)

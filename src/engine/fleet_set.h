@@ -14,11 +14,6 @@ void fleet_set_free(struct fleet_set *s);
 void fleet_set_took(struct fleet *f, enum fleet_followed which,
                     const struct follow_event *e, uint64_t now_mono_ms);
 
-/* Other credentials of the agent may mean other settings of a target; C is
- * borrowed during the call. */
-void fleet_set_reload(struct fleet *f, const struct config *c,
-                      uint64_t now_mono_ms);
-
 /* When changes were gathered; UINT64_MAX: there are none. */
 uint64_t fleet_set_due(const struct fleet *f);
 

@@ -104,7 +104,9 @@ struct net_allow *net_allow_new(const char *text, struct err *e)
     atomic_init(&a->references, 1);
     while ((item = strsep(&rest, ",")) != NULL) {
         item += strspn(item, SPACES);
-        item[strcspn(item, SPACES)] = '\0';
+        size_t len = strlen(item);
+        while (len > 0 && strchr(SPACES, item[len - 1]) != NULL)
+            item[--len] = '\0';
         if (parse_block(item, &a->blocks[a->n++], e) != 0)
             goto fail;
     }
