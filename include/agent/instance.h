@@ -50,12 +50,12 @@ struct fleet_target;
 struct instance_share {
     const char *fleet; /* borrowed: the fleet's name; NULL: our own */
     struct fleet_target *target;
-    enum share share;
-    bool ours;             /* the document that was found named us */
-    bool said;             /* its status was posted */
-    bool displaced;        /* not yet acted upon */
     uint64_t look_mono_ms; /* its document is looked at again; 0: not */
-    unsigned looks;
+    enum share share;
+    uint8_t looks;  /* at it so far */
+    bool ours;      /* the document that was found named us */
+    bool said;      /* its status was posted */
+    bool displaced; /* not yet acted upon */
 };
 
 /* Another process answers at the address than before. */
@@ -117,17 +117,18 @@ struct instance {
     /* Of the last result: which connection answered, and its age then. */
     enum answered_by answered_by;
     uint64_t connection_age_ms;
-    bool credentials_rejected;    /* by the last new connection, while the kept
-                                     one answers */
     uint64_t expiry_told_mono_ms; /* of its certificate; 0: never */
     uint64_t run_id;              /* a hash of it */
     int64_t started_wall_ms;      /* the process with that run_id */
     uint64_t heard_mono_ms; /* when the last probe that was answered began */
-    enum instance_restart restart; /* not yet told; cleared by the rounds */
     const char *refusal; /* how INFO was refused; string_pool.h, a reference of
                             its own; "": it was not */
-    bool refusal_told;   /* in the log; set by the rounds */
-    bool news; /* it said something new of itself; cleared when posted */
+    enum instance_restart restart; /* not yet told; cleared by the rounds */
+    bool credentials_rejected;     /* by the last new connection, while the kept
+                                      one answers */
+    bool refusal_told;             /* in the log; set by the rounds */
+    bool news;  /* it said something new of itself; cleared when posted */
+    bool first; /* the verdict is the first of this life */
 
     /* Replication, from the last INFO. */
     const char *replid;      /* "": not known; string_pool.h, a reference */
@@ -139,10 +140,9 @@ struct instance {
     const char *lag_detail;  /* string_pool.h */
 
     /* What an earlier life left in ZooKeeper. */
-    bool seen_valid;
-    enum status seen_status;
     int64_t seen_since_wall_ms;
-    bool first; /* the verdict is the first of this life */
+    enum status seen_status;
+    bool seen_valid;
 
     struct instance_job job;
     struct instance_pace pace;

@@ -23,10 +23,10 @@
  */
 struct slot {
     /* Never change. */
-    bool last_word; /* it is for the document of an orphan */
     size_t index;
     enum slot_kind kind;
-    char *path; /* owned */
+    bool last_word; /* it is for the document of an orphan */
+    char *path;     /* owned */
 
     /* All below: the publisher's lock. */
     struct node node;       /* what is known of it in ZooKeeper */

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import time
 
 import pytest
@@ -10,6 +11,7 @@ import freezing
 from agentproc import render, run
 from httpclient import HttpClient
 from ports import reserve_port
+from prometheus import RULES
 from waiting import hold, wait_until
 from watching import watching
 
@@ -408,6 +410,8 @@ def test_the_page_tells_of_the_fleet(fleet, tree):
     metrics = http.text("/metrics")
     assert f"\nsentinel_agent_fleet_speaking {share}\n" in metrics
     assert "\nsentinel_agent_fleet_members 2\n" in metrics
+    for name in re.findall(r"sentinel_agent_fleet_\w+", RULES.read_text()):
+        assert f"\n{name} " in metrics
     assert http.json(f"/instances/{i['instance']}")["speaker"] == "web-1"
 
 
