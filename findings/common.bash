@@ -9,8 +9,12 @@ set -u
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/finding.XXXXXX") || exit 2
 chmod 755 "$tmp"
 pids=()
-trap 'for p in "${pids[@]}"; do kill "$p" 2>/dev/null; done
-    wait 2>/dev/null; rm -rf "$tmp"' EXIT
+# What in_root starts in the background is a child of the shell in $!.
+end() {
+    pkill -P "$1" || kill "$1" 2>/dev/null
+    wait "$1" 2>/dev/null
+}
+trap 'for p in "${pids[@]}"; do end "$p"; done; rm -rf "$tmp"' EXIT
 
 cannot() {
     echo "cannot be tried: $*" >&2
