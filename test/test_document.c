@@ -88,7 +88,28 @@ static void what_is_not_known_is_null(void **state)
     text = render(&d, 1);
     assert_non_null(strstr(text, "\"checked\":null,\"rtt_us\":0,\"role\":null,"
                                  "\"server\":null,\"version\":null,"
-                                 "\"started\":null,\"maintenance\":true,"));
+                                 "\"started\":null,\"maintenance\":true,"
+                                 "\"maintenance_owner\":null,"
+                                 "\"maintenance_reason\":null,"
+                                 "\"maintenance_until\":null,\"agent\":"));
+}
+
+static void maintenance_says_whose_it_is_why_and_until_when(void **state)
+{
+    struct document_status d = DOWN;
+
+    (void)state;
+    d.maintenance_owner = "ops";
+    d.maintenance_reason = "kernel";
+    d.maintenance_until_wall_ms = SINCE_MS;
+    assert_string_equal(render(&d, 34), DOWN_TEXT);
+    d.maintenance = true;
+    assert_non_null(strstr(render(&d, 34),
+                           "\"maintenance\":true,"
+                           "\"maintenance_owner\":\"ops\","
+                           "\"maintenance_reason\":\"kernel\","
+                           "\"maintenance_until\":"
+                           "\"2026-11-23T05:29:00.123Z\",\"agent\":"));
 }
 
 static void a_status_document_reads_back(void **state)
@@ -429,6 +450,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_status_document_is_as_promised),
         cmocka_unit_test(what_is_not_known_is_null),
+        cmocka_unit_test(maintenance_says_whose_it_is_why_and_until_when),
         cmocka_unit_test(a_status_document_reads_back),
         cmocka_unit_test(a_heartbeat_is_as_promised_and_reads_back),
         cmocka_unit_test(a_heartbeat_names_what_it_does_not_vouch_for),

@@ -1223,7 +1223,8 @@ static void maintenance_is_published_at_once(void **state)
     assert_int_equal(change.changed, 1);
     assert_int_equal(change.kept, 0);
     assert_int_equal(fakes_slot(SLOT_STATUS, "a")->posts, before + 1);
-    assert_non_null(strstr(document("a"), "\"maintenance\":true"));
+    assert_non_null(strstr(document("a"), "\"maintenance\":true,"
+                                          "\"maintenance_owner\":\"config\""));
     reload(AGENT("") ZK A "paused = yes\n", &change);
     assert_int_equal(change.kept, 1);
     assert_int_equal(fakes_slot(SLOT_STATUS, "a")->posts, before + 1);

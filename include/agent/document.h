@@ -35,6 +35,11 @@ struct document_status {
     const char *version;
     int64_t started_wall_ms; /* 0: null */
     bool maintenance;
+    /* Under maintenance only: whose decision it is, why, and until when; NULL
+     * or "", and 0: not said. */
+    const char *maintenance_owner;
+    const char *maintenance_reason;
+    int64_t maintenance_until_wall_ms;
     const char *agent;
     const char *fleet; /* whose target it is; NULL: the agent's own instance */
     uint64_t round;

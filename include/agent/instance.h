@@ -19,6 +19,7 @@
  * to the files that they name.  Thread: loop, all of it.
  */
 struct config_instance;
+struct maintenance_entry;
 struct probe;
 
 /* Its probe and the job under way (pool.c). */
@@ -99,6 +100,9 @@ struct instance_record {
 
 struct instance {
     struct config_instance *config; /* a reference of its own */
+    /* The entry in ZooKeeper that covers it now; borrowed; NULL: none.  Written
+     * by maintenance.c. */
+    const struct maintenance_entry *maintenance;
     struct health health;
     /* Of health.reason; string_pool.h, a reference of its own. */
     const char *detail;
@@ -218,6 +222,19 @@ void instance_presume_up(struct instance *i);
 /* `since` goes on from what an earlier life published, if that is the same
  * status. */
 void instance_adopt_since(struct instance *i);
+
+/* Whether I is under maintenance, as its document says; texts are borrowed
+ * until the loop goes on. */
+struct instance_maintenance {
+    bool on;
+    const char *owner;  /* "config": it is paused there; NULL: it is not on */
+    const char *reason; /* "" or NULL: not said */
+    int64_t until_wall_ms; /* by the ensemble's clock; 0: without an end */
+    const char *entry;     /* the name of the node that says so, which may be a
+                              pattern; NULL: none does */
+};
+void instance_maintenance(const struct instance *i,
+                          struct instance_maintenance *out);
 
 /* What a status document says of I (document.h); texts are borrowed. */
 struct document_status instance_document(const struct instance *i,

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "agent/config.h"
+#include "agent/maintenance.h"
 #include "agent/objects.h"
 #include "agent/stall.h"
 #include "agent/string_pool.h"
@@ -74,6 +75,7 @@ void instance_move(struct instance *i, struct config_instance *config,
         .nodes = i->nodes,
         .master = i->master,
         .share = i->share,
+        .maintenance = i->maintenance,
         .record = i->record,
     };
     begin(i, config, now_wall_ms);
@@ -301,9 +303,30 @@ void instance_presume_up(struct instance *i)
     i->health.reason = REASON_OK;
 }
 
+/* What the config says has no end, so it goes before what has one. */
+void instance_maintenance(const struct instance *i,
+                          struct instance_maintenance *out)
+{
+    const struct maintenance_entry *m = i->maintenance;
+
+    *out =
+        (struct instance_maintenance){ .on = i->config->paused || m != NULL };
+    if (i->config->paused) {
+        out->owner = "config";
+    } else if (m != NULL) {
+        out->owner = m->owner;
+        out->reason = m->reason;
+        out->until_wall_ms = m->until_wall_ms;
+        out->entry = m->key;
+    }
+}
+
 struct document_status instance_document(const struct instance *i,
                                          const char *agent)
 {
+    struct instance_maintenance m;
+
+    instance_maintenance(i, &m);
     return (struct document_status){
         .instance = i->config->name,
         .address = i->config->address,
@@ -317,7 +340,10 @@ struct document_status instance_document(const struct instance *i,
         .server = i->server,
         .version = i->version,
         .started_wall_ms = i->started_wall_ms,
-        .maintenance = i->config->paused,
+        .maintenance = m.on,
+        .maintenance_owner = m.owner,
+        .maintenance_reason = m.reason,
+        .maintenance_until_wall_ms = m.until_wall_ms,
         .agent = agent,
         .fleet = i->share.fleet,
         .round = i->round,

@@ -281,7 +281,7 @@ void nodes_collect(struct nodes *k, uint64_t round)
 
 static enum instance_presence presence_due(const struct instance *i)
 {
-    if (i->config->paused)
+    if (i->config->paused || i->maintenance != NULL)
         return PRESENCE_GONE;
     switch (i->health.status) {
     case STATUS_UP:

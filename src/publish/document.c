@@ -42,6 +42,11 @@ static void add_server(struct text *t, const struct document_status *d)
     jsonw_cut(t, "version", said(d->version));
     jsonw_time(t, "started", d->started_wall_ms);
     jsonw_bool(t, "maintenance", d->maintenance);
+    if (!d->maintenance)
+        return;
+    jsonw_cut(t, "maintenance_owner", said(d->maintenance_owner));
+    jsonw_cut(t, "maintenance_reason", said(d->maintenance_reason));
+    jsonw_time(t, "maintenance_until", d->maintenance_until_wall_ms);
 }
 
 void document_members(const struct document_status *d, struct text *t)

@@ -220,7 +220,7 @@ static const struct metric METRICS[] = {
       .each = each_since },
     { OURS("instance_maintenance"),
       GAUGE,
-      "1 while the config says that it is paused.",
+      "1 while it is paused in the config, or in maintenance by an entry.",
       { "instance" },
       .each = each_maintenance },
     { OURS("instance_rtt_seconds"),

@@ -23,16 +23,18 @@ static bool instance_figures(void *arg, size_t index,
 {
     const struct page_source *s = arg;
     const struct instance *i = pool_instance(s->pool, index);
+    struct instance_maintenance m;
     struct tls_certificate c;
 
     /* A target is its speaker's to tell: two of them would be two alerts. */
     if (i == NULL || i->share.share == SHARE_PENDING)
         return false;
+    instance_maintenance(i, &m);
     *out = (struct metrics_instance){
         .name = i->config->name,
         .address = i->config->address,
         .status = i->health.status,
-        .maintenance = i->config->paused,
+        .maintenance = m.on,
         .since_wall_ms = i->since_wall_ms,
         .last_probe_wall_ms = i->checked_wall_ms,
         .rtt_us = i->rtt_us,

@@ -91,13 +91,17 @@ static void add_agent(const struct page_source *s,
                       const struct page_time *now, struct text *out)
 {
     size_t by[STATUS_COUNT];
-    size_t paused = 0;
+    struct instance_maintenance m;
+    size_t maintenance = 0;
 
     pool_tally(s->pool, by);
     for (size_t k = 0; k < pool_size(s->pool); k++) {
         const struct instance *i = pool_instance(s->pool, k);
 
-        paused += i != NULL && i->config->paused;
+        if (i == NULL)
+            continue;
+        instance_maintenance(i, &m);
+        maintenance += m.on;
     }
     jsonw_open(out, "agent", '{');
     jsonw_string(out, "id", pool_parts(s->pool).id);
@@ -115,7 +119,7 @@ static void add_agent(const struct page_source *s,
     jsonw_uint(out, "instances", pool_parts(s->pool).count);
     for (size_t i = 0; i < STATUS_COUNT; i++)
         jsonw_uint(out, status_name((enum status)i), by[i]);
-    jsonw_uint(out, "maintenance", paused);
+    jsonw_uint(out, "maintenance", maintenance);
     add_troubles(s, now, out);
     jsonw_uint(out, "round_us", info->round_us);
     jsonw_uint(out, "rounds_overrun", info->overruns);

@@ -145,6 +145,8 @@ static void check_status(const struct drawn *drawn)
         .started_wall_ms = wall_ms(n[1] ^ n[0]),
         .version = drawn->texts[3],
         .maintenance = n[3] >> 24 & 1,
+        .maintenance_owner = "ops",
+        .maintenance_until_wall_ms = wall_ms(n[0]),
         .agent = drawn->texts[4],
         .round = n[3] >> 1,
     };

@@ -7,8 +7,11 @@ import re
 STATUS_KEYS = ["schema", "instance", "address", "status", "reason", "detail",
                "since", "checked", "rtt_us", "role", "server", "version",
                "started", "maintenance", "agent", "round", "seq"]
-# Of a target of a fleet.
-TARGET_KEYS = [*STATUS_KEYS[:-2], "fleet", "by", *STATUS_KEYS[-2:]]
+# Behind "maintenance", while it is true.
+MAINTENANCE_KEYS = ["maintenance_owner", "maintenance_reason",
+                    "maintenance_until"]
+# Of a target of a fleet, behind "agent".
+TARGET_KEYS = ["fleet", "by"]
 HEARTBEAT_KEYS = ["schema", "agent", "host", "pid", "started", "round",
                   "interval_ms", "time", "valid_until", "instances", "up",
                   "degraded", "down", "unknown", "except"]
@@ -44,8 +47,21 @@ def _line(data, keys):
     return dict(pairs)
 
 
+def status_keys(maintenance, fleet):
+    """The keys of a status document, in their order."""
+    keys = list(STATUS_KEYS)
+    if fleet:
+        at = keys.index("agent") + 1
+        keys[at:at] = TARGET_KEYS
+    if maintenance:
+        at = keys.index("maintenance") + 1
+        keys[at:at] = MAINTENANCE_KEYS
+    return keys
+
+
 def check_status(data, name):
-    d = _line(data, TARGET_KEYS if b'"fleet"' in data else STATUS_KEYS)
+    d = _line(data, status_keys(maintenance=b'"maintenance":true' in data,
+                                fleet=b'"fleet"' in data))
     assert d["schema"] == 1
     assert d["instance"] == name
     assert d["reason"] in REASONS[d["status"]], d
@@ -60,6 +76,8 @@ def check_status(data, name):
         moment(d["started"])
     assert d["version"] is None or re.match(r"\d+\.\d+", d["version"]), d
     assert isinstance(d["maintenance"], bool), d
+    if d["maintenance"] and d["maintenance_until"] is not None:
+        moment(d["maintenance_until"])
     assert isinstance(d["agent"], str) and d["agent"], d
     assert isinstance(d["round"], int) and d["round"] >= 0, d
     assert isinstance(d["seq"], int) and d["seq"] >= 1, d
