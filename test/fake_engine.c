@@ -461,6 +461,15 @@ void publisher_info(struct publisher *p, struct publisher_info *out)
     *out = fakes.info;
 }
 
+bool publisher_clock(struct publisher *p, int64_t *wall_ms)
+{
+    MUST(p != NULL);
+    *wall_ms = fakes.wall_ms;
+    if (fakes.info.clock_known)
+        *wall_ms += fakes.info.clock_offset_ms;
+    return fakes.info.clock_known;
+}
+
 void publisher_refused(struct publisher *p, uint64_t for_ms,
                        struct publisher_refused *out)
 {

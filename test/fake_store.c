@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/clock.h"
+
 #include "fake_store.h"
 #include "fake_tree.h"
 
@@ -31,6 +33,7 @@ struct fake_store {
     enum store_code denied_code;
     enum store_code denied_creates;
     bool mute;
+    int64_t clock_ahead_ms;
     bool unproved; /* see fake_store_unprove */
     bool told_unproved;
     bool closed;
@@ -57,6 +60,9 @@ static enum store_code apply(struct fake_store *f,
 {
     enum store_code code = fake_tree_apply(&f->tree, r, f->status.session);
 
+    if (code == STORE_OK && (r->verb == STORE_SET || r->verb == STORE_CREATE))
+        fake_tree_at(&f->tree, r->path)->node.mtime_wall_ms +=
+            f->clock_ahead_ms;
     if (code == STORE_OK && f->on_write != NULL && r->len > 0)
         f->on_write(f->on_write_arg, r->path, r->data, r->len);
     return code;
@@ -97,9 +103,10 @@ static void fill_answer(struct fake_store *f, const struct store_request *r,
     }
     a->reply.version = e->node.version;
     a->reply.owner = e->node.owner;
+    if (r->verb == STORE_GET || r->verb == STORE_SET)
+        a->reply.mtime_wall_ms = e->node.mtime_wall_ms;
     if (r->verb != STORE_GET)
         return;
-    a->reply.mtime_wall_ms = e->node.mtime_wall_ms;
     a->reply.len = e->node.len;
     memcpy(a->data, e->node.data, a->reply.len);
 }
@@ -132,7 +139,10 @@ static int fake_submit(struct store *s, const struct store_request *r)
     a->reply.verb = r->verb;
     a->reply.token = r->token;
     a->reply.version = -1;
+    a->reply.sent_mono_ms = clock_mono_ms();
     a->reply.code = decide(f, r);
+    if (a->reply.code != STORE_UNCERTAIN)
+        a->reply.done_mono_ms = clock_mono_ms();
     if (a->reply.code == STORE_OK)
         fill_answer(f, r, a);
     s->wake(s->wake_arg);
@@ -281,6 +291,13 @@ void fake_store_expire(struct fake_store *f, bool lose)
     f->status.resumed = false;
     begin_session(f);
     wake(f);
+    pthread_mutex_unlock(&f->lock);
+}
+
+void fake_store_clock(struct fake_store *f, int64_t ahead_ms)
+{
+    pthread_mutex_lock(&f->lock);
+    f->clock_ahead_ms = ahead_ms;
     pthread_mutex_unlock(&f->lock);
 }
 

@@ -39,6 +39,8 @@ void fake_store_disconnect(struct fake_store *f);
 /* The session ends, with its nodes, and another begins.  LOSE: what waits to
  * be collected becomes uncertain; else it came just before the end. */
 void fake_store_expire(struct fake_store *f, bool lose);
+/* The clock of the store is ahead of ours by this. */
+void fake_store_clock(struct fake_store *f, int64_t ahead_ms);
 /* Some other session ends. */
 void fake_store_end_owner(struct fake_store *f, int64_t owner);
 void fake_store_faults(struct fake_store *f, struct fake_faults faults);

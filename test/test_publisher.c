@@ -42,6 +42,35 @@ static struct publisher_node node(struct bench_publisher *w, size_t slot)
     return n;
 }
 
+static void the_heartbeat_tells_the_ensembles_clock(void **state)
+{
+    const int64_t hour = 3600000;
+    struct bench_publisher w;
+    int64_t ours;
+    int64_t clock;
+    size_t beat;
+
+    (void)state;
+    start(&w, 1);
+    fake_store_clock(w.store, hour);
+    fake_store_connect(w.store);
+    beat = add_and_take(&w, SLOT_HEARTBEAT, "web-1");
+    assert_false(publisher_clock(w.publisher, &clock));
+    assert_false(info(&w).clock_known);
+    /* Made, its answer says no time, so it is read. */
+    post(&w, beat, BEAT);
+    AWAIT(&w, info(&w).clock_known);
+    ours = clock_wall_ms();
+    assert_true(publisher_clock(w.publisher, &clock));
+    assert_in_range(clock, ours + hour - 1000, ours + hour + 10000);
+    assert_in_range(info(&w).clock_offset_ms, hour - 10000, hour + 10);
+    /* It goes on with each one. */
+    fake_store_clock(w.store, 2 * hour);
+    post(&w, beat, BEAT_2);
+    AWAIT(&w, info(&w).clock_offset_ms > 2 * hour - 10000);
+    finish(&w);
+}
+
 static void what_is_written_can_be_asked_for(void **state)
 {
     char document[DOCUMENT_MAX];
@@ -390,6 +419,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(missing_parents_are_made_and_the_status_is_sealed),
+        cmocka_unit_test(the_heartbeat_tells_the_ensembles_clock),
         cmocka_unit_test(what_is_written_can_be_asked_for),
         cmocka_unit_test(
             the_first_reading_tells_what_was_there_and_seq_goes_on),

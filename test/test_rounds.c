@@ -1211,6 +1211,26 @@ static void what_is_kept_keeps_its_place(void **state)
     stop();
 }
 
+static void a_clock_that_is_off_is_said_once(void **state)
+{
+    (void)state;
+    start(AGENT("") ZK A);
+    all_found();
+    fakes.info.clock_offset_ms = 2001;
+    run_until(fakes_now() + INTERVAL_MS, REASON_OK);
+    assert_int_equal(fakes_logged("clock_skew"), 0);
+    fakes.info.clock_known = true;
+    run_until(fakes_now() + 3 * INTERVAL_MS, REASON_OK);
+    assert_int_equal(fakes_logged("clock_skew"), 1);
+    assert_non_null(strstr(fakes_event("clock_skew")->pairs, "skew_ms=2001"));
+    assert_non_null(strstr(fakes_event("clock_skew")->pairs, "behind"));
+    fakes.info.clock_offset_ms = -999;
+    run_until(fakes_now() + 3 * INTERVAL_MS, REASON_OK);
+    assert_int_equal(fakes_logged("clock_skew"), 2);
+    assert_non_null(strstr(fakes_event("clock_skew")->pairs, "again"));
+    stop();
+}
+
 static void maintenance_is_published_at_once(void **state)
 {
     struct rounds_change change;
@@ -1514,6 +1534,7 @@ int main(void)
         cmocka_unit_test(a_heartbeat_that_is_found_early_waits_for_the_round),
         cmocka_unit_test(a_reload_adds_changes_and_removes),
         cmocka_unit_test(what_is_kept_keeps_its_place),
+        cmocka_unit_test(a_clock_that_is_off_is_said_once),
         cmocka_unit_test(maintenance_is_published_at_once),
         cmocka_unit_test(another_address_is_another_server),
         cmocka_unit_test(a_move_within_unknown_is_a_change_of_reason),

@@ -264,11 +264,19 @@ struct publisher_info {
                         not    yet written */
     uint64_t drifts; /* what others did to our nodes, so far */
     unsigned fenced; /* how often the fence withdrew the member slot */
+    size_t watches;  /* nodes of others that ZooKeeper tells changes of */
+    bool clock_known;         /* an acknowledged write told the ensemble's */
+    int64_t clock_offset_ms;  /* the ensemble's clock minus ours, to the round
+                                 trip; the nearest to 0 that can be */
     char trouble[400];        /* the last refusal, for people; "" */
     struct histogram publish; /* from a post until its node was as posted */
 };
 
 /* Thread: any. */
 void publisher_info(struct publisher *p, struct publisher_info *out);
+
+/* What the ensemble's clock shows, into OUT.  False: no write was acknowledged
+ * yet, and it is our own clock's time.  Thread: any. */
+bool publisher_clock(struct publisher *p, int64_t *wall_ms);
 
 #endif

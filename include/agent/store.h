@@ -59,7 +59,10 @@ struct store_reply {
     const char *advice;    /* what is to be done about it; static; or NULL */
     int32_t version;       /* after a GET, SET or CREATE; -1: not said */
     int64_t owner;         /* GET, SET: ephemeralOwner, 0: a persistent node */
-    int64_t mtime_wall_ms; /* GET: of the last change, by the server's clock */
+    int64_t mtime_wall_ms; /* GET, SET: of the last change, by the clock of the
+                              ensemble's leader */
+    uint64_t sent_mono_ms; /* when the request was handed on … */
+    uint64_t done_mono_ms; /* … and when it was answered; 0: it was not */
     /* GET: at most 16 KiB of it, unless asked for as large.  LIST: every name
      * with a NUL behind it, of any length.  Until the next collect. */
     const char *data;

@@ -23,6 +23,7 @@
 #include "fleet.h"
 #include "inherit.h"
 #include "settle.h"
+#include "skew.h"
 #include "verdicts.h"
 
 #include "rounds.h"
@@ -261,6 +262,7 @@ static void end_round(struct rounds *r, uint64_t now)
 static void begin_round(struct rounds *r, uint64_t now)
 {
     end_round(r, now);
+    skew_look(r);
     uint64_t missed = (now - r->clock.next_mono_ms) / r->settings.interval_ms;
     r->clock.round++;
     r->clock.began_us = clock_mono_us();

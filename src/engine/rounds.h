@@ -90,6 +90,7 @@ struct rounds {
     struct rounds_settled settled;
     struct rounds_inherited inherited;
     struct rounds_doubt doubt;
+    bool skew_said; /* skew.c */
 };
 
 /* Puts the next probe of I into the schedule. */

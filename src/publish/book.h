@@ -3,6 +3,7 @@
 
 #include "agent/publisher.h"
 
+#include "ensemble.h"
 #include "follow.h"
 #include "orphans.h"
 #include "owned.h"
@@ -34,6 +35,7 @@ struct book {
     struct orphans orphans;
     struct follows follows;
     struct owned owned;
+    struct ensemble ensemble;
     size_t nremoved;        /* slots that are removed and not yet done */
     size_t nleaving;        /* of them or not */
     uint64_t heirs_mono_ms; /* leaving slots are read again; UINT64_MAX: there

@@ -263,6 +263,24 @@ void publisher_refused(struct publisher *p, uint64_t for_ms,
     publisher_unlock(p);
 }
 
+/* LOCKED. */
+static int64_t ensemble_wall_ms(const struct publisher *p)
+{
+    const struct ensemble *c = &p->book.ensemble;
+
+    return c->known ? (int64_t)clock_mono_ms() + c->beyond_mono_ms
+                    : clock_wall_ms();
+}
+
+bool publisher_clock(struct publisher *p, int64_t *wall_ms)
+{
+    publisher_lock(p);
+    *wall_ms = ensemble_wall_ms(p);
+    bool known = p->book.ensemble.known;
+    publisher_unlock(p);
+    return known;
+}
+
 void publisher_info(struct publisher *p, struct publisher_info *out)
 {
     const struct book *b = &p->book;
@@ -280,6 +298,9 @@ void publisher_info(struct publisher *p, struct publisher_info *out)
         .seeking = owned_busy(b) || orphans_seeking(&b->orphans),
         .drifts = b->drifts,
         .fenced = p->fenced,
+        .watches = follow_watches(b),
+        .clock_known = b->ensemble.known,
+        .clock_offset_ms = ensemble_wall_ms(p) - clock_wall_ms(),
         .publish = b->tally.publish,
     };
     memcpy(out->trouble, b->trouble, sizeof out->trouble);

@@ -291,9 +291,25 @@ static void next_place(struct book *b, struct slot *s, uint64_t now)
         book_move(b, s, PLACE_IDLE);
 }
 
+/* What our own heartbeat's writes say of the ensemble's clock. */
+static bool is_made(struct book *b, const struct slot *s,
+                    const struct store_reply *r, uint64_t now)
+{
+    ensemble_heard(&b->ensemble, r, now, clock_wall_ms());
+    if (s != b->owners.lease.heartbeat)
+        return false;
+    if (r->verb == STORE_GET)
+        ensemble_read(&b->ensemble, r, b->owners.lease.session, now,
+                      clock_wall_ms());
+    return r->verb == STORE_CREATE && r->code == STORE_OK &&
+           ensemble_made(&b->ensemble, r);
+}
+
 void reply_take(struct book *b, struct slot *s, const struct store_reply *r,
                 uint64_t now_mono_ms)
 {
+    bool made = is_made(b, s, r, now_mono_ms);
+
     count_write(b, r);
     if (r->verb != STORE_GET && r->verb != STORE_DELETE && r->code == STORE_OK)
         sent_counted(&s->sent);
@@ -303,5 +319,7 @@ void reply_take(struct book *b, struct slot *s, const struct store_reply *r,
         book_settle(b, s->owner.partner);
     if (s == b->owners.lease.heartbeat)
         book_update_lease(b);
+    if (made)
+        book_look(b, s);
     book_sweep(b, s);
 }

@@ -7,6 +7,7 @@
  * Names and units are those that promtool wants: seconds, bytes, and _total
  * for what only grows.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/objects.h"
@@ -107,6 +108,15 @@ static void zookeeper_connected(const struct out *o)
 {
     metrics_put(o, NULL, NULL,
                 o->source->zookeeper.store.state == STORE_CONNECTED, 0);
+}
+
+/* Nothing before it is known. */
+static void clock_skew(const struct out *o)
+{
+    const struct publisher_info *z = &o->source->zookeeper;
+
+    if (z->clock_known)
+        metrics_put(o, NULL, NULL, (uint64_t)llabs(z->clock_offset_ms), 3);
 }
 
 static void fleet_moves(const struct out *o)
@@ -327,6 +337,12 @@ static const struct metric METRICS[] = {
     { OURS("zookeeper_drifts_total"), COUNTER,
       "Nodes of ours that somebody else deleted, changed or replaced.",
       AT(zookeeper.drifts), .zookeeper = true },
+    { OURS("zookeeper_watches"), GAUGE,
+      "Nodes of others whose changes ZooKeeper is to tell.",
+      AT(zookeeper.watches), .zookeeper = true },
+    { OURS("clock_skew_seconds"), GAUGE,
+      "By how much our clock and ZooKeeper's differ, at least.",
+      .samples = clock_skew, .zookeeper = true },
     { OURS("zookeeper_publish_seconds"), HISTOGRAM,
       "From a verdict to ZooKeeper's acknowledgement of it.",
       .samples = zookeeper_publish, .zookeeper = true },

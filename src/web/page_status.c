@@ -222,6 +222,11 @@ static void add_zookeeper(const struct page_source *s,
         jsonw_uint(out, "writes_ok", i.writes_ok);
         jsonw_uint(out, "writes_failed", i.writes_failed);
         jsonw_uint(out, "drifts", i.drifts);
+        jsonw_uint(out, "watches", i.watches);
+        if (i.clock_known)
+            jsonw_int(out, "clock_offset_ms", i.clock_offset_ms);
+        else
+            jsonw_null(out, "clock_offset_ms");
         jsonw_uint(out, "conflicts", i.conflicts);
         jsonw_uint(out, "refused", i.refused);
         add_not_vouched(pool_parts(s->pool).not_vouched, out);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/clock.h"
 #include "agent/objects.h"
 
 #include "codes.h"
@@ -61,6 +62,8 @@ struct zk_op *zk_window_take(struct zk_window *w, const struct store_request *r,
         op->version = -1;
         op->owner = 0;
         op->mtime_wall_ms = 0;
+        op->sent_mono_ms = clock_mono_ms();
+        op->done_mono_ms = 0;
         op->len = 0;
     }
     pthread_mutex_unlock(&w->lock);
@@ -87,6 +90,7 @@ void zk_op_done(struct zk_op *op, int rc, const struct Stat *stat, char *data,
     struct zk_window *w = op->window;
 
     pthread_mutex_lock(&w->lock);
+    op->done_mono_ms = clock_mono_ms();
     op->rc = rc;
     if (rc == ZOK && stat != NULL) {
         op->version = stat->version;
@@ -174,6 +178,8 @@ static void answer(struct zk_op *op, enum store_code code,
                    .version = code == STORE_OK && made ? 0 : op->version,
                    .owner = op->owner,
                    .mtime_wall_ms = op->mtime_wall_ms,
+                   .sent_mono_ms = op->sent_mono_ms,
+                   .done_mono_ms = op->done_mono_ms,
                    .data = op->data != NULL ? op->data : "",
                    .len = op->data != NULL ? op->len : 0 },
         .data = op->data,

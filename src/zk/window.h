@@ -43,7 +43,9 @@ struct zk_op {
     int32_t version;
     int64_t owner;
     int64_t mtime_wall_ms;
-    char *data; /* owned */
+    uint64_t sent_mono_ms;
+    uint64_t done_mono_ms; /* 0: it is not */
+    char *data;            /* owned */
     size_t len;
     /* Written by the library when a multi is done. */
     zoo_op_result_t results[2];
