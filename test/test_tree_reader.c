@@ -20,7 +20,7 @@
 
 struct bench {
     struct fake_store *store;
-    struct tree_reader *reader;
+    struct tree_session *session;
     struct status_tree tree;
     struct err why;
 };
@@ -29,8 +29,9 @@ static void open_bench(struct bench *b)
 {
     memset(b, 0, sizeof *b);
     b->store = fake_store_new(1);
-    b->reader = tree_reader_new(fake_store_seam(b->store), "/r", &b->why);
-    assert_non_null(b->reader);
+    b->session = tree_session_new(fake_store_seam(b->store), "/r", &b->why);
+    assert_non_null(b->session);
+    tree_session_within(b->session, PATIENT_MS);
 }
 
 static struct bench connected(void)
@@ -45,7 +46,7 @@ static struct bench connected(void)
 static void done(struct bench *b)
 {
     status_tree_free(&b->tree);
-    assert_int_equal(tree_reader_close(b->reader, PATIENT_MS), STORE_CLOSED);
+    assert_true(tree_session_close(b->session));
     assert_true(fake_store_closed(b->store));
     fake_store_free(b->store);
 }
@@ -53,17 +54,17 @@ static void done(struct bench *b)
 static void reads(struct bench *b)
 {
     status_tree_free(&b->tree);
-    if (tree_reader_read(b->reader, PATIENT_MS, -1, &b->tree, &b->why) !=
-        TREE_READ)
+    tree_session_within(b->session, PATIENT_MS);
+    if (tree_reader_read(b->session, &b->tree, &b->why) != TREE_DONE)
         fail_msg("%s", b->why.text);
 }
 
 static void fails(struct bench *b, unsigned timeout_ms, const char *why)
 {
     status_tree_free(&b->tree);
-    assert_int_equal(
-        tree_reader_read(b->reader, timeout_ms, -1, &b->tree, &b->why),
-        TREE_FAILED);
+    tree_session_within(b->session, timeout_ms);
+    assert_int_equal(tree_reader_read(b->session, &b->tree, &b->why),
+                     TREE_FAILED);
     assert_string_equal(b->why.text, why);
     assert_null(b->tree.instances);
     assert_null(b->tree.agents);
@@ -227,9 +228,9 @@ static void who_waits_can_be_called_away(void **state)
     open_bench(&b);
     assert_int_equal(pipe(ends), 0);
     assert_int_equal(write(ends[1], "x", 1), 1);
-    assert_int_equal(
-        tree_reader_read(b.reader, PATIENT_MS, ends[0], &b.tree, &b.why),
-        TREE_CANCELLED);
+    tree_session_cancel_by(b.session, ends[0]);
+    assert_int_equal(tree_reader_read(b.session, &b.tree, &b.why),
+                     TREE_CANCELLED);
     close(ends[0]);
     close(ends[1]);
     done(&b);

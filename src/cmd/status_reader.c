@@ -11,7 +11,6 @@
 #include "agent/config.h"
 #include "agent/http_get.h"
 #include "agent/resolver.h"
-#include "agent/zk.h"
 #include "tree_reader.h"
 
 #include "status_reader.h"
@@ -20,9 +19,6 @@
 #define HTTP_TIMEOUT_MS 5000
 /* A hundred times the page of an agent with a thousand instances. */
 #define BODY_MAX ((size_t)128 << 20)
-/* The session has no node: nothing is lost if it is not ended in time. */
-#define CLOSE_MS 500
-
 /* Of a name, as far as they are tried. */
 #define ADDRESSES_MAX 8
 
@@ -31,9 +27,7 @@ struct status_reader {
     /* Of the agent, numeric; none for a UNIX socket and ZooKeeper. */
     char addresses[ADDRESSES_MAX][NI_MAXHOST];
     size_t naddresses;
-    /* For ZooKeeper; else NULL. */
-    struct resolver *resolver;
-    struct tree_reader *tree;
+    struct tree_session *tree; /* for ZooKeeper; else NULL */
 };
 
 /* ------------------------------------------------------------ status page */
@@ -131,9 +125,9 @@ static enum status_look look_at_tree(const struct status_reader *r,
     const struct config *c = r->config;
     struct status_tree tree;
 
-    switch (tree_reader_read(r->tree, c->zookeeper.publish_timeout_ms,
-                             cancel_fd, &tree, e)) {
-    case TREE_READ:
+    tree_session_cancel_by(r->tree, cancel_fd);
+    switch (tree_reader_read(r->tree, &tree, e)) {
+    case TREE_DONE:
         break;
     case TREE_FAILED:
         return LOOK_FAILED;
@@ -143,29 +137,6 @@ static enum status_look look_at_tree(const struct status_reader *r,
     if (status_view_of_tree(out, &tree, c, clock_wall_ms(), e) != 0)
         return LOOK_FAILED;
     return LOOK_SEEN;
-}
-
-static int open_tree(struct status_reader *r, struct err *e)
-{
-    const struct config *c = r->config;
-    struct store_zk_options zk = {
-        .servers = c->zookeeper.servers,
-        .nservers = c->zookeeper.nservers,
-        .session_timeout_ms = c->zookeeper.session_timeout_ms,
-        .within_ms = c->zookeeper.publish_timeout_ms,
-        .acl = c->zookeeper.acl,
-        .digest = c->zookeeper.digest,
-        .digest_file = c->zookeeper.digest_file,
-    };
-
-    r->resolver = zk.resolver = resolver_start(e);
-    if (r->resolver == NULL)
-        return -1;
-    struct store *store = store_zk_new(&zk, e);
-    if (store == NULL)
-        return -1;
-    r->tree = tree_reader_new(store, c->zookeeper.root, e);
-    return r->tree != NULL ? 0 : -1;
 }
 
 /* ----------------------------------------------------------------- public */
@@ -197,8 +168,10 @@ static int prepare(struct status_reader *r, const struct status_options *o,
     const char *host = o->config->http.host;
     struct net_addr parsed;
 
-    if (o->from_zookeeper)
-        return open_tree(r, e);
+    if (o->from_zookeeper) {
+        r->tree = tree_session_open(o->config, e);
+        return r->tree != NULL ? 0 : -1;
+    }
     if (host == NULL)
         return 0;
     if (!net_addr_parse(host, o->config->http.port, &parsed))
@@ -229,14 +202,9 @@ struct status_reader *status_reader_open(const struct status_options *o,
 
 bool status_reader_close(struct status_reader *r)
 {
-    bool clean = true;
-
     if (r == NULL)
         return true;
-    clean = tree_reader_close(r->tree, CLOSE_MS) == STORE_CLOSED;
-    /* A thread that was left behind may still use it. */
-    if (clean)
-        clean = resolver_stop(r->resolver);
+    bool clean = tree_session_close(r->tree);
     free(r);
     return clean;
 }
