@@ -42,15 +42,17 @@ static const char *told(struct bench_book *w)
     text[0] = '\0';
     while (follow_take(&w->book, &e)) {
         size_t at = strlen(text);
-        const char *words = e.what == FOLLOW_COMPLETE ? "complete"
-                            : e.what == FOLLOW_DOUBT  ? "doubt"
-                                                      : e.name;
+        const char *words = e.what == FOLLOW_COMPLETE  ? "complete"
+                            : e.what == FOLLOW_DOUBT   ? "doubt"
+                            : e.what == FOLLOW_REFUSED ? "refused"
+                                                       : e.name;
         snprintf(text + at, sizeof text - at, "%s%s%s%s", at > 0 ? " " : "",
                  words,
-                 e.what == FOLLOW_IS     ? "="
-                 : e.what == FOLLOW_GONE ? "-"
-                                         : "",
-                 e.what == FOLLOW_IS ? e.data : "");
+                 e.what == FOLLOW_IS                                   ? "="
+                 : e.what == FOLLOW_GONE                               ? "-"
+                 : e.what == FOLLOW_DENIED || e.what == FOLLOW_REFUSED ? ": "
+                                                                       : "",
+                 e.data != NULL ? e.data : "");
     }
     return text;
 }
@@ -200,6 +202,58 @@ static void with_a_new_handle_all_is_read_again(void **state)
     close_book(w);
 }
 
+static void deny(struct bench_book *w, const char *path)
+{
+    snprintf(w->denied, sizeof w->denied, "%s", path);
+    w->code = STORE_NO_AUTH;
+}
+
+static void an_entry_that_may_not_be_read_hides_no_other(void **state)
+{
+    struct bench_book *w = open_fleet();
+
+    (void)state;
+    put(w, "maintenance/cache", "", 0);
+    put(w, "maintenance/cache/a", "1", 0);
+    put(w, "maintenance/cache/b", "2", 0);
+    put(w, "maintenance/cache/c", "3", 0);
+    deny(w, "/r/maintenance/cache/b");
+    follow(w, "maintenance/cache", FOLLOW_ENTRIES);
+    run(w);
+    assert_string_equal(told(w), "a=1 b: get: no_auth (-1) c=3 complete");
+    assert_asked(w, "list maintenance/cache!, get maintenance/cache/a!, "
+                    "get maintenance/cache/b!, get maintenance/cache/c!");
+    /* No change of the rights is told, so it is asked now and then. */
+    run_at(w, w->now + 59999);
+    assert_asked(w, "");
+    run_at(w, w->now + 1);
+    assert_asked(w, "list maintenance/cache, get maintenance/cache/b!");
+    assert_string_equal(told(w), "");
+    deny(w, "");
+    run_at(w, w->now + 60000);
+    assert_string_equal(told(w), "b=2 complete");
+    close_book(w);
+}
+
+static void entries_that_cannot_be_listed_are_told_once(void **state)
+{
+    struct bench_book *w = open_fleet();
+
+    (void)state;
+    put(w, "maintenance/cache", "", 0);
+    put(w, "maintenance/cache/a", "1", 0);
+    deny(w, "/r/maintenance/cache");
+    follow(w, "maintenance/cache", FOLLOW_ENTRIES);
+    run(w);
+    assert_string_equal(told(w), "refused: list: no_auth (-1)");
+    run_at(w, w->now + w->book.refused_ms);
+    assert_string_equal(told(w), "");
+    deny(w, "");
+    run_at(w, w->now + w->book.refused_ms);
+    assert_string_equal(told(w), "a=1 complete");
+    close_book(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +264,8 @@ int main(void)
         cmocka_unit_test(a_change_of_what_is_under_way_is_remembered),
         cmocka_unit_test(what_is_not_there_is_watched_for),
         cmocka_unit_test(with_a_new_handle_all_is_read_again),
+        cmocka_unit_test(an_entry_that_may_not_be_read_hides_no_other),
+        cmocka_unit_test(entries_that_cannot_be_listed_are_told_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,9 @@ struct publisher;
 enum follow_kind {
     FOLLOW_NODE,     /* one node's data */
     FOLLOW_CHILDREN, /* names and data of all children */
+    FOLLOW_ENTRIES,  /* the same, of children that are by different hands: one
+                        that may not be read hides no other, and that they
+                        cannot be listed is told */
 };
 
 /* PATH below the root, without a slash before it: "maintenance/@web-1".
@@ -31,6 +34,9 @@ enum follow_what {
     FOLLOW_GONE,     /* is not there any more */
     FOLLOW_COMPLETE, /* all that was told is the whole picture as of now */
     FOLLOW_DOUBT,    /* the picture may be old until the next COMPLETE */
+    /* Of FOLLOW_ENTRIES alone; the data is what the store said, for people. */
+    FOLLOW_DENIED,  /* the child is there, and cannot be read */
+    FOLLOW_REFUSED, /* they cannot be listed: there is no picture to wait for */
 };
 
 struct follow_event {

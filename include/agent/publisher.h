@@ -149,6 +149,31 @@ void publisher_fence(struct publisher *p, size_t member_slot,
 int publisher_own(struct publisher *p, const char **names, size_t n, bool part,
                   struct err *e) MUST_USE;
 
+/*
+ * Orders: that a node is deleted which is no slot of ours, if it still has this
+ * version.  Each ends with one answer, which may be that it is not known
+ * whether it was done (STORE_UNCERTAIN); none is sent twice.  One that could
+ * not be sent yet waits for a connection.
+ */
+#define PUBLISHER_ORDERS 16
+struct publisher_order {
+    const char *path; /* below the root, without a slash before it; copied */
+    int32_t version;
+    uint64_t token; /* comes back with the answer */
+};
+/* -1 and E on lack of memory, or when so many wait for their answer, or for it
+ * to be taken.  Thread: loop. */
+int publisher_order(struct publisher *p, const struct publisher_order *o,
+                    struct err *e) MUST_USE;
+
+struct publisher_ordered {
+    uint64_t token;
+    enum store_code code;
+    char detail[240]; /* for people: what the store said */
+};
+/* Moves one answer to OUT; false: none.  Thread: loop. */
+bool publisher_order_take(struct publisher *p, struct publisher_ordered *out);
+
 /* What was found at the first reading of a slot; or a document of ours
  * without a slot; or of a leaving slot that it is another agent's now. */
 struct publisher_event {

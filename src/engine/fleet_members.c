@@ -75,6 +75,9 @@ void fleet_members_took(struct fleet *f, const struct follow_event *e,
     case FOLLOW_DOUBT:
         f->followed[FLEET_MEMBERS].complete = false;
         break;
+    case FOLLOW_DENIED:
+    case FOLLOW_REFUSED:
+        break; /* of entries alone */
     }
 }
 

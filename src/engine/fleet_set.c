@@ -91,6 +91,9 @@ void fleet_set_took(struct fleet *f, enum fleet_followed which,
     case FOLLOW_DOUBT:
         f->followed[which].complete = false;
         break;
+    case FOLLOW_DENIED:
+    case FOLLOW_REFUSED:
+        break; /* of entries alone */
     }
     if (rc != 0)
         LOG_EVENT(LOG_LEVEL_ERROR, "fleet_trouble",

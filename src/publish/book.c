@@ -47,6 +47,7 @@ void book_clear(struct book *b)
     rivals_free(&b->owners.rivals);
     orphans_free(&b->orphans);
     follows_free(&b->follows);
+    orders_free(&b->orders);
     owned_free(&b->owned);
     parents_free(&b->parents);
 }

@@ -5,6 +5,7 @@
 
 #include "ensemble.h"
 #include "follow.h"
+#include "orders.h"
 #include "orphans.h"
 #include "owned.h"
 #include "parents.h"
@@ -35,6 +36,7 @@ struct book {
     struct orphans orphans;
     struct follows follows;
     struct owned owned;
+    struct orders orders;
     struct ensemble ensemble;
     size_t nremoved;        /* slots that are removed and not yet done */
     size_t nleaving;        /* of them or not */

@@ -38,6 +38,7 @@ static void clear(struct follow *f)
     free(f->nodes);
     free(f->path);
     free(f->asked);
+    free(f->refusal);
     *f = (struct follow){ 0 };
 }
 
@@ -120,7 +121,8 @@ static struct followed_node *unread(struct follow *f)
 {
     for (; f->at < f->n; f->at++) {
         struct followed_node *n = &f->nodes[f->at];
-        if (n->listed && !n->read && (f->read_all || !n->exists || n->stale))
+        bool due = f->read_all || !n->exists || n->stale || n->denied;
+        if (n->listed && !n->read && due)
             return n;
     }
     return NULL;
@@ -142,7 +144,7 @@ static bool all_watched(const struct follow *f)
     bool any = false;
 
     for (size_t i = 0; i < f->n; i++) {
-        if (f->nodes[i].exists && !f->nodes[i].watched)
+        if (f->nodes[i].exists && !f->nodes[i].watched && !f->nodes[i].denied)
             return false;
         any = any || f->nodes[i].exists;
     }
@@ -228,7 +230,7 @@ static bool next_of(struct book *b, struct follow *f, uint64_t now,
             return false;
         begin_pass(f, now);
         r->verb = STORE_LIST;
-        if (f->kind == FOLLOW_CHILDREN)
+        if (f->kind != FOLLOW_NODE)
             return ask(b, f, "", f->watched, r);
         if (!list_one(f))
             return false;
@@ -375,29 +377,53 @@ static bool take_names(struct follow *f, const struct store_reply *r)
     return true;
 }
 
-static bool take_data(struct followed_node *n, const struct store_reply *r)
+/* False on lack of memory. */
+static bool keep_data(struct followed_node *n, const char *data, size_t len)
 {
-    n->read = true;
-    n->stale = false;
-    if (n->exists && n->version == r->version && n->owner == r->owner &&
-        n->mtime_wall_ms == r->mtime_wall_ms)
-        return true;
-    char *copy = malloc(r->len + 1);
+    char *copy = malloc(len + 1);
+
     if (copy == NULL) {
         n->read = false;
         return false;
     }
-    memcpy(copy, r->data, r->len);
-    copy[r->len] = '\0';
+    memcpy(copy, data, len);
+    copy[len] = '\0';
     free(n->data);
     n->data = copy;
-    n->len = r->len;
-    n->version = r->version;
-    n->mtime_wall_ms = r->mtime_wall_ms;
-    n->owner = r->owner;
+    n->len = len;
     n->exists = true;
     n->told = false;
     return true;
+}
+
+static bool take_data(struct followed_node *n, const struct store_reply *r)
+{
+    n->read = true;
+    n->stale = false;
+    if (n->exists && !n->denied && n->version == r->version &&
+        n->owner == r->owner && n->mtime_wall_ms == r->mtime_wall_ms)
+        return true;
+    if (!keep_data(n, r->data, r->len))
+        return false;
+    n->denied = false;
+    n->version = r->version;
+    n->mtime_wall_ms = r->mtime_wall_ms;
+    n->owner = r->owner;
+    return true;
+}
+
+/* It is there, and is not ours to read. */
+static bool take_denial(struct followed_node *n, const struct store_reply *r)
+{
+    char detail[240];
+
+    n->read = true;
+    n->stale = false;
+    if (n->exists && n->denied)
+        return true;
+    store_reply_say(r, detail, sizeof detail);
+    n->denied = keep_data(n, detail, strlen(detail));
+    return n->denied;
 }
 
 /* Begins anew after a while. */
@@ -416,7 +442,11 @@ static void refuse(struct book *b, struct follow *f,
     again(f, now);
     f->list_mono_ms = now + b->refused_ms;
     store_reply_say(r, detail, sizeof detail);
-    if (!f->refused)
+    if (f->kind == FOLLOW_ENTRIES && !f->refused) {
+        free(f->refusal);
+        f->refusal = strdup(detail);
+        b->tell = true;
+    } else if (!f->refused)
         LOG_EVENT(LOG_LEVEL_WARN, "follow_failed", LOG_STR("path", f->asked),
                   LOG_STR("code", store_code_name(r->code)),
                   LOG_STR("detail", detail));
@@ -490,7 +520,11 @@ void follow_reply(struct book *b, const struct store_reply *r, uint64_t now)
         break;
     case STORE_NO_AUTH:
     case STORE_FAILED:
-        refuse(b, f, r, now);
+        if (f->kind == FOLLOW_ENTRIES && r->verb == STORE_GET && f->listed &&
+            f->at < f->n)
+            fine = take_denial(&f->nodes[f->at], r);
+        else
+            refuse(b, f, r, now);
         break;
     case STORE_NODE_EXISTS:
     case STORE_BAD_VERSION:
@@ -530,7 +564,9 @@ static bool take_node(struct book *b, struct follow *f,
         n->told = true;
         n->known = n->exists;
         snprintf(out->name, sizeof out->name, "%s", n->name);
-        out->what = n->exists ? FOLLOW_IS : FOLLOW_GONE;
+        out->what = !n->exists  ? FOLLOW_GONE
+                    : n->denied ? FOLLOW_DENIED
+                                : FOLLOW_IS;
         out->version = n->version;
         out->mtime_wall_ms = n->mtime_wall_ms;
         out->owner = n->owner;
@@ -575,6 +611,15 @@ static bool take_of(struct book *b, size_t at, struct follow_event *out)
     if (f->doubt) {
         f->doubt = false;
         out->what = FOLLOW_DOUBT;
+        return true;
+    }
+    if (f->refusal != NULL) {
+        free(b->follows.taken);
+        b->follows.taken = f->refusal;
+        f->refusal = NULL;
+        out->what = FOLLOW_REFUSED;
+        out->data = b->follows.taken;
+        out->len = strlen(out->data);
         return true;
     }
     /* In pieces the picture is told only as a whole. */

@@ -22,6 +22,7 @@ struct followed_node {
     int64_t mtime_wall_ms;
     int64_t owner;
     bool exists;
+    bool denied; /* it cannot be read; the data is what the store said */
     bool listed; /* by the last list */
     bool read;   /* since that list */
     bool watched;
@@ -52,6 +53,7 @@ struct follow {
     bool complete;          /* to be told */
     bool complete_told;     /* since the last doubt */
     bool refused;           /* was said */
+    char *refusal;          /* owned; to be told; NULL: nothing is */
 };
 
 #define FOLLOWS 8

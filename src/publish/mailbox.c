@@ -130,6 +130,23 @@ bool publisher_follow_take(struct publisher *p, struct follow_event *out)
     return any;
 }
 
+int publisher_order(struct publisher *p, const struct publisher_order *o,
+                    struct err *e)
+{
+    publisher_lock(p);
+    int rc = orders_add(&p->book, o, e);
+    publisher_unlock(p);
+    return rc;
+}
+
+bool publisher_order_take(struct publisher *p, struct publisher_ordered *out)
+{
+    publisher_lock(p);
+    bool any = orders_take(&p->book, out);
+    publisher_unlock(p);
+    return any;
+}
+
 void publisher_look(struct publisher *p, size_t slot)
 {
     publisher_lock(p);

@@ -4,6 +4,7 @@
  */
 #include "book.h"
 #include "follow.h"
+#include "orders.h"
 #include "reply.h"
 #include "requests.h"
 #include "sources.h"
@@ -92,6 +93,7 @@ static const struct {
     /* A name is in the list before its document is written. */
     { owned_next, owned_is_unsent, owned_reply, owned_due },
     { requests_next, requests_unsent, slots_are_answered, requests_due },
+    { orders_next, orders_unsent, orders_reply, orders_due },
     { follow_next, follow_unsent, follow_reply, follow_due },
     { orphans_next, orphans_are_unsent, orphans_reply, orphans_due },
 };

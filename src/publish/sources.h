@@ -10,9 +10,9 @@ struct book;
 
 /*
  * Where requests come from: the nodes above ours, the other agents, the list
- * of what we own, the slots, the search for orphans; in that order.  A
- * request's token says which of them it is of, so that the reply finds back.
- * Under the publisher's lock.
+ * of what we own, the slots, orders, what is followed, the search for orphans;
+ * in that order.  A request's token says which of them it is of, so that the
+ * reply finds back. Under the publisher's lock.
  */
 
 /* The next request of all; false: none is due. */
