@@ -26,6 +26,12 @@ static const char HELP[] =
     "                                         show what the running agent "
     "says,\n"
     "                                         or what ZooKeeper says of all\n"
+    "  sentinel-agent --maintenance [-c FILE] [--fleet F | --agent ID]\n"
+    "                 [--format text|json]    show what is in maintenance\n"
+    "  sentinel-agent --maintenance set NAME... --for 2h --reason TEXT\n"
+    "                 [--owner WHO] [-c FILE] [--fleet F | --agent ID]\n"
+    "  sentinel-agent --maintenance lift NAME... [-c FILE]\n"
+    "                 [--fleet F | --agent ID]\n"
     "  sentinel-agent --test-config [-c FILE] name every fault of the config\n"
     "  sentinel-agent --print-config [-c FILE] print the settings in force\n"
     "  sentinel-agent -h | --help | -V | --version\n"
@@ -34,7 +40,7 @@ static const char HELP[] =
     "default is in " AGENT_EXAMPLE ".\n"
     "Exit codes: 0 after a clean stop, 1 failure at run time, 2 usage or\n"
     "config; of --check-once: 0 up, 1 degraded, 2 down, 3 unknown; of\n"
-    "--status: 0 shown, 1 not, 2 usage or config.\n"
+    "--status and --maintenance: 0 done, 1 not, 2 usage or config.\n"
     "Signals: TERM, INT stop; HUP re-reads the config and re-opens the log;\n"
     "USR1 dumps the active jobs to the log.\n"
     "\n"
@@ -53,7 +59,14 @@ enum {
     OPT_HTTP,
     OPT_INSTANCE,
     OPT_FORMAT,
-    OPT_NO_PUBLISH
+    OPT_NO_PUBLISH,
+    OPT_MAINTENANCE,
+    OPT_FLEET,
+    OPT_AGENT,
+    OPT_FOR,
+    OPT_REASON,
+    OPT_OWNER,
+    OPT_WORD = 1 /* what getopt gives for a word with "-" in its string */
 };
 
 static const struct option OPTIONS[] = {
@@ -67,6 +80,12 @@ static const struct option OPTIONS[] = {
     { "instance", required_argument, NULL, OPT_INSTANCE },
     { "format", required_argument, NULL, OPT_FORMAT },
     { "no-publish", no_argument, NULL, OPT_NO_PUBLISH },
+    { "maintenance", no_argument, NULL, OPT_MAINTENANCE },
+    { "fleet", required_argument, NULL, OPT_FLEET },
+    { "agent", required_argument, NULL, OPT_AGENT },
+    { "for", required_argument, NULL, OPT_FOR },
+    { "reason", required_argument, NULL, OPT_REASON },
+    { "owner", required_argument, NULL, OPT_OWNER },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },
     { NULL, 0, NULL, 0 },
@@ -93,8 +112,8 @@ static void set_mode(struct args *a, enum mode mode, bool once)
 {
     if (a->mode != MODE_RUN && a->mode != mode)
         usage(once,
-              "--check-once, --status, --test-config and --print-config "
-              "exclude each other",
+              "--check-once, --status, --maintenance, --test-config and "
+              "--print-config exclude each other",
               "");
     a->mode = mode;
 }
@@ -114,12 +133,38 @@ static bool once_option(struct args *a, int opt)
     }
 }
 
+/* True if the option belongs to --maintenance. */
+static bool maintenance_option(struct args *a, int opt)
+{
+    switch (opt) {
+    case OPT_FLEET:
+        a->fleet = optarg;
+        return true;
+    case OPT_AGENT:
+        a->agent = optarg;
+        return true;
+    case OPT_FOR:
+        a->length = optarg;
+        return true;
+    case OPT_REASON:
+        a->reason = optarg;
+        return true;
+    case OPT_OWNER:
+        a->owner = optarg;
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void take_option(struct args *a, int opt, char **argv, bool once)
 {
     if (once_option(a, opt)) {
         a->once_only = true;
         return;
     }
+    if (maintenance_option(a, opt))
+        return;
     switch (opt) {
     case 'c':
         a->file = optarg;
@@ -133,6 +178,12 @@ static void take_option(struct args *a, int opt, char **argv, bool once)
         break;
     case OPT_STATUS:
         set_mode(a, MODE_STATUS, once);
+        break;
+    case OPT_MAINTENANCE:
+        set_mode(a, MODE_MAINTENANCE, once);
+        break;
+    case OPT_WORD:
+        a->words[a->nwords++] = optarg;
         break;
     case OPT_WATCH:
         a->watch = true;
@@ -167,18 +218,57 @@ static void take_option(struct args *a, int opt, char **argv, bool once)
     }
 }
 
+/* "set NAME...", "lift NAME..." or nothing, and what each of them needs. */
+static void check_maintenance(const struct args *a)
+{
+    const char *verb = a->nwords > 0 ? a->words[0] : "";
+    bool set = strcmp(verb, "set") == 0;
+
+    if (a->nwords > 0 && !set && strcmp(verb, "lift") != 0)
+        usage(false,
+              "--maintenance takes set NAME..., lift NAME... or nothing,"
+              " not ",
+              verb);
+    if (a->nwords == 1)
+        usage(false, "name what is to be in maintenance: --maintenance ",
+              set ? "set NAME..." : "lift NAME...");
+    if (set && (a->length == NULL || a->reason == NULL))
+        usage(false,
+              "--maintenance set needs an end and a reason: --for 2h "
+              "--reason TEXT",
+              "");
+    if (!set && (a->length != NULL || a->reason != NULL || a->owner != NULL))
+        usage(false, "--for, --reason and --owner go with --maintenance set",
+              "");
+    if (a->nwords > 0 && a->formatted)
+        usage(false, "--format goes with --maintenance alone, not with ", verb);
+    if (a->fleet != NULL && a->agent != NULL)
+        usage(false, "--fleet and --agent exclude each other", "");
+}
+
 /* The options that were given belong to the mode that was chosen. */
 static void check_together(const struct args *a, bool once)
 {
     bool status = a->mode == MODE_STATUS;
+    bool maintenance = a->mode == MODE_MAINTENANCE;
 
+    if (maintenance)
+        check_maintenance(a);
+    else if (a->nwords > 0)
+        usage(once, "unexpected argument ", a->words[0]);
+    else if (a->fleet != NULL || a->agent != NULL || a->length != NULL ||
+             a->reason != NULL || a->owner != NULL)
+        usage(once,
+              "--fleet, --agent, --for, --reason and --owner go with "
+              "--maintenance",
+              "");
     if (a->once_only && a->mode != MODE_ONCE)
         usage(once, "--instance and --no-publish go with --check-once", "");
-    if (a->formatted && a->mode != MODE_ONCE && !status)
-        usage(once, "--format goes with --check-once or --status", "");
-    if (status && a->format == REPORT_NAGIOS)
-        usage(once, "--format of --status must be text or json, not ",
-              "nagios");
+    if (a->formatted && a->mode != MODE_ONCE && !status && !maintenance)
+        usage(once,
+              "--format goes with --check-once, --status or --maintenance", "");
+    if (a->mode != MODE_ONCE && a->format == REPORT_NAGIOS)
+        usage(once, "--format must be text or json here, not ", "nagios");
     if ((a->watch || a->from_zookeeper || a->http != NULL) && !status)
         usage(once, "--watch, --http and --from-zookeeper go with --status",
               "");
@@ -194,11 +284,12 @@ void args_parse(struct args *a, int argc, char **argv)
     int opt;
     *a = (struct args){ .file = DEFAULT_FILE, .publish = true };
     a->names = calloc((size_t)argc, sizeof(*a->names));
-    if (a->names == NULL)
+    a->words = calloc((size_t)argc, sizeof(*a->words));
+    if (a->names == NULL || a->words == NULL)
         usage(once, "out of memory", "");
-    while ((opt = getopt_long(argc, argv, "+:c:dhV", OPTIONS, NULL)) != -1)
+    while ((opt = getopt_long(argc, argv, "-:c:dhV", OPTIONS, NULL)) != -1)
         take_option(a, opt, argv, once);
-    if (optind < argc)
-        usage(once, "unexpected argument ", argv[optind]);
+    for (; optind < argc; optind++) /* behind "--" */
+        a->words[a->nwords++] = argv[optind];
     check_together(a, once);
 }

@@ -12,7 +12,14 @@
 /* --check-once: bad usage or config is Nagios' "unknown". */
 #define EXIT_ONCE_BAD 3
 
-enum mode { MODE_RUN, MODE_ONCE, MODE_TEST, MODE_PRINT, MODE_STATUS };
+enum mode {
+    MODE_RUN,
+    MODE_ONCE,
+    MODE_TEST,
+    MODE_PRINT,
+    MODE_STATUS,
+    MODE_MAINTENANCE
+};
 
 struct args {
     enum mode mode;
@@ -20,6 +27,9 @@ struct args {
     const char *file;
     const char **names; /* owned array of borrowed strings */
     size_t nnames;
+    const char **words; /* owned array of borrowed strings: those that are no
+                           option, nor the value of one */
+    size_t nwords;
     enum report_format format;
     bool formatted; /* --format was given */
     bool once_only; /* an option that only --check-once takes was given */
@@ -27,11 +37,17 @@ struct args {
     bool watch;
     bool from_zookeeper;
     bool file_given;
-    const char *http; /* the agent's address; NULL: as the config says */
+    const char *http;  /* the agent's address; NULL: as the config says */
+    const char *fleet; /* those that were not given are NULL */
+    const char *agent;
+    const char *length;
+    const char *reason;
+    const char *owner;
 };
 
 /*
- * Fills A, whose strings are those of ARGV; A->names is the caller's to free.
+ * Fills A, whose strings are those of ARGV; A->names and
+ * A->words are the caller's to free.
  * Help, version and bad usage end the process, the last with 2, or
  * EXIT_ONCE_BAD beside --check-once.
  */

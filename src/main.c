@@ -13,6 +13,8 @@
 #include "agent/check_once.h"
 #include "agent/config.h"
 #include "agent/daemon.h"
+#include "agent/guard.h"
+#include "agent/maintain.h"
 #include "agent/status.h"
 #include "agent/supervisor.h"
 
@@ -60,6 +62,8 @@ static struct config *load_for(const struct args *a,
 {
     if (a->mode == MODE_STATUS)
         return load_to_look(a, faults);
+    if (a->mode == MODE_MAINTENANCE)
+        return config_load_to_look(a->file, true, faults);
     if (a->mode == MODE_TEST)
         return config_load_to_test(a->file, faults);
     return config_load(a->file, faults);
@@ -222,12 +226,33 @@ static int show_status(const struct args *a, struct config *c, bool *must_exit)
     return status_run(&o, must_exit);
 }
 
+static int maintain(const struct args *a, struct config *c, bool *must_exit)
+{
+    struct maintain_options o = {
+        .config = c,
+        .fleet = a->fleet,
+        .agent = a->agent,
+        .length = a->length,
+        .reason = a->reason,
+        .owner = a->owner,
+        .json = a->format == REPORT_JSON,
+    };
+    if (a->nwords > 0) {
+        o.verb = strcmp(a->words[0], "set") == 0 ? MAINTAIN_SET : MAINTAIN_LIFT;
+        o.names = a->words + 1;
+        o.nnames = a->nwords - 1;
+    }
+    return maintain_run(&o, must_exit);
+}
+
 static int run(struct args *a, bool *must_exit)
 {
     if (a->mode == MODE_ONCE)
         check_once_guard();
     if (a->mode == MODE_STATUS)
-        status_guard();
+        guard_within("--status", 0);
+    if (a->mode == MODE_MAINTENANCE)
+        guard_within("--maintenance", 0);
     struct config *c = load(a);
     if (a->mode == MODE_TEST)
         return c == NULL ? AGENT_EXIT_FAILURE : tell_good(c);
@@ -240,6 +265,8 @@ static int run(struct args *a, bool *must_exit)
         return run_check_once(a, c, must_exit);
     case MODE_STATUS:
         return show_status(a, c, must_exit);
+    case MODE_MAINTENANCE:
+        return maintain(a, c, must_exit);
     case MODE_RUN:
     case MODE_TEST:
         break;
@@ -292,5 +319,6 @@ int main(int argc, char **argv)
     if (must_exit)
         _exit(code);
     free(a.names);
+    free(a.words);
     return code;
 }

@@ -19,10 +19,6 @@ struct status_options {
     bool json;
 };
 
-/* Bounds what comes before status_run, which reads files: the process ends
- * with 1 if that hangs. */
-void status_guard(void);
-
 /*
  * Prints to stdout.  Returns the exit code: 0 when it could be shown (of a
  * watch: ever), 1 when not, and then said why on stderr.  *MUST_EXIT: a

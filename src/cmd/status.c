@@ -6,13 +6,12 @@
  * the reader wants, which may be a pager.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/config.h"
 #include "agent/log.h"
+#include "agent/guard.h"
 #include "status_reader.h"
 #include "status_say.h"
 #include "status_screen.h"
@@ -23,28 +22,6 @@
 
 #define SHOWN     0
 #define NOT_SHOWN 1
-
-/* What may pass beyond the deadlines of a look. */
-#define ALARM_SLACK_S 30
-
-static void on_alarm(int number)
-{
-    static const char TEXT[] = "sentinel-agent: --status hung, ended\n";
-
-    (void)number;
-    if (write(STDERR_FILENO, TEXT, sizeof TEXT - 1) < 0) {
-        /* nobody to tell */
-    }
-    _exit(NOT_SHOWN);
-}
-
-void status_guard(void)
-{
-    const struct sigaction action = { .sa_handler = on_alarm };
-
-    sigaction(SIGALRM, &action, NULL);
-    alarm(ALARM_SLACK_S);
-}
 
 static int print(const struct status_options *o, const struct status_view *v)
 {
@@ -67,7 +44,7 @@ static int look_once(struct status_reader *r, const struct status_options *o)
         status_complain(e.text);
         return NOT_SHOWN;
     }
-    alarm(0);
+    guard_end();
     bool shown = print(o, &view) == 0 && fflush(stdout) == 0;
     int error = errno;
     status_view_free(&view);
@@ -84,7 +61,7 @@ int status_run(const struct status_options *o, bool *must_exit)
     struct err e = { "" };
     int code = NOT_SHOWN;
 
-    alarm(ALARM_SLACK_S + o->config->zookeeper.publish_timeout_ms / 1000);
+    guard_within("--status", o->config->zookeeper.publish_timeout_ms);
     log_mute();
     if (o->watch)
         status_watch_prepare();

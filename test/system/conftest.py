@@ -225,14 +225,15 @@ def agent_id():
 def write_config(tmp_path, numbers, agent_id):
     """A config file for a command that ends by itself; returns its path."""
     def write(instances, tree=None, agent=None, zookeeper=None,
-              defaults=None):
+              defaults=None, fleet=None):
         keys = None
         if tree is not None:
             keys = zookeeper_keys(tree, **(zookeeper or {}))
         agent = {"id": agent_id, "pid_file": tmp_path / "pid",
                  **(agent or {})}
         path = tmp_path / f"config-{next(numbers)}.ini"
-        path.write_text(config_text(instances, agent, keys, defaults))
+        path.write_text(config_text(instances, agent, keys, defaults,
+                                    fleet=fleet))
         return path
     return write
 

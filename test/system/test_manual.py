@@ -80,7 +80,7 @@ def test_a_page_of_the_manual_is_clean_and_fits_80_columns(page):
 
 def test_the_readme_is_short():
     lines = (ROOT / "README.md").read_text().splitlines()
-    assert len(lines) <= 258
+    assert len(lines) <= 300
     assert [line for line in lines if len(line) > 120] == []
 
 
