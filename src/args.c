@@ -32,6 +32,13 @@ static const char HELP[] =
     "                 [--owner WHO] [-c FILE] [--fleet F | --agent ID]\n"
     "  sentinel-agent --maintenance lift NAME... [-c FILE]\n"
     "                 [--fleet F | --agent ID]\n"
+    "  sentinel-agent --targets [-c FILE] [--fleet F] [--format text|json]\n"
+    "                                         show the targets of a fleet\n"
+    "  sentinel-agent --targets put FILE... [-c FILE] [--fleet F]\n"
+    "                 [--yes] [--force]       check and write its chunks\n"
+    "  sentinel-agent --targets get CHUNK [-c FILE] [--fleet F]\n"
+    "  sentinel-agent --targets remove CHUNK... [-c FILE] [--fleet F]\n"
+    "                 [--yes] [--force]\n"
     "  sentinel-agent --test-config [-c FILE] name every fault of the config\n"
     "  sentinel-agent --print-config [-c FILE] print the settings in force\n"
     "  sentinel-agent -h | --help | -V | --version\n"
@@ -40,7 +47,7 @@ static const char HELP[] =
     "default is in " AGENT_EXAMPLE ".\n"
     "Exit codes: 0 after a clean stop, 1 failure at run time, 2 usage or\n"
     "config; of --check-once: 0 up, 1 degraded, 2 down, 3 unknown; of\n"
-    "--status and --maintenance: 0 done, 1 not, 2 usage or config.\n"
+    "the other commands: 0 done, 1 not, 2 usage or config.\n"
     "Signals: TERM, INT stop; HUP re-reads the config and re-opens the log;\n"
     "USR1 dumps the active jobs to the log.\n"
     "\n"
@@ -66,6 +73,9 @@ enum {
     OPT_FOR,
     OPT_REASON,
     OPT_OWNER,
+    OPT_TARGETS,
+    OPT_YES,
+    OPT_FORCE,
     OPT_WORD = 1 /* what getopt gives for a word with "-" in its string */
 };
 
@@ -86,6 +96,9 @@ static const struct option OPTIONS[] = {
     { "for", required_argument, NULL, OPT_FOR },
     { "reason", required_argument, NULL, OPT_REASON },
     { "owner", required_argument, NULL, OPT_OWNER },
+    { "targets", no_argument, NULL, OPT_TARGETS },
+    { "yes", no_argument, NULL, OPT_YES },
+    { "force", no_argument, NULL, OPT_FORCE },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },
     { NULL, 0, NULL, 0 },
@@ -112,8 +125,8 @@ static void set_mode(struct args *a, enum mode mode, bool once)
 {
     if (a->mode != MODE_RUN && a->mode != mode)
         usage(once,
-              "--check-once, --status, --maintenance, --test-config and "
-              "--print-config exclude each other",
+              "--check-once, --status, --maintenance, --targets, --test-config "
+              "and --print-config exclude each other",
               "");
     a->mode = mode;
 }
@@ -133,8 +146,8 @@ static bool once_option(struct args *a, int opt)
     }
 }
 
-/* True if the option belongs to --maintenance. */
-static bool maintenance_option(struct args *a, int opt)
+/* True if the option belongs to --maintenance or --targets. */
+static bool tree_option(struct args *a, int opt)
 {
     switch (opt) {
     case OPT_FLEET:
@@ -152,6 +165,12 @@ static bool maintenance_option(struct args *a, int opt)
     case OPT_OWNER:
         a->owner = optarg;
         return true;
+    case OPT_YES:
+        a->yes = true;
+        return true;
+    case OPT_FORCE:
+        a->force = true;
+        return true;
     default:
         return false;
     }
@@ -163,7 +182,7 @@ static void take_option(struct args *a, int opt, char **argv, bool once)
         a->once_only = true;
         return;
     }
-    if (maintenance_option(a, opt))
+    if (tree_option(a, opt))
         return;
     switch (opt) {
     case 'c':
@@ -181,6 +200,9 @@ static void take_option(struct args *a, int opt, char **argv, bool once)
         break;
     case OPT_MAINTENANCE:
         set_mode(a, MODE_MAINTENANCE, once);
+        break;
+    case OPT_TARGETS:
+        set_mode(a, MODE_TARGETS, once);
         break;
     case OPT_WORD:
         a->words[a->nwords++] = optarg;
@@ -246,27 +268,69 @@ static void check_maintenance(const struct args *a)
         usage(false, "--fleet and --agent exclude each other", "");
 }
 
+/* "put FILE...", "get CHUNK", "remove CHUNK..." or nothing. */
+static void check_targets(const struct args *a)
+{
+    const char *verb = a->nwords > 0 ? a->words[0] : "";
+    bool get = strcmp(verb, "get") == 0;
+    bool changes = strcmp(verb, "put") == 0 || strcmp(verb, "remove") == 0;
+
+    if (a->nwords > 0 && !get && !changes)
+        usage(false,
+              "--targets takes put FILE..., get CHUNK, remove CHUNK... or "
+              "nothing, not ",
+              verb);
+    if (a->nwords == 1)
+        usage(false, "name what: --targets ",
+              strcmp(verb, "put") == 0 ? "put FILE..."
+              : get                    ? "get CHUNK"
+                                       : "remove CHUNK...");
+    if (get && a->nwords > 2)
+        usage(false, "--targets get takes one chunk, not also ", a->words[2]);
+    if ((a->yes || a->force) && !changes)
+        usage(false, "--yes and --force go with --targets put and remove", "");
+    if (a->nwords > 0 && a->formatted)
+        usage(false, "--format goes with --targets alone, not with ", verb);
+}
+
+/* What the words and options of the tree's commands belong to. */
+static void check_tree(const struct args *a, bool once)
+{
+    bool maintenance = a->mode == MODE_MAINTENANCE;
+    bool targets = a->mode == MODE_TARGETS;
+
+    if (maintenance)
+        check_maintenance(a);
+    else if (targets)
+        check_targets(a);
+    else if (a->nwords > 0)
+        usage(once, "unexpected argument ", a->words[0]);
+    if (a->fleet != NULL && !maintenance && !targets)
+        usage(once, "--fleet goes with --maintenance or --targets", "");
+    if ((a->agent != NULL || a->length != NULL || a->reason != NULL ||
+         a->owner != NULL) &&
+        !maintenance)
+        usage(once,
+              "--agent, --for, --reason and --owner go with --maintenance", "");
+    if ((a->yes || a->force) && !targets)
+        usage(once, "--yes and --force go with --targets", "");
+}
+
 /* The options that were given belong to the mode that was chosen. */
 static void check_together(const struct args *a, bool once)
 {
     bool status = a->mode == MODE_STATUS;
-    bool maintenance = a->mode == MODE_MAINTENANCE;
+    bool shows = status || a->mode == MODE_ONCE ||
+                 a->mode == MODE_MAINTENANCE || a->mode == MODE_TARGETS;
 
-    if (maintenance)
-        check_maintenance(a);
-    else if (a->nwords > 0)
-        usage(once, "unexpected argument ", a->words[0]);
-    else if (a->fleet != NULL || a->agent != NULL || a->length != NULL ||
-             a->reason != NULL || a->owner != NULL)
-        usage(once,
-              "--fleet, --agent, --for, --reason and --owner go with "
-              "--maintenance",
-              "");
+    check_tree(a, once);
     if (a->once_only && a->mode != MODE_ONCE)
         usage(once, "--instance and --no-publish go with --check-once", "");
-    if (a->formatted && a->mode != MODE_ONCE && !status && !maintenance)
+    if (a->formatted && !shows)
         usage(once,
-              "--format goes with --check-once, --status or --maintenance", "");
+              "--format goes with --check-once, --status, --maintenance or "
+              "--targets",
+              "");
     if (a->mode != MODE_ONCE && a->format == REPORT_NAGIOS)
         usage(once, "--format must be text or json here, not ", "nagios");
     if ((a->watch || a->from_zookeeper || a->http != NULL) && !status)

@@ -18,7 +18,8 @@ enum mode {
     MODE_TEST,
     MODE_PRINT,
     MODE_STATUS,
-    MODE_MAINTENANCE
+    MODE_MAINTENANCE,
+    MODE_TARGETS
 };
 
 struct args {
@@ -43,6 +44,8 @@ struct args {
     const char *length;
     const char *reason;
     const char *owner;
+    bool yes;
+    bool force;
 };
 
 /*

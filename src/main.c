@@ -17,6 +17,7 @@
 #include "agent/maintain.h"
 #include "agent/status.h"
 #include "agent/supervisor.h"
+#include "agent/targets_command.h"
 
 #include "args.h"
 #include "background.h"
@@ -62,7 +63,7 @@ static struct config *load_for(const struct args *a,
 {
     if (a->mode == MODE_STATUS)
         return load_to_look(a, faults);
-    if (a->mode == MODE_MAINTENANCE)
+    if (a->mode == MODE_MAINTENANCE || a->mode == MODE_TARGETS)
         return config_load_to_look(a->file, true, faults);
     if (a->mode == MODE_TEST)
         return config_load_to_test(a->file, faults);
@@ -245,6 +246,30 @@ static int maintain(const struct args *a, struct config *c, bool *must_exit)
     return maintain_run(&o, must_exit);
 }
 
+static enum targets_verb targets_verb(const struct args *a)
+{
+    if (a->nwords == 0)
+        return TARGETS_LIST;
+    if (strcmp(a->words[0], "put") == 0)
+        return TARGETS_PUT;
+    return strcmp(a->words[0], "get") == 0 ? TARGETS_GET : TARGETS_REMOVE;
+}
+
+static int targets(const struct args *a, struct config *c, bool *must_exit)
+{
+    const struct targets_options o = {
+        .config = c,
+        .verb = targets_verb(a),
+        .names = a->words + (a->nwords > 0),
+        .nnames = a->nwords > 0 ? a->nwords - 1 : 0,
+        .fleet = a->fleet,
+        .yes = a->yes,
+        .force = a->force,
+        .json = a->format == REPORT_JSON,
+    };
+    return targets_run(&o, must_exit);
+}
+
 static int run(struct args *a, bool *must_exit)
 {
     if (a->mode == MODE_ONCE)
@@ -253,6 +278,8 @@ static int run(struct args *a, bool *must_exit)
         guard_within("--status", 0);
     if (a->mode == MODE_MAINTENANCE)
         guard_within("--maintenance", 0);
+    if (a->mode == MODE_TARGETS)
+        guard_within("--targets", 0);
     struct config *c = load(a);
     if (a->mode == MODE_TEST)
         return c == NULL ? AGENT_EXIT_FAILURE : tell_good(c);
@@ -267,6 +294,8 @@ static int run(struct args *a, bool *must_exit)
         return show_status(a, c, must_exit);
     case MODE_MAINTENANCE:
         return maintain(a, c, must_exit);
+    case MODE_TARGETS:
+        return targets(a, c, must_exit);
     case MODE_RUN:
     case MODE_TEST:
         break;
