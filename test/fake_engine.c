@@ -426,9 +426,13 @@ void publisher_fence(struct publisher *p, size_t member_slot,
 size_t publisher_follow(struct publisher *p, const char *path,
                         enum follow_kind kind, struct err *e)
 {
-    (void)kind;
     (void)e;
     MUST(p != NULL && fakes.nfollows < FAKE_FOLLOWS);
+    if (kind == FOLLOW_ENTRIES && !fakes.entries_wait)
+        fakes.followed[fakes.nfollowed++] = (struct follow_event){
+            .follow = fakes.nfollows,
+            .what = FOLLOW_COMPLETE,
+        };
     snprintf(fakes.follows[fakes.nfollows], sizeof fakes.follows[0], "%s",
              path);
     return fakes.nfollows++;
@@ -459,6 +463,26 @@ void publisher_info(struct publisher *p, struct publisher_info *out)
 {
     MUST(p != NULL);
     *out = fakes.info;
+}
+
+int publisher_order(struct publisher *p, const struct publisher_order *o,
+                    struct err *e)
+{
+    (void)e;
+    MUST(p != NULL && fakes.norders < FAKE_EVENTS);
+    char *path = fakes.order_paths[fakes.norders];
+    snprintf(path, sizeof fakes.order_paths[0], "%s", o->path);
+    fakes.orders[fakes.norders] = *o;
+    fakes.orders[fakes.norders++].path = path;
+    return 0;
+}
+
+bool publisher_order_take(struct publisher *p, struct publisher_ordered *out)
+{
+    MUST(p != NULL);
+    *out = fakes.ordered;
+    fakes.ordered.token = 0;
+    return out->token != 0;
 }
 
 bool publisher_clock(struct publisher *p, int64_t *wall_ms)

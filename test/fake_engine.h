@@ -77,6 +77,11 @@ struct fakes {
     size_t nworkers;
     char follows[FAKE_FOLLOWS][128];
     size_t nfollows;
+    bool entries_wait; /* else there are none, which is told at once */
+    struct publisher_order orders[FAKE_EVENTS]; /* their paths are below */
+    char order_paths[FAKE_EVENTS][128];
+    size_t norders;
+    struct publisher_ordered ordered; /* the answer, if it has a token */
     struct follow_event followed[FAKE_EVENTS]; /* oldest first */
     size_t nfollowed;
     size_t nprobes;   /* added and not yet removed */

@@ -43,6 +43,7 @@ struct instance_nodes {
     enum instance_presence presence;
     bool found; /* what ZooKeeper held was told */
     bool lost;  /* a post, for want of memory: it is made again */
+    bool held;  /* a post, until it is known what is in maintenance */
 };
 
 /* What it is to this agent as a target of its fleet (fleet_shares.c); all

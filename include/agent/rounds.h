@@ -93,6 +93,23 @@ struct rounds_info {
 };
 void rounds_info(const struct rounds *r, struct rounds_info *out);
 
+/*
+ * The entries of maintenance that are in force: those for the agent's own
+ * instances, and of its fleet.  AT goes from 0; false: there is no such one.
+ */
+struct maintenance_entry;
+#define ROUNDS_SCOPE_SIZE 280
+struct rounds_maintenance {
+    const struct maintenance_entry *entry; /* borrowed until the loop goes on */
+    char scope[ROUNDS_SCOPE_SIZE]; /* as below <root>/maintenance: "@web-1", or
+                                      the fleet's name */
+    bool fleet;                    /* it is the fleet's */
+    size_t instances; /* that are in our hands, and covered by it */
+};
+bool rounds_maintenance(const struct rounds *r, size_t at,
+                        struct rounds_maintenance *out);
+size_t rounds_in_maintenance(const struct rounds *r); /* how many entries */
+
 const struct pool *rounds_pool(const struct rounds *r);
 const struct history *rounds_history(const struct rounds *r);
 

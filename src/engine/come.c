@@ -86,6 +86,7 @@ struct instance *come_add(struct rounds *r, struct config_instance *config,
 {
     if (fit_schedule(r, pool_size(r->pool) + 1, e) != 0)
         return NULL;
+    r->maintenance.stale = true;
     return pool_add(r->pool, config, e);
 }
 

@@ -12,6 +12,7 @@
 #include "fleet_members.h"
 #include "fleet_shares.h"
 #include "settle.h"
+#include "skew.h"
 
 #include "fleet_membership.h"
 
@@ -99,8 +100,11 @@ static void find_facts(struct fleet *f, uint64_t now)
         .protocol = !m->machine.in && other_protocol(f),
         .wedged = fenced || (w != NULL && !watchdog_well(w)),
         .doubt = in_doubt(f),
+        .drained = maintenance_drains(f->rounds),
+        .clock = skew_is_too_much(f->rounds),
         .ready = f->rounds->inherited.vouching && fleet_shares_read(f) &&
-                 f->followed[FLEET_MEMBERS].complete,
+                 f->followed[FLEET_MEMBERS].complete &&
+                 maintenance_known(f->rounds, MAINTENANCE_FLEET),
     };
 }
 

@@ -85,7 +85,7 @@ struct rounds *rounds_start(const struct config *config, void (*wake)(void *),
         goto stop;
     r->clock.began_mono_ms = r->clock.next_mono_ms = clock_mono_ms();
     place_all(r, r->clock.began_mono_ms);
-    if (fleet_start(r, config, e) != 0)
+    if (fleet_start(r, config, e) != 0 || maintenance_start(r, config, e) != 0)
         goto stop;
     return r;
 stop:
@@ -102,6 +102,7 @@ enum store_end rounds_stop(struct rounds *r, unsigned budget_ms)
     pool_collect(r->pool, clock_mono_ms());
     enum store_end end = pool_stop(r->pool, budget_ms);
     fleet_free(r->fleet);
+    maintenance_free(&r->maintenance);
     rounds_free(r);
     return end;
 }

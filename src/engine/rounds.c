@@ -146,7 +146,7 @@ static void on_followed(void *arg, const struct follow_event *e)
 {
     struct rounds *r = arg;
 
-    if (r->fleet != NULL)
+    if (!maintenance_took(r, e) && r->fleet != NULL)
         fleet_took(r->fleet, e);
 }
 
@@ -263,6 +263,7 @@ static void begin_round(struct rounds *r, uint64_t now)
 {
     end_round(r, now);
     skew_look(r);
+    maintenance_round(r);
     uint64_t missed = (now - r->clock.next_mono_ms) / r->settings.interval_ms;
     r->clock.round++;
     r->clock.began_us = clock_mono_us();
@@ -275,7 +276,8 @@ static void begin_round(struct rounds *r, uint64_t now)
         if (i == NULL)
             continue;
         settle_await(r, i, i->pace.due_mono_ms < r->clock.next_mono_ms);
-        if (r->settings.publish_every_round && !i->pace.inherited)
+        if (r->settings.publish_every_round && !i->pace.inherited &&
+            !maintenance_awaited(r, i))
             pool_post(r->pool, i);
     }
     inherit_check(r, now);
@@ -288,6 +290,7 @@ uint64_t rounds_fire(struct rounds *r, uint64_t now)
     doubt_note_stall(r, now);
     if (r->clock.next_mono_ms <= now)
         begin_round(r, now);
+    uint64_t maintenance_ms = maintenance_look(r, now);
     uint64_t fleet_ms =
         r->fleet != NULL ? fleet_tick(r->fleet, now) : UINT64_MAX;
     size_t index;
@@ -299,6 +302,8 @@ uint64_t rounds_fire(struct rounds *r, uint64_t now)
         next = r->clock.next_mono_ms;
     if (next > fleet_ms)
         next = fleet_ms;
+    if (next > maintenance_ms)
+        next = maintenance_ms;
     r->clock.wanted_mono_ms = next;
     return next;
 }
@@ -307,5 +312,6 @@ void rounds_collect(struct rounds *r, uint64_t now)
 {
     doubt_note_stall(r, now);
     pool_collect(r->pool, now);
+    (void)maintenance_look(r, now);
     look_for_wedged(r);
 }

@@ -9,6 +9,7 @@
 #include "agent/history.h"
 #include "agent/pool.h"
 #include "agent/rounds.h"
+#include "maintenance.h"
 #include "schedule.h"
 
 #include <stdbool.h>
@@ -90,6 +91,7 @@ struct rounds {
     struct rounds_settled settled;
     struct rounds_inherited inherited;
     struct rounds_doubt doubt;
+    struct maintenance maintenance;
     bool skew_said; /* skew.c */
 };
 

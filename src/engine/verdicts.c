@@ -12,6 +12,9 @@
 
 void verdicts_post(struct rounds *r, struct instance *i)
 {
+    maintenance_point(r, i);
+    if (maintenance_holds(r, i))
+        return;
     if (i->pace.inherited) {
         i->pace.inherited = false;
         r->inherited.count--;

@@ -62,6 +62,7 @@ struct metrics_source {
     struct publisher_info zookeeper;
     int64_t heartbeat_wall_ms; /* when ZooKeeper had the last one; 0: never */
     uint64_t not_vouched;      /* instances that the last one excepts */
+    uint64_t in_maintenance;   /* entries in force */
 
     /* Without a [fleet] there are none of it. */
     bool fleet_configured;

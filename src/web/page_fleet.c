@@ -5,6 +5,7 @@
 #include "agent/fleet.h"
 #include "agent/instance.h"
 #include "agent/json_writer.h"
+#include "page_maintenance.h"
 #include "page_time.h"
 
 #include "page_fleet.h"
@@ -94,6 +95,7 @@ static void add_fleet(const struct rounds *r, const struct fleet_info *info,
     add_moves(info, out);
     add_members(r, out);
     add_targets(r, info, out);
+    page_add_maintenance(r, true, out);
 }
 
 void page_fleet(const struct page_source *s, const struct page_query *q,

@@ -16,6 +16,7 @@
 #include "page_document.h"
 #include "page_fleet.h"
 #include "page_health.h"
+#include "page_maintenance.h"
 #include "page_time.h"
 
 #include "page_status.h"
@@ -261,6 +262,7 @@ void page_status(const struct page_source *s, const struct page_query *q,
     add_agent(s, &info, &now, out);
     add_pool(s, &info, &now, out);
     add_zookeeper(s, &now, out);
+    page_add_maintenance(s->rounds, false, out);
     add_reasons(out);
     jsonw_open(out, "instances", '[');
     for (size_t n = 0; n < pool_size(s->pool); n++) {
