@@ -83,8 +83,10 @@ static void our_own_clock_may_be_set(void **state)
     (void)state;
     heard(&c, NOW, NOW, 0);
     /* Somebody set it by an hour; the ensemble's goes on as it did. */
-    ensemble_heard(&c, &later, NOW + 10001, WALL + HOUR);
+    assert_int_equal(c.offset_ms, 0);
+    ensemble_heard(&c, &later, NOW + 10001, WALL + 10001 + HOUR);
     assert_int_equal(offset(&c), 0);
+    assert_int_equal(c.offset_ms, -HOUR);
 }
 
 static void what_tells_no_time_tells_nothing(void **state)
@@ -136,6 +138,7 @@ static void what_was_made_tells_it_when_it_is_read(void **state)
     ensemble_read(&c, &read, 7, NOW, WALL);
     assert_true(c.known);
     assert_int_equal(offset(&c), HOUR - 6);
+    assert_int_equal(c.offset_ms, HOUR - 6);
     /* The next ones need no reading. */
     assert_false(ensemble_made(&c, &made));
 }

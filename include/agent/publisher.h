@@ -291,8 +291,9 @@ struct publisher_info {
     unsigned fenced; /* how often the fence withdrew the member slot */
     size_t watches;  /* nodes of others that ZooKeeper tells changes of */
     bool clock_known;         /* an acknowledged write told the ensemble's */
-    int64_t clock_offset_ms;  /* the ensemble's clock minus ours, to the round
-                                 trip; the nearest to 0 that can be */
+    int64_t clock_offset_ms;  /* the ensemble's clock minus ours at that write,
+                                 to its round trip; the nearest to 0 that can
+                                 be */
     char trouble[400];        /* the last refusal, for people; "" */
     struct histogram publish; /* from a post until its node was as posted */
 };

@@ -1,6 +1,5 @@
 #include <stdlib.h>
 
-#include "agent/clock.h"
 #include "agent/log.h"
 
 #include "skew.h"
@@ -13,11 +12,12 @@
 int64_t skew_ms(const struct rounds *r)
 {
     struct publisher *publisher = pool_parts(r->pool).publisher;
-    int64_t wall_ms;
+    struct publisher_info info;
 
-    if (publisher == NULL || !publisher_clock(publisher, &wall_ms))
+    if (publisher == NULL)
         return 0;
-    return wall_ms - clock_wall_ms();
+    publisher_info(publisher, &info);
+    return info.clock_known ? info.clock_offset_ms : 0;
 }
 
 void skew_look(struct rounds *r)

@@ -16,6 +16,7 @@ static void learn(struct ensemble *c, int64_t taken_wall_ms, uint64_t sent,
 
     c->beyond_mono_ms = within(believed, taken_wall_ms - (int64_t)done - 1,
                                taken_wall_ms + 1 - (int64_t)sent);
+    c->offset_ms = c->beyond_mono_ms - ours;
     c->known = true;
 }
 

@@ -15,6 +15,8 @@
 struct ensemble {
     bool known;
     int64_t beyond_mono_ms; /* it is ahead of the monotonic clock by this */
+    int64_t offset_ms; /* … and of our wall clock it was, at the last answer:
+                          the monotonic one may stand still while we sleep */
     /* A heartbeat was made, whose time only a reading of it says. */
     bool made;
     uint64_t made_sent_mono_ms;

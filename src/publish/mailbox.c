@@ -317,7 +317,7 @@ void publisher_info(struct publisher *p, struct publisher_info *out)
         .fenced = p->fenced,
         .watches = follow_watches(b),
         .clock_known = b->ensemble.known,
-        .clock_offset_ms = ensemble_wall_ms(p) - clock_wall_ms(),
+        .clock_offset_ms = b->ensemble.offset_ms,
         .publish = b->tally.publish,
     };
     memcpy(out->trouble, b->trouble, sizeof out->trouble);
