@@ -21,7 +21,8 @@ static const char HELP[] =
     "  sentinel-agent --check-once [-c FILE] [--instance NAME]...\n"
     "                 [--format text|json|nagios] [--no-publish]\n"
     "                                         probe once, publish, print\n"
-    "  sentinel-agent --status [-c FILE] [--http ADDRESS | --from-zookeeper]\n"
+    "  sentinel-agent --status [-c FILE]\n"
+    "                 [--http ADDRESS | --from-zookeeper [--fleet F]]\n"
     "                 [--watch] [--format text|json]\n"
     "                                         show what the running agent "
     "says,\n"
@@ -305,8 +306,11 @@ static void check_tree(const struct args *a, bool once)
         check_targets(a);
     else if (a->nwords > 0)
         usage(once, "unexpected argument ", a->words[0]);
-    if (a->fleet != NULL && !maintenance && !targets)
-        usage(once, "--fleet goes with --maintenance or --targets", "");
+    if (a->fleet != NULL && !maintenance && !targets && !a->from_zookeeper)
+        usage(once,
+              "--fleet goes with --maintenance, --targets or --status "
+              "--from-zookeeper",
+              "");
     if ((a->agent != NULL || a->length != NULL || a->reason != NULL ||
          a->owner != NULL) &&
         !maintenance)

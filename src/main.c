@@ -221,6 +221,7 @@ static int show_status(const struct args *a, struct config *c, bool *must_exit)
     const struct status_options o = {
         .config = c,
         .from_zookeeper = a->from_zookeeper,
+        .fleet = a->fleet,
         .watch = a->watch,
         .json = a->format == REPORT_JSON,
     };

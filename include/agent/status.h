@@ -15,7 +15,8 @@ struct config;
 struct status_options {
     struct config *config; /* owned from here on */
     bool from_zookeeper;
-    bool watch; /* again and again, until a signal */
+    const char *fleet; /* … of the targets of this fleet alone; or NULL */
+    bool watch;        /* again and again, until a signal */
     bool json;
 };
 

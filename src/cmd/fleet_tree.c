@@ -3,14 +3,44 @@
 #include <string.h>
 
 #include "agent/config.h"
+#include "agent/maintenance.h"
+#include "agent/net_allow.h"
 #include "tree_branch.h"
 
 #include "fleet_tree.h"
 
-static int no_memory(struct err *e)
+/* An id, as agents' and fleets' names are. */
+static bool is_name(const char *name)
+{
+    char key[MAINTENANCE_KEY_SIZE];
+    if (strlen(name) + 2 > sizeof key)
+        return false;
+    snprintf(key, sizeof key, "@%s", name);
+    return maintenance_key(key, NULL) == MAINTENANCE_MEMBER;
+}
+
+int fleet_choose(struct config *c, const char *name, struct err *e)
+{
+    if (!is_name(name)) {
+        err_set(e, "--fleet must be letters, digits, . _ or -");
+        return -1;
+    }
+    if (c->fleet.name != NULL && strcmp(c->fleet.name, name) == 0)
+        return 0;
+    free(c->fleet.name);
+    net_allow_unref(c->fleet.allow);
+    c->fleet.allow = NULL;
+    c->fleet.name = strdup(name);
+    if (c->fleet.name != NULL)
+        return 0;
+    err_set(e, "out of memory for the fleet's name");
+    return -1;
+}
+
+static enum tree_end no_memory(struct err *e)
 {
     err_set(e, "out of memory for the fleet");
-    return -1;
+    return TREE_FAILED;
 }
 
 /* All children of fleets/F/NAME. */
@@ -19,27 +49,20 @@ struct branch {
     struct tree_branch all;
 };
 
-static int read_branch(struct tree_session *t, const struct config *c,
-                       const char *name, struct branch *b, struct err *e)
+static enum tree_end read_branch(struct tree_session *t, const struct config *c,
+                                 const char *name, struct branch *b,
+                                 struct err *e)
 {
     *b = (struct branch){ .path = NULL };
     if (asprintf(&b->path, "fleets/%s/%s", c->fleet.name, name) < 0) {
         b->path = NULL;
         return no_memory(e);
     }
-    switch (tree_branch_read(t, b->path, &b->all, e)) {
-    case TREE_DONE:
-        break;
-    case TREE_CANCELLED:
-        err_set(e, "ZooKeeper: interrupted");
-        return -1;
-    case TREE_FAILED:
-        return -1;
-    }
-    for (size_t i = 0; i < b->all.n; i++)
+    enum tree_end end = tree_branch_read(t, b->path, &b->all, e);
+    for (size_t i = 0; end == TREE_DONE && i < b->all.n; i++)
         if (tree_session_check(t, &b->all.asks[i], e) != 0)
-            return -1;
-    return 0;
+            end = TREE_FAILED;
+    return end;
 }
 
 static void branch_free(struct branch *b)
@@ -48,91 +71,95 @@ static void branch_free(struct branch *b)
     free(b->path);
 }
 
-static int read_chunks(struct tree_session *t, const struct config *c,
-                       struct fleet_tree *f, struct err *e)
+static bool take_chunks(struct branch *b, struct fleet_tree *f)
 {
-    struct branch b;
-    int rc = read_branch(t, c, "targets", &b, e);
-    if (rc == 0) {
-        f->chunks = calloc(b.all.n + 1, sizeof *f->chunks);
-        rc = f->chunks != NULL ? 0 : no_memory(e);
-    }
-    for (size_t i = 0; rc == 0 && i < b.all.n; i++) {
-        struct tree_answer *a = &b.all.asks[i].answer;
+    f->chunks = calloc(b->all.n + 1, sizeof *f->chunks);
+    if (f->chunks == NULL)
+        return false;
+    for (size_t i = 0; i < b->all.n; i++) {
+        struct tree_answer *a = &b->all.asks[i].answer;
+        struct fleet_chunk *chunk = &f->chunks[f->nchunks];
         if (a->code != STORE_OK)
             continue;
-        struct fleet_chunk *chunk = &f->chunks[f->nchunks];
-        chunk->name = strdup(tree_branch_name(&b.all, i));
-        if (chunk->name == NULL) {
-            rc = no_memory(e);
-            break;
-        }
+        chunk->name = strdup(tree_branch_name(&b->all, i));
+        if (chunk->name == NULL)
+            return false;
         chunk->bytes = a->data;
         chunk->len = a->len;
         chunk->version = a->version;
         a->data = NULL;
         f->nchunks++;
     }
-    branch_free(&b);
-    return rc;
+    return true;
 }
 
-static int read_members(struct tree_session *t, const struct config *c,
-                        struct fleet_tree *f, struct err *e)
+static bool take_members(struct branch *b, struct fleet_tree *f)
 {
-    struct branch b;
-    int rc = read_branch(t, c, "members", &b, e);
-    if (rc == 0) {
-        f->members = calloc(b.all.n + 1, sizeof *f->members);
-        rc = f->members != NULL ? 0 : no_memory(e);
-    }
-    for (size_t i = 0; rc == 0 && i < b.all.n; i++) {
-        const struct tree_answer *a = &b.all.asks[i].answer;
+    f->members = calloc(b->all.n + 1, sizeof *f->members);
+    if (f->members == NULL)
+        return false;
+    for (size_t i = 0; i < b->all.n; i++) {
+        const struct tree_answer *a = &b->all.asks[i].answer;
+        struct fleet_tree_member *m = &f->members[f->nmembers];
         if (a->code != STORE_OK)
             continue;
-        struct fleet_tree_member *m = &f->members[f->nmembers];
-        m->id = strdup(tree_branch_name(&b.all, i));
-        if (m->id == NULL) {
-            rc = no_memory(e);
-            break;
-        }
+        m->id = strdup(tree_branch_name(&b->all, i));
+        if (m->id == NULL)
+            return false;
         m->rank = (struct rank_member){ m->id, rank_hash(m->id) };
         /* Who cannot be read is one all the same: it is listed. */
         (void)member_read(a->data, a->len, &m->says);
         f->nmembers++;
     }
-    branch_free(&b);
-    return rc;
+    return true;
 }
 
-static int read_settings(struct tree_session *t, const struct config *c,
-                         struct fleet_tree *f, struct err *e)
+static enum tree_end read_into(struct tree_session *t, const struct config *c,
+                               const char *name,
+                               bool (*take)(struct branch *,
+                                            struct fleet_tree *),
+                               struct fleet_tree *f, struct err *e)
 {
-    struct tree_answer a;
+    struct branch b;
+    enum tree_end end = read_branch(t, c, name, &b, e);
+    if (end == TREE_DONE && !take(&b, f))
+        end = no_memory(e);
+    branch_free(&b);
+    return end;
+}
+
+static enum tree_end read_settings(struct tree_session *t,
+                                   const struct config *c, struct fleet_tree *f,
+                                   struct err *e)
+{
+    struct tree_ask a = { .verb = STORE_GET, .large = true };
     if (asprintf(&f->settings.name, "fleets/%s", c->fleet.name) < 0) {
         f->settings.name = NULL;
         return no_memory(e);
     }
-    if (tree_session_get(t, f->settings.name, &a, e) != 0) {
-        tree_answer_free(&a);
-        return -1;
-    }
-    f->there = a.code == STORE_OK;
-    f->settings.bytes = a.data != NULL ? a.data : strdup("");
-    f->settings.len = a.len;
-    f->settings.version = a.version;
-    return f->settings.bytes != NULL ? 0 : no_memory(e);
+    a.path = f->settings.name;
+    enum tree_end end = tree_session_ask(t, &a, 1, e);
+    if (end == TREE_DONE && tree_session_check(t, &a, e) != 0)
+        end = TREE_FAILED;
+    f->there = end == TREE_DONE && a.answer.code == STORE_OK;
+    f->settings.bytes = a.answer.data != NULL ? a.answer.data : calloc(1, 1);
+    f->settings.len = a.answer.len;
+    f->settings.version = a.answer.version;
+    return end == TREE_DONE && f->settings.bytes == NULL ? no_memory(e) : end;
 }
 
-int fleet_tree_read(struct tree_session *t, const struct config *c,
-                    struct fleet_tree *out, struct err *e)
+enum tree_end fleet_tree_read(struct tree_session *t, const struct config *c,
+                              struct fleet_tree *out, struct err *e)
 {
     *out = (struct fleet_tree){ .there = false };
-    if (read_settings(t, c, out, e) == 0 && read_chunks(t, c, out, e) == 0 &&
-        read_members(t, c, out, e) == 0)
-        return 0;
-    fleet_tree_free(out);
-    return -1;
+    enum tree_end end = read_settings(t, c, out, e);
+    if (end == TREE_DONE)
+        end = read_into(t, c, "targets", take_chunks, out, e);
+    if (end == TREE_DONE)
+        end = read_into(t, c, "members", take_members, out, e);
+    if (end != TREE_DONE)
+        fleet_tree_free(out);
+    return end;
 }
 
 void fleet_tree_free(struct fleet_tree *f)

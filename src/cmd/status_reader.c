@@ -11,6 +11,8 @@
 #include "agent/config.h"
 #include "agent/http_get.h"
 #include "agent/resolver.h"
+#include "fleet_status.h"
+#include "fleet_tree.h"
 #include "tree_reader.h"
 
 #include "status_reader.h"
@@ -28,6 +30,10 @@ struct status_reader {
     char addresses[ADDRESSES_MAX][NI_MAXHOST];
     size_t naddresses;
     struct tree_session *tree; /* for ZooKeeper; else NULL */
+    /* Of a fleet: what the last view and the one before it were made from. */
+    struct targets_list lists[2];
+    unsigned last;
+    bool fleet;
 };
 
 /* ------------------------------------------------------------ status page */
@@ -118,25 +124,50 @@ static enum status_look look_at_page(const struct status_reader *r,
 
 /* -------------------------------------------------------------- ZooKeeper */
 
-static enum status_look look_at_tree(const struct status_reader *r,
-                                     int cancel_fd, struct status_view *out,
-                                     struct err *e)
+static enum tree_end read_all(struct status_reader *r, struct status_view *out,
+                              struct err *e)
 {
-    const struct config *c = r->config;
     struct status_tree tree;
+    enum tree_end end = tree_reader_read(r->tree, &tree, e);
+    if (end == TREE_DONE &&
+        status_view_of_tree(out, &tree, r->config, clock_wall_ms(), e) != 0)
+        end = TREE_FAILED;
+    return end;
+}
 
+/* Nobody has the view before the last any more. */
+static enum tree_end read_fleet(struct status_reader *r,
+                                struct status_view *out, struct err *e)
+{
+    struct targets_list *list = &r->lists[!r->last];
+    struct fleet_tree f;
+    targets_list_free(list);
+    enum tree_end end = fleet_tree_read(r->tree, r->config, &f, e);
+    if (end != TREE_DONE)
+        return end;
+    if (fleet_tree_targets(&f, r->config, list, e) != 0)
+        end = TREE_FAILED;
+    fleet_tree_free(&f);
+    if (end == TREE_DONE)
+        end = fleet_status_look(r->tree, r->config, list, out, e);
+    if (end == TREE_DONE)
+        r->last = !r->last;
+    return end;
+}
+
+static enum status_look look_at_tree(struct status_reader *r, int cancel_fd,
+                                     struct status_view *out, struct err *e)
+{
     tree_session_cancel_by(r->tree, cancel_fd);
-    switch (tree_reader_read(r->tree, &tree, e)) {
+    switch (r->fleet ? read_fleet(r, out, e) : read_all(r, out, e)) {
     case TREE_DONE:
-        break;
+        return LOOK_SEEN;
     case TREE_FAILED:
-        return LOOK_FAILED;
+        break;
     case TREE_CANCELLED:
         return LOOK_CANCELLED;
     }
-    if (status_view_of_tree(out, &tree, c, clock_wall_ms(), e) != 0)
-        return LOOK_FAILED;
-    return LOOK_SEEN;
+    return LOOK_FAILED;
 }
 
 /* ----------------------------------------------------------------- public */
@@ -159,7 +190,7 @@ static int check(const struct status_options *o, struct err *e)
                 file, c->zookeeper.enabled ? ", or look --from-zookeeper" : "");
         return -1;
     }
-    return 0;
+    return o->fleet != NULL ? fleet_choose(o->config, o->fleet, e) : 0;
 }
 
 static int prepare(struct status_reader *r, const struct status_options *o,
@@ -193,6 +224,7 @@ struct status_reader *status_reader_open(const struct status_options *o,
         return NULL;
     }
     r->config = o->config;
+    r->fleet = o->fleet != NULL;
     if (prepare(r, o, e) == 0)
         return r;
     /* Nothing was looked up yet: no thread can be left. */
@@ -205,6 +237,8 @@ bool status_reader_close(struct status_reader *r)
     if (r == NULL)
         return true;
     bool clean = tree_session_close(r->tree);
+    targets_list_free(&r->lists[0]);
+    targets_list_free(&r->lists[1]);
     free(r);
     return clean;
 }

@@ -23,6 +23,7 @@ struct status_style status_style_of(const struct status_options *o,
         .colours = t->colours,
         .servers = c->zookeeper.servers_text,
         .root = c->zookeeper.root,
+        .fleet = o->fleet,
         .expected_id = c->agent.id,
     };
 }

@@ -198,6 +198,8 @@ static void say_tree(struct flow *f, const struct status_view *v)
         alive += v->writers[i].pulse == PULSE_ALIVE;
     say(f, "1", "ZooKeeper %s, root %s", table_text(f->style->servers, servers),
         table_text(f->style->root, root));
+    if (f->style->fleet != NULL)
+        say(f, "1", "fleet %s", table_text(f->style->fleet, root));
     say(f, NULL, "at %s:", clock_rfc3339(v->time_wall_ms, time));
     say_tally(f, v);
     if (doubted > 0)

@@ -183,6 +183,7 @@ struct status_style {
     /* What [zookeeper] names, for the headline of a view of ZooKeeper. */
     const char *servers;
     const char *root;
+    const char *fleet; /* whose targets alone are shown; or NULL */
     /* The id in our config, if another agent is to be marked; or NULL. */
     const char *expected_id;
 };

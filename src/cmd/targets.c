@@ -7,8 +7,6 @@
 #include "agent/config.h"
 #include "agent/guard.h"
 #include "agent/log.h"
-#include "agent/maintenance.h"
-#include "agent/net_allow.h"
 #include "targets_change.h"
 #include "targets_list.h"
 
@@ -29,40 +27,12 @@ static int not_done(const struct err *e)
     return NOT;
 }
 
-/* An id, as agents' and fleets' names are. */
-static bool is_name(const char *name)
-{
-    char key[MAINTENANCE_KEY_SIZE];
-    if (strlen(name) + 2 > sizeof key)
-        return false;
-    snprintf(key, sizeof key, "@%s", name);
-    return maintenance_key(key, NULL) == MAINTENANCE_MEMBER;
-}
-
-/* Another fleet than the config's: what it may connect to is not known here. */
-static int choose_fleet(struct config *c, const char *name)
-{
-    if (!is_name(name)) {
-        complain("--fleet must be letters, digits, . _ or -");
-        return USAGE;
-    }
-    if (c->fleet.name != NULL && strcmp(c->fleet.name, name) == 0)
-        return DONE;
-    free(c->fleet.name);
-    net_allow_unref(c->fleet.allow);
-    c->fleet.allow = NULL;
-    c->fleet.name = strdup(name);
-    if (c->fleet.name != NULL)
-        return DONE;
-    complain("out of memory for the fleet's name");
-    return NOT;
-}
-
 /* Before anything is asked. */
 static int check(const struct targets_options *o)
 {
     struct config *c = o->config;
     const char *file = c->nfiles > 0 ? c->files[0].path : "the config";
+    struct err e;
     if (!c->zookeeper.enabled) {
         fprintf(stderr,
                 "sentinel-agent: %s has no [zookeeper] section: targets are "
@@ -70,8 +40,10 @@ static int check(const struct targets_options *o)
                 file);
         return USAGE;
     }
-    if (o->fleet != NULL)
-        return choose_fleet(c, o->fleet);
+    if (o->fleet != NULL && fleet_choose(c, o->fleet, &e) != 0) {
+        complain(e.text);
+        return USAGE;
+    }
     if (c->fleet.name != NULL)
         return DONE;
     fprintf(stderr,
@@ -118,7 +90,8 @@ static int run(struct tree_session *t, const struct targets_options *o)
 {
     struct fleet_tree f;
     struct err e;
-    if (fleet_tree_read(t, o->config, &f, &e) != 0)
+    /* Nothing calls us away. */
+    if (fleet_tree_read(t, o->config, &f, &e) != TREE_DONE)
         return not_done(&e);
     int code = work(t, o, &f);
     fleet_tree_free(&f);

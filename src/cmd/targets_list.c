@@ -5,12 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/json_writer.h"
-#include "status_view.h"
+#include "fleet_status.h"
 #include "table.h"
-#include "tree_reader.h"
 
 #include "targets_list.h"
 
@@ -28,30 +26,6 @@ static int no_memory(struct err *e)
 }
 
 /* ----------------------------------------------------------------- reading */
-
-/* The documents of all targets, and who vouches for them. */
-static int look(struct tree_session *t, const struct config *c,
-                const struct targets_list *l, struct status_view *out,
-                struct err *e)
-{
-    const char **names = calloc(l->n + 1, sizeof *names);
-    struct status_tree tree;
-    /* What should be there are the targets, and nothing of this agent's. */
-    struct config looked = *c;
-    looked.instances = l->targets;
-    looked.ninstances = l->n;
-    if (names == NULL)
-        return no_memory(e);
-    for (size_t i = 0; i < l->n; i++)
-        names[i] = l->targets[i]->name;
-    enum tree_end end = tree_reader_read_of(t, names, l->n, &tree, e);
-    free(names);
-    if (end == TREE_CANCELLED)
-        err_set(e, "ZooKeeper: interrupted");
-    return end == TREE_DONE
-               ? status_view_of_tree(out, &tree, &looked, clock_wall_ms(), e)
-               : -1;
-}
 
 static int by_name(const void *a, const void *b)
 {
@@ -209,9 +183,10 @@ int targets_show(struct tree_session *t, const struct targets_options *o,
     struct shown s = { .f = f, .targets = &list, .view = &view };
     if (fleet_tree_targets(f, o->config, &list, e) != 0)
         return -1;
-    int rc = look(t, o->config, &list, &view, e);
-    if (rc == 0)
-        rc = order(&s, e);
+    enum tree_end end = fleet_status_look(t, o->config, &list, &view, e);
+    if (end == TREE_CANCELLED)
+        err_set(e, "ZooKeeper: interrupted");
+    int rc = end == TREE_DONE ? order(&s, e) : -1;
     if (rc == 0 && o->json)
         rc = print_json(&s, o->config->fleet.name, out, e);
     else if (rc == 0)

@@ -15,7 +15,8 @@
 enum tree_end tree_reader_read(struct tree_session *t, struct status_tree *out,
                                struct err *e) MUST_USE;
 
-/* The same, but of instances those with these N NAMES alone. */
+/* The same, but of instances those with these N NAMES alone, and of agents
+ * those that their documents name. */
 enum tree_end tree_reader_read_of(struct tree_session *t,
                                   const char *const *names, size_t n,
                                   struct status_tree *out,

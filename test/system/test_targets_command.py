@@ -252,6 +252,29 @@ def test_who_observes_what_and_what_it_says(make_agent, config, tree, many,
                                 "ok"]
 
 
+def test_the_status_of_a_fleet_is_that_of_its_targets(
+        make_agent, config, tree, many, redis_server):
+    put(config, many("a.ini", "t", "u", address=redis_server.address))
+    tree.client().create(f"{tree.root}/instances/foreign", b"{}",
+                         makepath=True)
+    make_agent({"own": redis_server.address}, tree,
+               agent={"id": "web-1", "interval": "500ms"}, fleet=FLEET)
+    for name in ("t", "u", "own"):
+        tree.wait_status(name, "up")
+
+    def status(*args):
+        ran = agentproc.run("--status", "--from-zookeeper", "--fleet", "cache",
+                            "-c", config, *args)
+        assert ran.returncode == DONE, ran.stderr
+        return ran.stdout
+    found = json.loads(status("--format", "json"))
+    assert {i["instance"]: (i["status"], i["trusted"])
+            for i in found["instances"]} == {"t": ("up", True),
+                                             "u": ("up", True)}
+    assert [a["agent"] for a in found["agents"]] == ["web-1"]
+    assert "fleet cache" in status().splitlines()[0]
+
+
 @pytest.mark.parametrize("args, why", [
     (["put"], "name what: --targets put FILE..."),
     (["get"], "name what: --targets get CHUNK"),
