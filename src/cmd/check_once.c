@@ -30,6 +30,7 @@
 #include "agent/tls.h"
 #include "check_once_limits.h"
 #include "check_once_publish.h"
+#include "check_once_targets.h"
 
 #include "agent/check_once.h"
 
@@ -51,6 +52,7 @@ struct once {
     size_t nchecks;
     size_t ndone;
     struct once_publish publish;
+    bool clean; /* no thread was left behind */
     struct loop loop;
     uv_timer_t timer;
 };
@@ -269,8 +271,10 @@ static int names_exist(const struct check_once_options *o, struct err *e)
                strcmp(o->config->instances[n]->name, o->names[i]) != 0)
             n++;
         if (n == o->config->ninstances) {
-            err_set(e, "no instance named %s in %s", o->names[i],
-                    o->config->files[0].path);
+            err_set(e, "no instance named %s in %s%s%s", o->names[i],
+                    o->config->files[0].path,
+                    o->config->fleet.enabled ? ", nor a target in fleet " : "",
+                    o->config->fleet.enabled ? o->config->fleet.name : "");
             return -1;
         }
     }
@@ -293,7 +297,15 @@ static int add_checks(struct once *o, struct err *e)
         c->instance = pool_add(o->pool, config, e);
         if (c->instance == NULL)
             return -1;
-        c->retry_mono_ms = now;
+        if (config->fault == NULL) {
+            c->retry_mono_ms = now;
+            continue;
+        }
+        /* A target whose section cannot be used is not connected to. */
+        c->instance->checked_wall_ms = clock_wall_ms();
+        instance_doubt(c->instance, REASON_SETTINGS, config->fault,
+                       c->instance->checked_wall_ms);
+        settle(o, c);
     }
     return pool_own(o->pool, o->options->nnames > 0, e);
 }
@@ -350,8 +362,12 @@ static void open_log(const struct config *c)
 
 static int start(struct once *o, struct err *e)
 {
-    if (names_exist(o->options, e) != 0)
+    if (once_add_targets(o->config, o->options->names, o->options->nnames,
+                         &o->clean, e) != 0 ||
+        names_exist(o->options, e) != 0)
         return -1;
+    /* The time that it took is not that of the run. */
+    once_alarm(o->config);
     o->publish.config = o->config;
     /* Its heartbeat would vouch for what it speaks for in the fleet, too, and
      * nobody looks at that. */
@@ -390,7 +406,7 @@ int check_once_run(const struct check_once_options *options, bool *must_exit)
     go_on(&o);
     uv_run(&o.loop.uv, UV_RUN_DEFAULT);
     int code = report(&o);
-    *must_exit = pool_stop(o.pool, ONCE_STOP_MS) != STORE_CLOSED;
+    *must_exit = pool_stop(o.pool, ONCE_STOP_MS) != STORE_CLOSED || !o.clean;
     log_close(LOG_CLOSE_MS);
     if (!*must_exit) {
         loop_close(&o.loop);

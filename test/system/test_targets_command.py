@@ -275,6 +275,35 @@ def test_the_status_of_a_fleet_is_that_of_its_targets(
     assert "fleet cache" in status().splitlines()[0]
 
 
+def test_a_target_can_be_checked_once(config, tree, many, redis_server):
+    put(config, many("a.ini", "up", address=redis_server.address),
+        many("b.ini", "down", address=f"127.0.0.1:{reserve_port()}"))
+    tree.client().create(f"{tree.root}/fleets/cache/targets/c",
+                         b"[redis:bad]\naddress = 127.0.0.1:1\nfal = 2\n"
+                         b"[redis:far]\naddress = 192.0.2.1:1\n")
+
+    def once(*names):
+        ran = agentproc.run("--check-once", "-c", config, "--format", "json",
+                            *(a for n in names for a in ("--instance", n)))
+        return ran.returncode, {
+            i["instance"]: (i["status"], i["reason"], i["detail"])
+            for i in json.loads(ran.stdout)["instances"]}
+    code, found = once("up")
+    assert (code, list(found)) == (0, ["up"])
+    code, found = once("up", "down")
+    assert code == 2 and found["down"][:2] == ("down", "refused")
+    code, found = once("bad", "far")
+    assert code == 3
+    assert found["bad"][:2] == ("unknown", "settings")
+    assert "c:3: unknown key" in found["bad"][2]
+    assert found["far"][:2] == ("unknown", "settings")
+    assert tree.children("instances") == tree.children("agents") == []
+    ran = agentproc.run("--check-once", "-c", config, "--instance", "none")
+    assert ran.returncode == 3
+    assert "no instance named none in" in ran.stderr
+    assert "nor a target in fleet cache" in ran.stderr
+
+
 @pytest.mark.parametrize("args, why", [
     (["put"], "name what: --targets put FILE..."),
     (["get"], "name what: --targets get CHUNK"),
