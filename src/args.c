@@ -40,6 +40,8 @@ static const char HELP[] =
     "  sentinel-agent --targets get CHUNK [-c FILE] [--fleet F]\n"
     "  sentinel-agent --targets remove CHUNK... [-c FILE] [--fleet F]\n"
     "                 [--yes] [--force]\n"
+    "  sentinel-agent --fleet [F] [-c FILE] [--format text|json]\n"
+    "                                         show the members of a fleet\n"
     "  sentinel-agent --test-config [-c FILE] name every fault of the config\n"
     "  sentinel-agent --print-config [-c FILE] print the settings in force\n"
     "  sentinel-agent -h | --help | -V | --version\n"
@@ -92,7 +94,7 @@ static const struct option OPTIONS[] = {
     { "format", required_argument, NULL, OPT_FORMAT },
     { "no-publish", no_argument, NULL, OPT_NO_PUBLISH },
     { "maintenance", no_argument, NULL, OPT_MAINTENANCE },
-    { "fleet", required_argument, NULL, OPT_FLEET },
+    { "fleet", optional_argument, NULL, OPT_FLEET },
     { "agent", required_argument, NULL, OPT_AGENT },
     { "for", required_argument, NULL, OPT_FOR },
     { "reason", required_argument, NULL, OPT_REASON },
@@ -148,11 +150,15 @@ static bool once_option(struct args *a, int opt)
 }
 
 /* True if the option belongs to --maintenance or --targets. */
-static bool tree_option(struct args *a, int opt)
+static bool tree_option(struct args *a, int opt, char **argv)
 {
     switch (opt) {
     case OPT_FLEET:
+        /* Alone it is a command; else its name follows. */
+        a->fleet_given = true;
         a->fleet = optarg;
+        if (optarg == NULL && argv[optind] != NULL && argv[optind][0] != '-')
+            a->fleet = argv[optind++];
         return true;
     case OPT_AGENT:
         a->agent = optarg;
@@ -183,7 +189,7 @@ static void take_option(struct args *a, int opt, char **argv, bool once)
         a->once_only = true;
         return;
     }
-    if (tree_option(a, opt))
+    if (tree_option(a, opt, argv))
         return;
     switch (opt) {
     case 'c':
@@ -306,11 +312,14 @@ static void check_tree(const struct args *a, bool once)
         check_targets(a);
     else if (a->nwords > 0)
         usage(once, "unexpected argument ", a->words[0]);
-    if (a->fleet != NULL && !maintenance && !targets && !a->from_zookeeper)
+    if (a->fleet_given && !maintenance && !targets && !a->from_zookeeper &&
+        a->mode != MODE_FLEET)
         usage(once,
-              "--fleet goes with --maintenance, --targets or --status "
-              "--from-zookeeper",
+              "--fleet goes alone, or with --maintenance, --targets or "
+              "--status --from-zookeeper",
               "");
+    if (a->fleet_given && a->fleet == NULL && a->mode != MODE_FLEET)
+        usage(once, "missing value of ", "--fleet");
     if ((a->agent != NULL || a->length != NULL || a->reason != NULL ||
          a->owner != NULL) &&
         !maintenance)
@@ -325,15 +334,16 @@ static void check_together(const struct args *a, bool once)
 {
     bool status = a->mode == MODE_STATUS;
     bool shows = status || a->mode == MODE_ONCE ||
-                 a->mode == MODE_MAINTENANCE || a->mode == MODE_TARGETS;
+                 a->mode == MODE_MAINTENANCE || a->mode == MODE_TARGETS ||
+                 a->mode == MODE_FLEET;
 
     check_tree(a, once);
     if (a->once_only && a->mode != MODE_ONCE)
         usage(once, "--instance and --no-publish go with --check-once", "");
     if (a->formatted && !shows)
         usage(once,
-              "--format goes with --check-once, --status, --maintenance or "
-              "--targets",
+              "--format goes with --check-once, --status, --maintenance, "
+              "--targets or --fleet",
               "");
     if (a->mode != MODE_ONCE && a->format == REPORT_NAGIOS)
         usage(once, "--format must be text or json here, not ", "nagios");
@@ -359,5 +369,7 @@ void args_parse(struct args *a, int argc, char **argv)
         take_option(a, opt, argv, once);
     for (; optind < argc; optind++) /* behind "--" */
         a->words[a->nwords++] = argv[optind];
+    if (a->fleet_given && a->mode == MODE_RUN)
+        a->mode = MODE_FLEET;
     check_together(a, once);
 }

@@ -19,7 +19,8 @@ enum mode {
     MODE_PRINT,
     MODE_STATUS,
     MODE_MAINTENANCE,
-    MODE_TARGETS
+    MODE_TARGETS,
+    MODE_FLEET
 };
 
 struct args {
@@ -44,6 +45,7 @@ struct args {
     const char *length;
     const char *reason;
     const char *owner;
+    bool fleet_given; /* --fleet, with a name or, for a command, without */
     bool yes;
     bool force;
 };

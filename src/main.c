@@ -13,6 +13,7 @@
 #include "agent/check_once.h"
 #include "agent/config.h"
 #include "agent/daemon.h"
+#include "agent/fleet_command.h"
 #include "agent/guard.h"
 #include "agent/maintain.h"
 #include "agent/status.h"
@@ -63,7 +64,8 @@ static struct config *load_for(const struct args *a,
 {
     if (a->mode == MODE_STATUS)
         return load_to_look(a, faults);
-    if (a->mode == MODE_MAINTENANCE || a->mode == MODE_TARGETS)
+    if (a->mode == MODE_MAINTENANCE || a->mode == MODE_TARGETS ||
+        a->mode == MODE_FLEET)
         return config_load_to_look(a->file, true, faults);
     if (a->mode == MODE_TEST)
         return config_load_to_test(a->file, faults);
@@ -247,6 +249,16 @@ static int maintain(const struct args *a, struct config *c, bool *must_exit)
     return maintain_run(&o, must_exit);
 }
 
+static int show_fleet(const struct args *a, struct config *c, bool *must_exit)
+{
+    const struct fleet_options o = {
+        .config = c,
+        .fleet = a->fleet,
+        .json = a->format == REPORT_JSON,
+    };
+    return fleet_run(&o, must_exit);
+}
+
 static enum targets_verb targets_verb(const struct args *a)
 {
     if (a->nwords == 0)
@@ -281,6 +293,8 @@ static int run(struct args *a, bool *must_exit)
         guard_within("--maintenance", 0);
     if (a->mode == MODE_TARGETS)
         guard_within("--targets", 0);
+    if (a->mode == MODE_FLEET)
+        guard_within("--fleet", 0);
     struct config *c = load(a);
     if (a->mode == MODE_TEST)
         return c == NULL ? AGENT_EXIT_FAILURE : tell_good(c);
@@ -297,6 +311,8 @@ static int run(struct args *a, bool *must_exit)
         return maintain(a, c, must_exit);
     case MODE_TARGETS:
         return targets(a, c, must_exit);
+    case MODE_FLEET:
+        return show_fleet(a, c, must_exit);
     case MODE_RUN:
     case MODE_TEST:
         break;

@@ -19,7 +19,7 @@ static bool is_name(const char *name)
     return maintenance_key(key, NULL) == MAINTENANCE_MEMBER;
 }
 
-int fleet_choose(struct config *c, const char *name, struct err *e)
+static int choose(struct config *c, const char *name, struct err *e)
 {
     if (!is_name(name)) {
         err_set(e, "--fleet must be letters, digits, . _ or -");
@@ -34,6 +34,24 @@ int fleet_choose(struct config *c, const char *name, struct err *e)
     if (c->fleet.name != NULL)
         return 0;
     err_set(e, "out of memory for the fleet's name");
+    return -1;
+}
+
+int fleet_of(struct config *c, const char *name, struct err *e)
+{
+    const char *file = c->nfiles > 0 ? c->files[0].path : "the config";
+    if (!c->zookeeper.enabled) {
+        err_set(e,
+                "%s has no [zookeeper] section: what is known of fleets is "
+                "there",
+                file);
+        return -1;
+    }
+    if (name != NULL)
+        return choose(c, name, e);
+    if (c->fleet.name != NULL)
+        return 0;
+    err_set(e, "%s has no [fleet] section: name the fleet with --fleet", file);
     return -1;
 }
 

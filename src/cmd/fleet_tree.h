@@ -37,9 +37,10 @@ struct fleet_tree {
     size_t nmembers;
 };
 
-/* C is to be of the fleet NAME.  If that is not the one of its [fleet] section,
- * what may be connected to is not known.  -1 and E for what is no name. */
-int fleet_choose(struct config *c, const char *name, struct err *e) MUST_USE;
+/* C is to be of the fleet NAME, or with NULL of the one in its [fleet] section.
+ * Of another than that what may be connected to is not known.  -1 and E for
+ * what is no name, and where C has no fleet or no [zookeeper]. */
+int fleet_of(struct config *c, const char *name, struct err *e) MUST_USE;
 
 /* Of the fleet that C names.  OUT is the caller's to free when TREE_DONE. */
 enum tree_end fleet_tree_read(struct tree_session *t, const struct config *c,

@@ -190,7 +190,7 @@ static int check(const struct status_options *o, struct err *e)
                 file, c->zookeeper.enabled ? ", or look --from-zookeeper" : "");
         return -1;
     }
-    return o->fleet != NULL ? fleet_choose(o->config, o->fleet, e) : 0;
+    return o->fleet != NULL ? fleet_of(o->config, o->fleet, e) : 0;
 }
 
 static int prepare(struct status_reader *r, const struct status_options *o,

@@ -27,32 +27,6 @@ static int not_done(const struct err *e)
     return NOT;
 }
 
-/* Before anything is asked. */
-static int check(const struct targets_options *o)
-{
-    struct config *c = o->config;
-    const char *file = c->nfiles > 0 ? c->files[0].path : "the config";
-    struct err e;
-    if (!c->zookeeper.enabled) {
-        fprintf(stderr,
-                "sentinel-agent: %s has no [zookeeper] section: targets are "
-                "kept there\n",
-                file);
-        return USAGE;
-    }
-    if (o->fleet != NULL && fleet_choose(c, o->fleet, &e) != 0) {
-        complain(e.text);
-        return USAGE;
-    }
-    if (c->fleet.name != NULL)
-        return DONE;
-    fprintf(stderr,
-            "sentinel-agent: %s has no [fleet] section: name the fleet with "
-            "--fleet\n",
-            file);
-    return USAGE;
-}
-
 /* The very bytes. */
 static int get(const struct targets_options *o, const struct fleet_tree *f)
 {
@@ -109,8 +83,10 @@ int targets_run(const struct targets_options *o, bool *must_exit)
     struct err e;
     guard_within("--targets", 8 * o->config->zookeeper.publish_timeout_ms);
     log_mute();
-    int code = check(o);
-    if (code == DONE) {
+    int code = USAGE;
+    if (fleet_of(o->config, o->fleet, &e) != 0) {
+        complain(e.text);
+    } else {
         t = tree_session_open(o->config, &e);
         code = t != NULL ? run(t, o) : not_done(&e);
     }
