@@ -135,6 +135,11 @@ static void what_was_made_tells_it_when_it_is_read(void **state)
     ensemble_read(&c, &read, 8, NOW, WALL);
     assert_false(c.known);
     assert_true(ensemble_made(&c, &made));
+    read.version = 1;
+    ensemble_read(&c, &read, 7, NOW, WALL);
+    assert_false(c.known);
+    read.version = 0;
+    assert_true(ensemble_made(&c, &made));
     ensemble_read(&c, &read, 7, NOW, WALL);
     assert_true(c.known);
     assert_int_equal(offset(&c), HOUR - 6);

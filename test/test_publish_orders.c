@@ -73,7 +73,10 @@ static void what_is_uncertain_is_told_and_not_sent_again(void **state)
 
     (void)state;
     assert_int_equal(order(w, "maintenance/cache/a", 3, 7), 0);
+    struct store_request none;
+
     assert_true(let_out(w, &r));
+    assert_false(let_out(w, &none));
     assert_true(none_answered(w));
     answer_code(w, &r, STORE_UNCERTAIN);
     run(w);

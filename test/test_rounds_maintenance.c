@@ -234,6 +234,55 @@ static void a_clock_that_is_known_late_is_heeded(void **state)
     stop();
 }
 
+static void nothing_ends_for_good_before_the_clock_is_known(void **state)
+{
+    (void)state;
+    start_waiting();
+    tell(FOLLOW_IS, "db", entry("ops", -1));
+    complete();
+    pass(INTERVAL_MS);
+    assert_int_equal(fakes.norders, 0);
+    fakes.info.clock_known = true;
+    pass(INTERVAL_MS);
+    assert_int_equal(fakes.norders, 1);
+    assert_int_equal(fakes_logged("maintenance_expired"), 1);
+    stop();
+}
+
+static void what_an_earlier_life_left_waits_for_the_first_verdict(void **state)
+{
+    struct document_seen ours = {
+        .valid = true,
+        .agent = "me",
+        .status = STATUS_UP,
+        .since_wall_ms = 1,
+    };
+    struct err e;
+
+    (void)state;
+    fakes_reset();
+    fakes.entries_wait = true;
+    config = fakes_config(CONFIG);
+    rounds = rounds_start(config, wake, &fakes, &e);
+    MUST(rounds != NULL);
+    tell(FOLLOW_COMPLETE, "", NULL);
+    ours.valid_until_wall_ms = fakes.wall_ms + INTERVAL_MS;
+    snprintf(ours.host, sizeof ours.host, "%s", pool_parts(rounds->pool).host);
+    fakes_found(SLOT_HEARTBEAT, "me", &ours);
+    fakes_found(SLOT_STATUS, "db", &ours);
+    rounds_collect(rounds, fakes_now());
+    tell(FOLLOW_IS, "db", entry("ops", HOUR_MS));
+    tell(FOLLOW_COMPLETE, "", NULL);
+    rounds_collect(rounds, fakes_now());
+    assert_int_equal(fakes_slot(SLOT_STATUS, "db")->posts, 0);
+    answer_all();
+    pass(100);
+    assert_int_equal(fakes_slot(SLOT_STATUS, "db")->posts, 1);
+    assert_true(in_maintenance("db", "ops"));
+    assert_non_null(strstr(document("db"), "\"status\":\"up\""));
+    stop();
+}
+
 static void what_is_over_is_deleted_as_it_was_read(void **state)
 {
     (void)state;
@@ -378,6 +427,8 @@ static void an_instance_that_comes_later_is_covered_at_once(void **state)
     fakes_found(SLOT_STATUS, "new-1", NULL);
     pass(0);
     assert_true(in_maintenance("new-1", "ops"));
+    /* What was found, and the first verdict: neither without it. */
+    assert_int_equal(fakes_slot(SLOT_STATUS, "new-1")->posts, 2);
     pass(INTERVAL_MS);
     assert_true(in_maintenance("new-1", "ops"));
     assert_int_equal(fakes_slot(SLOT_PRESENCE, "new-1")->posts, 0);
@@ -412,6 +463,8 @@ int main(void)
         cmocka_unit_test(an_entry_counts_at_once_and_its_end_lifts_it),
         cmocka_unit_test(its_end_is_the_ensembles),
         cmocka_unit_test(a_clock_that_is_known_late_is_heeded),
+        cmocka_unit_test(nothing_ends_for_good_before_the_clock_is_known),
+        cmocka_unit_test(what_an_earlier_life_left_waits_for_the_first_verdict),
         cmocka_unit_test(what_is_over_is_deleted_as_it_was_read),
         cmocka_unit_test(the_later_of_two_wins_and_both_are_said),
         cmocka_unit_test(what_nobody_can_read_is_ignored_and_said_once),
