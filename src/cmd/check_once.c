@@ -125,9 +125,16 @@ static void on_found(void *arg, struct instance *i,
     once_publish_found(&o->publish, i, e);
 }
 
+static void on_followed(void *arg, const struct follow_event *e)
+{
+    struct once *o = arg;
+    once_maintenance_took(&o->publish.maintenance, e);
+}
+
 static const struct pool_hooks HOOKS = {
     .result = on_result,
     .found = on_found,
+    .followed = on_followed,
 };
 
 /* ------------------------------------------------------------------- loop */
@@ -337,7 +344,9 @@ static int start_pool(struct once *o, struct err *e)
     o->pool = pool_start(&options, e);
     thread_restore_signals(&before);
     o->publish.pool = o->pool;
-    return o->pool == NULL ? -1 : add_checks(o, e);
+    if (o->pool == NULL || add_checks(o, e) != 0)
+        return -1;
+    return o->publish.wanted ? once_maintenance_start(o->pool, e) : 0;
 }
 
 /*
@@ -412,6 +421,7 @@ int check_once_run(const struct check_once_options *options, bool *must_exit)
         loop_close(&o.loop);
     }
     free(o.checks);
+    once_maintenance_free(&o.publish.maintenance);
     config_free(o.config);
     return code;
 }

@@ -71,6 +71,7 @@ static void post_heartbeat(struct once_publish *p)
 
 static void post_all(struct once_publish *p)
 {
+    once_maintenance_apply(&p->maintenance, p->pool);
     for (size_t n = 0; n < pool_size(p->pool); n++) {
         struct instance *i = pool_instance(p->pool, n);
         if (i == NULL)
@@ -139,7 +140,7 @@ bool once_publish_step(struct once_publish *p, uint64_t now_mono_ms)
         p->until_mono_ms =
             now_mono_ms + p->config->zookeeper.publish_timeout_ms;
     bool late = now_mono_ms >= p->until_mono_ms;
-    if (!p->posted && p->heartbeat_found &&
+    if (!p->posted && p->heartbeat_found && p->maintenance.known &&
         p->found == pool_parts(p->pool).count)
         post_all(p);
     publisher_info(pool_parts(p->pool).publisher, &info);

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "check_once_maintenance.h"
+
 /*
  * How one --check-once publishes what it has settled.  Thread: loop.
  */
@@ -18,6 +20,7 @@ struct once_publish {
     const struct config *config;
     struct pool *pool; /* it holds the chosen instances only */
     bool wanted;       /* false once an agent of this id was found alive */
+    struct once_maintenance maintenance;
     /* How far it is. */
     size_t found; /* instances whose nodes were looked at */
     bool heartbeat_found;

@@ -8,6 +8,7 @@ import pytest
 from kazoo.exceptions import NoNodeError
 from kazoo.security import make_acl
 
+from agentproc import run
 from documents import moment
 from httpclient import HttpClient
 from ports import reserve_port
@@ -248,6 +249,30 @@ def test_it_outlives_a_zookeeper_that_is_away(
     in_maintenance(tree, "s")
     wait_until(lambda: not entries.there("r"), agent.output)
     agent.stop()
+
+
+def test_a_run_of_cron_heeds_it_as_well(write_config, redis_server, tree, own):
+    config = write_config({"r": redis_server.address,
+                           "s": f"127.0.0.1:{reserve_port()}"}, tree,
+                          agent={"id": "agent-1"})
+
+    def check():
+        done = run("--check-once", "-c", config, "--format", "json")
+        assert done.returncode == 2, done.stdout + done.stderr
+        return done.stderr, {i["instance"]: i["maintenance"] for i in
+                             json.loads(done.stdout)["instances"]}
+    assert check() == ("", {"r": False, "s": False})
+    own.set("s")
+    own.set("r", seconds=-1)
+    assert check() == ("", {"r": False, "s": True})
+    assert tree.status("s")["maintenance_owner"] == "ops"
+    assert tree.status("r")["maintenance"] is False
+    own.lift("s")
+    own.put("r", b"{}")
+    stderr, seen = check()
+    assert seen == {"r": False, "s": False}
+    assert "maintenance_ignored" in stderr and "entry=r" in stderr
+    assert tree.status("s")["maintenance"] is False
 
 
 @pytest.fixture
