@@ -202,6 +202,26 @@ static void with_a_new_handle_all_is_read_again(void **state)
     close_book(w);
 }
 
+static void more_nodes_than_watches_are_read_once_a_minute(void **state)
+{
+    struct bench_book *w = open_fleet();
+
+    (void)state;
+    w->book.follows.watches_max = 2;
+    put(w, "fleets/cache/members/a", "1", 7);
+    put(w, "fleets/cache/members/b", "2", 8);
+    follow(w, "fleets/cache/members", FOLLOW_CHILDREN);
+    run(w);
+    assert_asked(w, "list fleets/cache/members!, get fleets/cache/members/a!, "
+                    "get fleets/cache/members/b");
+    run_at(w, w->now + 59999);
+    assert_asked(w, "");
+    run_at(w, w->now + 1);
+    assert_asked(w, "list fleets/cache/members, get fleets/cache/members/a, "
+                    "get fleets/cache/members/b");
+    close_book(w);
+}
+
 static void deny(struct bench_book *w, const char *path)
 {
     snprintf(w->denied, sizeof w->denied, "%s", path);
@@ -264,6 +284,7 @@ int main(void)
         cmocka_unit_test(a_change_of_what_is_under_way_is_remembered),
         cmocka_unit_test(what_is_not_there_is_watched_for),
         cmocka_unit_test(with_a_new_handle_all_is_read_again),
+        cmocka_unit_test(more_nodes_than_watches_are_read_once_a_minute),
         cmocka_unit_test(an_entry_that_may_not_be_read_hides_no_other),
         cmocka_unit_test(entries_that_cannot_be_listed_are_told_once),
     };

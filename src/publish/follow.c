@@ -22,6 +22,8 @@
 #define READ_MS         5000
 #define WATCHED_LIST_MS 60000
 #define WATCHED_READ_MS 300000
+/* … and where there are more nodes than watches: at every member of a fleet. */
+#define CROWDED_READ_MS 60000
 /* A burst of changes is one pass: the next begins so long after the last. */
 #define PASS_MIN_MS 200
 
@@ -154,9 +156,12 @@ static bool all_watched(const struct follow *f)
 /* When the next pass begins. */
 static void next_pass(struct follow *f, uint64_t now)
 {
-    bool watched = all_watched(f);
-    uint64_t list = now + (watched ? WATCHED_LIST_MS : LIST_MS);
-    uint64_t read = now + (watched ? WATCHED_READ_MS : READ_MS);
+    bool all = all_watched(f);
+    bool listed = all || f->watched;
+    uint64_t list = now + (listed ? WATCHED_LIST_MS : LIST_MS);
+    uint64_t read = now + (all      ? WATCHED_READ_MS
+                           : listed ? CROWDED_READ_MS
+                                    : READ_MS);
 
     if (list < f->list_mono_ms)
         f->list_mono_ms = list;

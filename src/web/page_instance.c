@@ -233,6 +233,24 @@ static void add_result(const struct recent_result *r, struct text *out)
     jsonw_close(out, '}');
 }
 
+/* Null: it is in none, or no entry says so. */
+static void add_maintenance(const struct instance *i, struct text *out)
+{
+    struct instance_maintenance m;
+
+    instance_maintenance(i, &m);
+    if (m.entry == NULL) {
+        jsonw_null(out, "maintenance");
+        return;
+    }
+    jsonw_open(out, "maintenance", '{');
+    jsonw_string(out, "entry", m.entry);
+    jsonw_string(out, "owner", m.owner);
+    jsonw_string(out, "reason", m.reason);
+    jsonw_time(out, "until", m.until_wall_ms);
+    jsonw_close(out, '}');
+}
+
 void page_instance(const struct page_source *s, const struct instance *i,
                    struct text *out)
 {
@@ -251,6 +269,7 @@ void page_instance(const struct page_source *s, const struct instance *i,
     jsonw_close(out, '}');
     jsonw_string(out, "sentence", reason_sentence(i->health.reason));
     jsonw_bool(out, "paused", i->config->paused);
+    add_maintenance(i, out);
     page_add_share(s, i, out);
     add_judgement(s, i, out);
     add_pace(i, &now, out);

@@ -93,8 +93,11 @@ def test_set_and_lifted_while_the_agent_runs(
     assert status["agent"]["maintenance"] == 1
     assert [(m["scope"], m["entry"], m["owner"], m["instances"])
             for m in status["maintenance"]] == [("@agent-1", "r", "ops", 1)]
-    document = http.json("/instances/r")["document"]
-    assert document["maintenance_until"] == entry["until"]
+    why = http.json("/instances/r")
+    assert why["document"]["maintenance_until"] == entry["until"]
+    assert why["maintenance"] == {"entry": "r", "owner": "ops",
+                                  "reason": "kernel", "until": entry["until"]}
+    assert http.json("/instances/s")["maintenance"] is None
     metrics = http.text("/metrics")
     assert "sentinel_agent_maintenance_active 1\n" in metrics
     assert 'sentinel_agent_instance_maintenance{instance="r"} 1' in metrics
@@ -358,3 +361,20 @@ def test_a_drained_member_hands_over_and_comes_back(fleet, tree):
         w.check_no_gap()
     assert not any(a.events("drift") for a in fleet.agents.values()), \
         fleet.output()
+
+
+def test_a_member_whose_clock_is_off_leaves(fleet, tree, tmp_path):
+    clock = WallClock(tmp_path / "clock")
+    fleet.agent("web-1")
+    fleet.agent("web-2", prefix=clock.prefix)
+    fleet.settled(["web-1", "web-2"])
+    before = fleet.documents()
+    clock.set(-3600)
+    fleet.settled(["web-1"])
+    web_2 = fleet.agents["web-2"]
+    web_2.wait_event("fleet_left", why="clock")
+    assert int(web_2.wait_event("clock_skew")["skew_ms"]) > 3_500_000
+    for name, d in fleet.documents().items():
+        assert (d["status"], d["since"]) == ("up", before[name]["since"])
+    clock.set(0)
+    web_2.wait_event("clock_skew", count=2)
