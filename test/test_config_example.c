@@ -45,11 +45,14 @@ static void documented(const char *text, const struct config_keyset *set,
     const char *start, *at, *before;
 
     snprintf(header, sizeof header, "[%s%s", set->name,
-             set == &CONFIG_KEYSETS[SECTION_INSTANCE] ? ":cache-1]" : "]");
+             set == &CONFIG_KEYSETS[SECTION_INSTANCE]      ? ":cache-1]"
+             : set == &CONFIG_KEYSETS[SECTION_CREDENTIALS] ? ":probe]"
+                                                           : "]");
     snprintf(line, sizeof line, "\n;%s = ", k->name);
     start = strstr(text, header);
     assert_non_null(start);
-    if (strcmp(k->name, "address") == 0)
+    /* One is set there, and the other is for targets. */
+    if (strcmp(k->name, "address") == 0 || (k->flags & CONFIG_TARGET) != 0)
         return;
     at = strstr(start, line);
     if (!at)

@@ -163,8 +163,10 @@ static void every_key_is_told_with_its_default_and_its_values(void **state)
     (void)state;
     for (size_t s = 0; s < CONFIG_SECTIONS; s++) {
         const struct config_keyset *set = &CONFIG_KEYSETS[s];
-        const char *more =
-            set == &CONFIG_KEYSETS[SECTION_INSTANCE] ? ":NAME" : "";
+        const char *more = set == &CONFIG_KEYSETS[SECTION_INSTANCE] ||
+                                   set == &CONFIG_KEYSETS[SECTION_CREDENTIALS]
+                               ? ":NAME"
+                               : "";
         char head[64];
         char *section;
 

@@ -115,8 +115,9 @@ static void a_bad_section_is_a_target_with_a_fault(void **state)
     assert_string_equal(list.targets[3]->fault,
                         "x:8: address is not for a target: "
                         "unix:/run/redis.sock");
-    assert_string_equal(list.targets[4]->fault,
-                        "x:11: password is not for a target");
+    assert_string_equal(
+        list.targets[4]->fault,
+        "x:11: password is not for a target: it names credentials");
     close_targets();
 }
 
@@ -136,15 +137,16 @@ static void secrets_do_not_come_by_way_of_the_fleets_defaults(void **state)
     settings(text);
     chunk("a", "[redis:a]\naddress = 127.0.0.1:1\n");
     read_all();
-    assert_string_equal(list.targets[0]->fault,
-                        "fleets/cache:2: username is not for a target");
+    assert_string_equal(
+        list.targets[0]->fault,
+        "fleets/cache:2: username is not for a target: it names credentials");
     assert_null(list.targets[0]->username);
     assert_null(list.targets[0]->password);
     assert_null(list.targets[0]->password_file);
     assert_false(list.targets[0]->paused);
     assert_int_equal(list.nfaults, 3);
-    assert_string_equal(list.faults[1],
-                        "fleets/cache:3: password_file is not for a target");
+    assert_string_equal(list.faults[1], "fleets/cache:3: password_file is not "
+                                        "for a target: it names credentials");
     close_targets();
 }
 
@@ -213,10 +215,88 @@ static void a_file_that_a_chunk_names_for_a_secret_is_not_read(void **state)
                "password_file = /no/such.secret\n");
     read_all();
     assert_int_equal(list.nfaults, 1);
-    assert_string_equal(list.targets[0]->fault,
-                        "a:3: password_file is not for a target");
+    assert_string_equal(
+        list.targets[0]->fault,
+        "a:3: password_file is not for a target: it names credentials");
     assert_null(list.targets[0]->password_file);
     close_targets();
+}
+
+#define AGENTS_CREDENTIALS                                  \
+    CONFIG "[credentials:probe]\nusername = u\npassword = " \
+           "sesame\n[credentials:other]\npassword = x\n"
+
+static void a_target_gets_the_secrets_of_the_credentials_that_it_names(
+    void **state)
+{
+    struct err e;
+
+    targets = targets_new(good(state, AGENTS_CREDENTIALS), &e);
+    MUST(targets != NULL);
+    settings("[defaults]\ncredentials = other\n");
+    chunk("a", "[redis:a]\naddress = 127.0.0.1:1\ncredentials = probe\n"
+               "[redis:b]\naddress = 127.0.0.1:1\n"
+               "[redis:c]\naddress = 127.0.0.1:1\ncredentials = none\n");
+    read_all();
+    assert_string_equal(list.targets[0]->username, "u");
+    assert_string_equal(list.targets[0]->password, "sesame");
+    assert_null(list.targets[1]->username);
+    assert_string_equal(list.targets[1]->password, "x");
+    assert_int_equal(list.n, 3);
+    assert_int_equal(list.nfaults, 1);
+    assert_string_equal(list.targets[2]->fault,
+                        "a:8: credentials = none: the config of this agent "
+                        "has no [credentials:none]");
+    assert_null(list.targets[2]->password);
+    close_targets();
+}
+
+static void other_credentials_are_not_gone_on_with(void **state)
+{
+    struct err e;
+    struct config_instance *a, *b;
+
+    targets = targets_new(good(state, AGENTS_CREDENTIALS), &e);
+    MUST(targets != NULL);
+    chunk("a", "[redis:a]\naddress = 127.0.0.1:1\ncredentials = probe\n"
+               "[redis:b]\naddress = 127.0.0.1:1\n");
+    read_all();
+    a = list.targets[0];
+    b = list.targets[1];
+    assert_int_equal(
+        targets_credentials(targets, good(state, AGENTS_CREDENTIALS), &e), 0);
+    assert_true(targets_may_keep(targets, a));
+    assert_int_equal(
+        targets_credentials(
+            targets,
+            good(state,
+                 CONFIG "[credentials:probe]\nusername = u\npassword = new\n"),
+            &e),
+        1);
+    assert_false(targets_may_keep(targets, a));
+    assert_true(targets_may_keep(targets, b));
+    assert_int_equal(targets_credentials(targets, good(state, CONFIG), &e), 1);
+    assert_false(targets_may_keep(targets, a));
+    assert_true(targets_may_keep(targets, b));
+    close_targets();
+}
+
+static void credentials_without_a_secret_are_a_fault(void **state)
+{
+    faults(state, CONFIG "[credentials:a]\n",
+           "8: [credentials:a] has neither a password nor a certificate\n");
+    faults(state, CONFIG "[credentials:a]\nusername = u\n",
+           "9: [credentials:a] has a username and no password\n");
+    faults(state, CONFIG "[credentials:a]\ntls_cert_file = /x\n",
+           "9: tls_cert_file and tls_key_file need each other\n");
+    faults(state, CONFIG "[credentials:a]\npassword = x\n[credentials:a]\n",
+           "10: duplicate section [credentials:a], first at line 8\n");
+    faults(state, CONFIG "[credentials:a]\npassword = x\naddress = x:1\n",
+           "10: unknown key address in [credentials:a]\n");
+    faults(state,
+           CONFIG "[redis:a]\naddress = 127.0.0.1:1\ncredentials = probe\n",
+           "10: credentials is for the targets of a fleet: here it is "
+           "username and password_file\n");
 }
 
 static void of_duplicates_the_first_chunk_counts(void **state)
@@ -294,6 +374,14 @@ int main(void)
                                         place_set_up, place_tear_down),
         cmocka_unit_test_setup_teardown(
             a_file_that_a_chunk_names_for_a_secret_is_not_read, place_set_up,
+            place_tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_target_gets_the_secrets_of_the_credentials_that_it_names,
+            place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(other_credentials_are_not_gone_on_with,
+                                        place_set_up, place_tear_down),
+        cmocka_unit_test_setup_teardown(
+            credentials_without_a_secret_are_a_fault, place_set_up,
             place_tear_down),
         cmocka_unit_test_setup_teardown(of_duplicates_the_first_chunk_counts,
                                         place_set_up, place_tear_down),

@@ -49,6 +49,8 @@ struct config_instance {
     char *username;      /* NULL: none */
     char *password;      /* NULL: none; secret */
     char *password_file; /* NULL: none; as written, for printing */
+    char *credentials;   /* of a target: where those three are from, in the
+                            agent's own config; or NULL */
     enum role expect_role;
     enum config_probe probe;
     char *probe_key;  /* NULL: not asked */
@@ -139,6 +141,11 @@ struct config {
         char *targets_allow;     /* as written */
         struct net_allow *allow; /* a reference; from it */
     } fleet;
+    /* [credentials:NAME], for targets of the fleet: of such an instance the
+     * name, username, password and the client's certificate alone count. */
+    struct config_instance **credentials;
+    size_t ncredentials;
+    bool looks;                         /* secrets were left in their files */
     struct config_instance **instances; /* in the files' order */
     size_t ninstances;
 };

@@ -3,6 +3,7 @@
 
 #include "agent/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,11 +36,24 @@ struct targets_settings {
     unsigned brake_hold_ms;
 };
 
-/* Of the fleet NAME; C's targets_allow holds for all.  C is borrowed during the
- * call.  NULL and E on lack of memory. */
+/* Of the fleet NAME; C's targets_allow holds for all, and its
+ * [credentials:NAME] for those that name them.  C is borrowed during the call.
+ * NULL and E on lack of memory. */
 struct targets *targets_new(const struct config *c, struct err *e) MUST_USE;
 /* NULL is a no-op. */
 void targets_free(struct targets *t);
+
+/*
+ * [credentials:NAME] of C count from now on.  Returns 1 when they are others
+ * than before, 0 when they are the same, and -1 and E on lack of memory: those
+ * of before then count.
+ */
+int targets_credentials(struct targets *t, const struct config *c,
+                        struct err *e) MUST_USE;
+/* Settings I, which were good, may be gone on with: the credentials that they
+ * came with are there, and the same.  A secret that was taken away on purpose
+ * is not used any more because of a fault elsewhere. */
+bool targets_may_keep(const struct targets *t, const struct config_instance *i);
 
 /* The chunk has these bytes now (copied), or is gone (NULL).  -1 and E on lack
  * of memory. */

@@ -12,7 +12,8 @@
 /*
  * Inside the config folder: the table of keys, and what can be done with a
  * value by its key alone.  A value lives at `offset` of a struct config
- * (sections agent, zookeeper, http and fleet) or of a struct config_instance.
+ * (sections agent, zookeeper, http and fleet) or of a struct config_instance
+ * (redis, and credentials, which has some of the same).
  */
 enum config_type {
     CONFIG_DURATION, /* unsigned, milliseconds */
@@ -30,6 +31,7 @@ enum {
     CONFIG_COSMETIC = 4, /* no probe and no verdict depends on it */
     CONFIG_DONE = 8,     /* took effect in reading: printed as a comment */
     CONFIG_OWN = 16,     /* of an agent's own instances, never of a target */
+    CONFIG_TARGET = 32,  /* of a target alone */
 };
 
 struct config_key {
@@ -52,14 +54,16 @@ enum {
     SECTION_ZOOKEEPER,
     SECTION_HTTP,
     SECTION_FLEET,
+    SECTION_CREDENTIALS,
     SECTION_INSTANCE,
 };
-#define CONFIG_SECTIONS 5
+#define CONFIG_SECTIONS 6
 
 #define CONFIG_KEYS_MAX 32 /* of one section */
 
 struct config_keyset {
-    const char *name; /* "agent", "zookeeper", "http", "fleet", "redis" */
+    const char *name; /* "agent", "zookeeper", "http", "fleet", "credentials",
+                         "redis" */
     const struct config_key *keys;
     size_t nkeys;
 };

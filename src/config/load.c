@@ -30,6 +30,8 @@ static const struct config_keyset *const ZOOKEEPER =
     &CONFIG_KEYSETS[SECTION_ZOOKEEPER];
 static const struct config_keyset *const HTTP = &CONFIG_KEYSETS[SECTION_HTTP];
 static const struct config_keyset *const FLEET = &CONFIG_KEYSETS[SECTION_FLEET];
+static const struct config_keyset *const CREDENTIALS =
+    &CONFIG_KEYSETS[SECTION_CREDENTIALS];
 static const struct config_keyset *const INSTANCE =
     &CONFIG_KEYSETS[SECTION_INSTANCE];
 
@@ -76,8 +78,8 @@ static char *read_secret(struct config_reading *r, unsigned at, const char *key,
 static void resolve_password(struct config_reading *r, struct config_section *s)
 {
     struct config_instance *i = s->base;
-    unsigned here = s->keys_at[config_key_index(INSTANCE, "password")];
-    unsigned file = s->keys_at[config_key_index(INSTANCE, "password_file")];
+    unsigned here = s->keys_at[config_key_index(s->set, "password")];
+    unsigned file = s->keys_at[config_key_index(s->set, "password_file")];
 
     if (here > 0 && file > 0)
         config_fault(r, here > file ? here : file,
@@ -131,15 +133,8 @@ static void inherit(struct config_reading *r, struct config_section *s)
     }
 }
 
-static const char *const TLS_KEYS[TLS_FILES] = {
-    [TLS_CA_FILE] = "tls_ca_file",
-    [TLS_CA_DIR] = "tls_ca_dir",
-    [TLS_CERT_FILE] = "tls_cert_file",
-    [TLS_KEY_FILE] = "tls_key_file",
-};
-
 /* Where a key of S stands that it may have from the defaults. */
-static unsigned tls_place(const struct config_reading *r,
+static unsigned key_place(const struct config_reading *r,
                           const struct config_section *s, const char *key)
 {
     size_t k = config_key_index(INSTANCE, key);
@@ -147,6 +142,36 @@ static unsigned tls_place(const struct config_reading *r,
         return r->defaults.keys_at[k];
     return place_of(s, key);
 }
+
+/* What [credentials:NAME] of the agent's config has, for a target that names
+ * it. */
+static void take_credentials(struct config_reading *r,
+                             const struct config_section *s)
+{
+    struct config_instance *i = s->base;
+    const struct config_instance *c = NULL;
+    if (i->credentials == NULL)
+        return;
+    for (size_t k = 0; k < r->nknown && c == NULL; k++)
+        if (strcmp(r->known[k]->name, i->credentials) == 0)
+            c = r->known[k];
+    if (c == NULL && !r->all_known)
+        config_fault(r, key_place(r, s, "credentials"),
+                     "credentials = %s: the config of this agent has no "
+                     "[credentials:%s]",
+                     i->credentials, i->credentials);
+    for (size_t k = 0; c != NULL && k < CREDENTIALS->nkeys; k++)
+        if (config_value_copy(&CREDENTIALS->keys[k], c, &CREDENTIALS->keys[k],
+                              i) != 0)
+            r->out_of_memory = true;
+}
+
+static const char *const TLS_KEYS[TLS_FILES] = {
+    [TLS_CA_FILE] = "tls_ca_file",
+    [TLS_CA_DIR] = "tls_ca_dir",
+    [TLS_CERT_FILE] = "tls_cert_file",
+    [TLS_KEY_FILE] = "tls_key_file",
+};
 
 /* Keys of its own that have no effect would be taken for protection. */
 static void check_no_tls(struct config_reading *r,
@@ -174,9 +199,9 @@ static void read_tls_files(struct config_reading *r,
     struct err why;
     i->tls_context = tls_context_get(&tls, &which, &why);
     if (i->tls_context == NULL && which == TLS_NO_FILE)
-        config_fault(r, tls_place(r, s, "tls"), "tls = yes: %s", why.text);
+        config_fault(r, key_place(r, s, "tls"), "tls = yes: %s", why.text);
     else if (i->tls_context == NULL)
-        config_fault(r, tls_place(r, s, TLS_KEYS[which]), "%s: %s: %s",
+        config_fault(r, key_place(r, s, TLS_KEYS[which]), "%s: %s: %s",
                      TLS_KEYS[which], tls.files[which], why.text);
 }
 
@@ -189,11 +214,11 @@ static void complete_tls(struct config_reading *r,
         return;
     }
     if (i->path != NULL)
-        config_fault(r, tls_place(r, s, "tls"),
+        config_fault(r, key_place(r, s, "tls"),
                      "tls = yes: there is no TLS on a UNIX socket");
     else if ((i->tls_cert_file == NULL) != (i->tls_key_file == NULL))
         config_fault(r,
-                     tls_place(r, s,
+                     key_place(r, s,
                                i->tls_key_file == NULL ? "tls_cert_file"
                                                        : "tls_key_file"),
                      "tls_cert_file and tls_key_file need each other");
@@ -221,7 +246,30 @@ void config_complete_instance(struct config_reading *r,
              config_split_address(i->address, &i->host, &i->port, &i->path) !=
                  0)
         r->out_of_memory = true;
+    take_credentials(r, s);
     complete_tls(r, s);
+}
+
+static void complete_credentials(struct config_reading *r,
+                                 struct config_section *s)
+{
+    const struct config_instance *c = s->base;
+    r->current = s;
+    resolve_password(r, s);
+    if (has(s, "username") && !own_password(s))
+        config_fault(r, place_of(s, "username"),
+                     "[credentials:%s] has a username and no password",
+                     c->name);
+    else if (!own_password(s) && !has(s, "tls_cert_file"))
+        config_fault(r, s->at,
+                     "[credentials:%s] has neither a password nor a "
+                     "certificate",
+                     c->name);
+    if (has(s, "tls_cert_file") != has(s, "tls_key_file"))
+        config_fault(r,
+                     place_of(s, has(s, "tls_cert_file") ? "tls_cert_file"
+                                                         : "tls_key_file"),
+                     "tls_cert_file and tls_key_file need each other");
 }
 
 static void read_digest(struct config_reading *r, struct config *c)
@@ -323,6 +371,8 @@ static void complete(struct config_reading *r, struct config *c,
     config_complete_defaults(r);
     for (size_t i = 0; i < r->ninstances; i++)
         config_complete_instance(r, r->instances[i]);
+    for (size_t i = 0; i < r->ncredentials; i++)
+        complete_credentials(r, &r->credentials[i]);
     r->current = NULL;
     if (r->ninstances == 0 && !c->fleet.enabled)
         config_fault(r, 0, "no [redis:NAME] section");
@@ -340,6 +390,20 @@ static void adopt_instances(struct config_reading *r, struct config *c)
     for (size_t i = 0; i < r->ninstances; i++) {
         c->instances[i] = r->instances[i]->base;
         r->instances[i]->base = NULL;
+    }
+}
+
+static void adopt_credentials(struct config_reading *r, struct config *c)
+{
+    c->credentials = calloc(r->ncredentials + 1, sizeof(*c->credentials));
+    if (c->credentials == NULL) {
+        r->out_of_memory = true;
+        return;
+    }
+    c->ncredentials = r->ncredentials;
+    for (size_t i = 0; i < r->ncredentials; i++) {
+        c->credentials[i] = r->credentials[i].base;
+        r->credentials[i].base = NULL;
     }
 }
 
@@ -401,6 +465,9 @@ void config_reading_free(struct config_reading *r)
     for (size_t i = 0; i < r->ninstances; i++)
         config_instance_unref(r->instances[i]->base);
     free(r->instances);
+    for (size_t i = 0; i < r->ncredentials; i++)
+        config_instance_unref(r->credentials[i].base);
+    free(r->credentials);
     while (r->blocks != NULL) {
         struct config_block *next = r->blocks->next;
         free(r->blocks);
@@ -451,6 +518,8 @@ static struct config *load(const char *file, enum purpose purpose,
         if (read)
             complete(&r, c, purpose == TO_TEST);
         adopt_instances(&r, c);
+        adopt_credentials(&r, c);
+        c->looks = looks;
         list_files(&r, c);
     }
     report_faults(&r, faults);

@@ -29,6 +29,16 @@ static void print_instance(const struct config_instance *i, FILE *out)
     print_section(&CONFIG_KEYSETS[SECTION_INSTANCE], i->name, &copy, out);
 }
 
+static void print_credentials(const struct config_instance *c, FILE *out)
+{
+    struct config_instance copy = *c;
+
+    /* Read from there: the file may name one of the two only. */
+    if (c->password_file)
+        copy.password = NULL;
+    print_section(&CONFIG_KEYSETS[SECTION_CREDENTIALS], c->name, &copy, out);
+}
+
 void config_print(const struct config *c, FILE *out)
 {
     print_section(&CONFIG_KEYSETS[SECTION_AGENT], NULL, c, out);
@@ -38,6 +48,8 @@ void config_print(const struct config *c, FILE *out)
         print_section(&CONFIG_KEYSETS[SECTION_HTTP], NULL, c, out);
     if (c->fleet.enabled)
         print_section(&CONFIG_KEYSETS[SECTION_FLEET], NULL, c, out);
+    for (size_t i = 0; i < c->ncredentials; i++)
+        print_credentials(c->credentials[i], out);
     for (size_t i = 0; i < c->ninstances; i++)
         print_instance(c->instances[i], out);
 }

@@ -137,6 +137,47 @@ static void enter_instance(struct config_reading *r, const char *header,
     enter(r, s, header);
 }
 
+static struct config_section *credentials_section(struct config_reading *r,
+                                                  const char *name)
+{
+    for (size_t i = 0; i < r->ncredentials; i++) {
+        const struct config_instance *c = r->credentials[i].base;
+        if (strcmp(c->name, name) == 0)
+            return &r->credentials[i];
+    }
+    struct config_section *more = reallocarray(
+        r->credentials, r->ncredentials + 1, sizeof *r->credentials);
+    if (more == NULL)
+        return NULL;
+    r->credentials = more;
+    more += r->ncredentials;
+    *more = (struct config_section){
+        .set = &CONFIG_KEYSETS[SECTION_CREDENTIALS],
+        .base = config_instance_new(name),
+    };
+    if (more->base == NULL)
+        return NULL;
+    r->ncredentials++;
+    return more;
+}
+
+static void enter_credentials(struct config_reading *r, const char *header,
+                              const char *name)
+{
+    char shown[ESCAPED_SIZE];
+    struct err why;
+    if (config_check_instance(name, &why) != 0)
+        config_fault(r, r->at, "[%s]: the name %s", config_show(header, shown),
+                     why.text);
+    struct config_section *s = credentials_section(r, name);
+    if (s != NULL) {
+        enter(r, s, header);
+        return;
+    }
+    r->out_of_memory = true;
+    r->current = &r->unknown;
+}
+
 /* A line that begins with [; after a fault the keys below are skipped or
  * checked, whichever gives fewer faults that are none. */
 static void section_line(struct config_reading *r, char *line)
@@ -173,6 +214,8 @@ static void section_line(struct config_reading *r, char *line)
         enter(r, &r->defaults, header);
     else if (strncmp(header, "redis:", 6) == 0)
         enter_instance(r, header, header + 6);
+    else if (strncmp(header, "credentials:", 12) == 0)
+        enter_credentials(r, header, header + 12);
     else
         config_fault(r, r->at, "unknown section [%s]",
                      config_show(header, shown));
@@ -236,10 +279,11 @@ static const char *section_title(const struct config_reading *r,
 
     if (s == &r->defaults)
         return "defaults";
-    if (s->set != &CONFIG_KEYSETS[SECTION_INSTANCE])
+    if (s->set != &CONFIG_KEYSETS[SECTION_INSTANCE] &&
+        s->set != &CONFIG_KEYSETS[SECTION_CREDENTIALS])
         return s->set->name;
     instance = s->base;
-    snprintf(out, ESCAPED_SIZE, "redis:");
+    snprintf(out, ESCAPED_SIZE, "%s:", s->set->name);
     escape_add(out, ESCAPED_SIZE, instance->name, strlen(instance->name));
     return out;
 }
@@ -301,6 +345,11 @@ static bool is_secured_way(const char *key)
     return false;
 }
 
+static bool credentials_have(const char *key)
+{
+    return config_key_find(&CONFIG_KEYSETS[SECTION_CREDENTIALS], key) >= 0;
+}
+
 /* inih's handler; VALUE is NULL for a line without = or :.  The section that
  * inih names is none, as it saw no header. */
 static int on_pair(void *user, const char *section, const char *name,
@@ -339,7 +388,13 @@ static int on_pair(void *user, const char *section, const char *name,
     else if (r->targets && (s->set->keys[key].flags & CONFIG_OWN) != 0)
         /* Not even kept for the time being: who may write into ZooKeeper may
          * not have a secret of this host sent to where he likes. */
-        config_fault(r, r->at, "%s is not for a target", name);
+        config_fault(r, r->at, "%s is not for a target%s", name,
+                     credentials_have(name) ? ": it names credentials" : "");
+    else if (!r->targets && (s->set->keys[key].flags & CONFIG_TARGET) != 0)
+        config_fault(r, r->at,
+                     "%s is for the targets of a fleet: here it is username "
+                     "and password_file",
+                     name);
     else
         set_value(r, s, (size_t)key, value);
     return 1;

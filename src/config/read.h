@@ -61,6 +61,8 @@ struct config_reading {
                                           they point to is the blocks' */
     size_t ninstances;
     size_t instances_size;
+    struct config_section *credentials; /* owned; in the files' order */
+    size_t ncredentials;
     struct config_block *blocks; /* owned; the one that is filled first */
     void *by_name;               /* of instances: a tree of search.h */
 
@@ -68,7 +70,11 @@ struct config_reading {
     size_t nfaults;
     size_t faults_size;
     bool out_of_memory;
-    bool targets;         /* these are not files, but a fleet's nodes */
+    bool targets; /* these are not files, but a fleet's nodes */
+    /* Of targets: the agent's [credentials:NAME]; borrowed. */
+    struct config_instance *const *known;
+    size_t nknown;
+    bool all_known; /* whatever they are called: the secrets are elsewhere */
     bool leave_passwords; /* in their files */
     bool leave_digest;    /* in its file */
     /* The one section that its reader is after, or NULL: all of them. */

@@ -74,6 +74,9 @@ void config_free(struct config *c)
     if (c == NULL)
         return;
     config_drop_instances(c);
+    for (size_t i = 0; i < c->ncredentials; i++)
+        config_instance_unref(c->credentials[i]);
+    free(c->credentials);
     config_servers_free(c->zookeeper.servers, c->zookeeper.nservers);
     if (c->zookeeper.digest != NULL)
         config_wipe(c->zookeeper.digest, strlen(c->zookeeper.digest));
@@ -90,12 +93,18 @@ void config_free(struct config *c)
     free(c);
 }
 
+static bool any_secret(struct config_instance *const *instances, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (instances[i]->password != NULL ||
+            instances[i]->tls_key_file != NULL)
+            return true;
+    return false;
+}
+
 bool config_has_secrets(const struct config *c)
 {
-    bool any = c->zookeeper.digest != NULL;
-
-    for (size_t i = 0; i < c->ninstances; i++)
-        any = any || c->instances[i]->password != NULL ||
-              c->instances[i]->tls_key_file != NULL;
-    return any;
+    return c->zookeeper.digest != NULL ||
+           any_secret(c->instances, c->ninstances) ||
+           any_secret(c->credentials, c->ncredentials);
 }

@@ -26,6 +26,9 @@ struct chunk {
 struct targets {
     char *fleet;
     struct net_allow *allow;
+    struct config_instance **credentials; /* references */
+    size_t ncredentials;
+    bool all_known;        /* whatever credentials a target names */
     struct chunk settings; /* its name is "fleets/F" */
     struct chunk *chunks;  /* by name */
     size_t n;
@@ -40,6 +43,13 @@ static void chunk_clear(struct chunk *c)
     free(c->bytes);
 }
 
+static void drop_credentials(struct config_instance **all, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        config_instance_unref(all[i]);
+    free(all);
+}
+
 void targets_free(struct targets *t)
 {
     if (t == NULL)
@@ -49,6 +59,7 @@ void targets_free(struct targets *t)
     free(t->chunks);
     chunk_clear(&t->settings);
     net_allow_unref(t->allow);
+    drop_credentials(t->credentials, t->ncredentials);
     free(t->fleet);
     free(t);
 }
@@ -65,12 +76,79 @@ struct targets *targets_new(const struct config *c, struct err *e)
     if (t->fleet == NULL || t->settings.bytes == NULL ||
         asprintf(&t->settings.name, "fleets/%s", c->fleet.name) < 0)
         goto no_memory;
+    if (targets_credentials(t, c, e) < 0)
+        goto no_memory;
     return t;
 no_memory:
     targets_free(t);
     err_set(e, "out of memory for the targets");
     return NULL;
 }
+
+/* ------------------------------------------------------------ credentials */
+
+static const struct config_instance *find_credentials(const struct targets *t,
+                                                      const char *name)
+{
+    for (size_t i = 0; i < t->ncredentials; i++)
+        if (strcmp(t->credentials[i]->name, name) == 0)
+            return t->credentials[i];
+    return NULL;
+}
+
+/* What [credentials:NAME] has is the same in A and B. */
+static bool same_secrets(const struct config_instance *a,
+                         const struct config_instance *b)
+{
+    const struct config_keyset *set = &CONFIG_KEYSETS[SECTION_CREDENTIALS];
+
+    for (size_t k = 0; k < set->nkeys; k++)
+        if (!config_value_equal(&set->keys[k], a, b))
+            return false;
+    return true;
+}
+
+static bool has_same(const struct targets *t, const struct config *c)
+{
+    if (t->ncredentials != c->ncredentials)
+        return false;
+    for (size_t i = 0; i < c->ncredentials; i++) {
+        const struct config_instance *old =
+            find_credentials(t, c->credentials[i]->name);
+        if (old == NULL || !same_secrets(old, c->credentials[i]))
+            return false;
+    }
+    return true;
+}
+
+int targets_credentials(struct targets *t, const struct config *c,
+                        struct err *e)
+{
+    struct config_instance **all = calloc(c->ncredentials + 1, sizeof(*all));
+    bool same = has_same(t, c);
+
+    if (all == NULL) {
+        err_set(e, "out of memory for the credentials of targets");
+        return -1;
+    }
+    for (size_t i = 0; i < c->ncredentials; i++)
+        all[i] = config_instance_ref(c->credentials[i]);
+    drop_credentials(t->credentials, t->ncredentials);
+    t->credentials = all;
+    t->ncredentials = c->ncredentials;
+    t->all_known = c->looks;
+    return same ? 0 : 1;
+}
+
+bool targets_may_keep(const struct targets *t, const struct config_instance *i)
+{
+    if (i->credentials == NULL)
+        return true;
+    const struct config_instance *c = find_credentials(t, i->credentials);
+    return c != NULL && same_secrets(c, i);
+}
+
+/* ------------------------------------------------------------------ chunks */
 
 static int set_bytes(struct chunk *c, const char *bytes, size_t len,
                      int32_t version, struct err *e)
@@ -248,7 +326,11 @@ static bool begin(struct pass *p, const struct targets *t)
                .fleet = { .set = &SETTINGS, .base = &p->settings },
                .defaults = { .set = instance,
                              .base = config_instance_new("defaults") },
-               .targets = true },
+               .targets = true,
+               .known = t->credentials,
+               .nknown = t->ncredentials,
+               .all_known = t->all_known,
+               .leave_passwords = t->all_known },
     };
     p->r.sources = calloc(2, sizeof *p->r.sources);
     if (p->r.sources == NULL || p->r.defaults.base == NULL)

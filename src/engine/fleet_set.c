@@ -100,6 +100,19 @@ void fleet_set_took(struct fleet *f, enum fleet_followed which,
                   LOG_STR("detail", err.text));
 }
 
+int fleet_set_reload(struct fleet *f, const struct config *c, uint64_t now,
+                     struct err *e)
+{
+    int rc = targets_credentials(f->set.chunks, c, e);
+
+    if (rc <= 0)
+        return rc;
+    /* There is nothing to gather. */
+    changed(f, now);
+    f->set.changed_mono_ms = now > GATHER_MS ? now - GATHER_MS : 0;
+    return 0;
+}
+
 uint64_t fleet_set_due(const struct fleet *f)
 {
     const struct fleet_set *s = &f->set;
@@ -157,11 +170,13 @@ static bool hold(struct fleet *f, const struct targets_list *l, uint64_t now)
 }
 
 /* The settings that count: those that cannot be used replace none that can. */
-static struct config_instance *choose(struct fleet_target *old,
+static struct config_instance *choose(const struct fleet *f,
+                                      struct fleet_target *old,
                                       struct config_instance *fresh)
 {
-    bool keep =
-        old != NULL && old->config->fault == NULL && fresh->fault != NULL;
+    bool keep = old != NULL && old->config->fault == NULL &&
+                fresh->fault != NULL &&
+                targets_may_keep(f->set.chunks, old->config);
 
     return keep ? old->config : fresh;
 }
@@ -234,7 +249,7 @@ static bool merge(struct fleet *f, const struct targets_list *l, uint64_t now,
         if (t == NULL)
             abort(); /* half a set would be another one than others have */
         struct config_instance *config =
-            choose(there ? t : NULL, l->targets[i]);
+            choose(f, there ? t : NULL, l->targets[i]);
         if (there && !config_instance_equal(t->config, config)) {
             change(f, t, config, now);
             c->changed++;

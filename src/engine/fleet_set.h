@@ -14,6 +14,10 @@ void fleet_set_free(struct fleet_set *s);
 void fleet_set_took(struct fleet *f, enum fleet_followed which,
                     const struct follow_event *e, uint64_t now_mono_ms);
 
+/* C's [credentials:NAME] count from now on.  -1 and E on lack of memory. */
+int fleet_set_reload(struct fleet *f, const struct config *c,
+                     uint64_t now_mono_ms, struct err *e) MUST_USE;
+
 /* When changes were gathered; UINT64_MAX: there are none. */
 uint64_t fleet_set_due(const struct fleet *f);
 

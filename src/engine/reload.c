@@ -235,8 +235,11 @@ int rounds_reload(struct rounds *r, const struct config *config,
         out->removed++;
     }
     rc = pool_own(r->pool, false, e);
-    if (r->fleet != NULL)
+    if (r->fleet != NULL) {
+        if (fleet_set_reload(r->fleet, config, clock_mono_ms(), e) != 0)
+            rc = -1;
         fleet_stale(r->fleet);
+    }
 done:
     change_pace(r, config);
     place_all(r, clock_mono_ms());

@@ -290,7 +290,8 @@ def test_a_section_that_is_mended_is_watched(fleet, tree):
         "redis:bad": {"address": fleet.address, "password": "sesame"},
         "redis:soon": {"address": fleet.address, "timeout": "soon"}}))
     bad = tree.wait_status("bad", "unknown", "settings")
-    assert bad["detail"] == "bad:3: password is not for a target"
+    assert bad["detail"] == "bad:3: password is not for a target: " \
+        "it names credentials"
     tree.wait_status("soon", "unknown", "settings")
     fleet.write("fleets/cache/targets/bad", render({
         "redis:bad": {"address": fleet.address},
@@ -303,6 +304,76 @@ def test_a_section_that_is_mended_is_watched(fleet, tree):
         "redis:soon": {"address": fleet.address}}))
     tree.wait_status("soon", "up")
     assert not a.events("fleet_trouble")
+
+
+SECRETS = {"credentials:probe": {"username": "probe",
+                                 "password": "geheim-eins"}}
+
+
+@pytest.fixture
+def locked(fleet, make_redis):
+    """A target that wants the login of credentials, and its server."""
+    server = make_redis()
+    for password in ("geheim-eins", "geheim-zwei"):
+        server.client().acl_setuser("probe", enabled=True, keys="*",
+                                    passwords=[f"+{password}"],
+                                    commands=["+ping", "+info"])
+    server.client().acl_setuser("default", enabled=False)
+    fleet.write("fleets/cache/targets/locked", render({
+        "redis:locked": {"address": server.address, "credentials": "probe"}}))
+    return server
+
+
+def with_secrets(fleet, secrets, **options):
+    """A member whose config has these sections at its end."""
+    agent = fleet.agent("web-1", start=False, **options)
+    agent.plain = agent.config.read_text()
+    agent.config.write_text(agent.plain + render(secrets))
+    agent.config.chmod(0o600)
+    return agent.start()
+
+
+def test_a_target_gets_a_login_by_the_name_of_credentials(
+        fleet, tree, locked):
+    http = f"127.0.0.1:{reserve_port()}"
+    a = with_secrets(fleet, SECRETS, http=http)
+    tree.wait_status("locked", "up")
+    # A secret that is taken away is not used any more.
+    a.config.write_text(a.plain)
+    a.reload()
+    gone = tree.wait_status("locked", "unknown", "settings")
+    assert gone["detail"] == ("locked:3: credentials = probe: the config of "
+                              "this agent has no [credentials:probe]")
+    # Nor because there is another fault.
+    a.config.write_text(a.plain + render(SECRETS))
+    a.reload()
+    tree.wait_status("locked", "up")
+    fleet.write("fleets/cache/targets/locked", render({
+        "redis:locked": {"address": locked.address, "credentials": "probe",
+                         "timeout": "soon"}}))
+    a.wait_event("targets_rejected", count=2)
+    assert tree.status("locked")["status"] == "up"
+    a.config.write_text(a.plain)
+    a.reload()
+    tree.wait_status("locked", "unknown", "settings")
+    # It is nowhere.
+    shown = run("--print-config", "-c", a.config).stdout
+    pages = "".join(HttpClient(http).text(p) for p in (
+        "/status", "/metrics", "/fleet", "/instances/locked", "/"))
+    nodes = json.dumps(tree.status("locked"))
+    assert "geheim" not in shown + pages + nodes + a.output()
+
+
+def test_a_new_secret_of_credentials_counts_with_a_reload(
+        fleet, tree, locked):
+    a = with_secrets(fleet, {"credentials:probe": {
+        "username": "probe", "password": "geheim-falsch"}})
+    tree.wait_status("locked", "unknown", "wrongpass")
+    a.config.write_text(a.plain + render({"credentials:probe": {
+        "username": "probe", "password": "geheim-zwei"}}))
+    a.reload()
+    tree.wait_status("locked", "up")
+    assert "geheim" not in a.output()
 
 
 def test_when_half_of_all_targets_go_at_once_it_is_held(fleet, tree):
