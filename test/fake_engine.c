@@ -359,6 +359,16 @@ size_t publisher_add(struct publisher *p, enum slot_kind kind, const char *name,
     return fakes.nslots++;
 }
 
+size_t publisher_add_target(struct publisher *p, const char *name,
+                            struct err *e)
+{
+    size_t slot = publisher_add(p, SLOT_STATUS, name, e);
+
+    if (slot != SIZE_MAX)
+        fakes.slots[slot].share = SLOT_SPEAKER;
+    return slot;
+}
+
 void publisher_remove(struct publisher *p, size_t slot)
 {
     MUST(p != NULL && slot < fakes.nslots && !fakes.slots[slot].removed);

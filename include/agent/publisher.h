@@ -98,6 +98,11 @@ void publisher_watch(struct publisher *p, struct watchdog *watchdog);
 size_t publisher_add(struct publisher *p, enum slot_kind kind, const char *name,
                      struct err *e) MUST_USE;
 
+/* The same of a status of the fleet, which is SLOT_SPEAKER from the first
+ * reading on: by the rules of an agent's own it might be a conflict. */
+size_t publisher_add_target(struct publisher *p, const char *name,
+                            struct err *e) MUST_USE;
+
 /*
  * The slot is gone for the caller; its last post is still written (or its
  * withdrawal done) first.  Thread: loop.

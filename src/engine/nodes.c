@@ -101,6 +101,8 @@ int nodes_start(struct nodes *k, const struct nodes_options *o, struct err *e)
         .presence = o->pool->presence && o->pool->config->zookeeper.presence,
         .heartbeat_slot = NO_SLOT,
         .once = o->pool->persistent_heartbeat,
+        .fleet = !o->pool->persistent_heartbeat &&
+                 o->pool->config->fleet.name != NULL,
     };
     if (!o->pool->publish)
         return 0;
@@ -159,10 +161,19 @@ void nodes_give_back(struct nodes *k, struct instance *i)
     }
 }
 
+/* Only the targets of a fleet say where they may be. */
+static bool is_target(const struct nodes *k, const struct instance *i)
+{
+    return k->fleet && i->config->allow != NULL;
+}
+
 static int take_slot(struct nodes *k, enum slot_kind kind, struct instance *i,
                      size_t *slot, struct err *e)
 {
-    *slot = publisher_add(k->publisher, kind, i->config->name, e);
+    const char *name = i->config->name;
+    *slot = kind == SLOT_STATUS && is_target(k, i)
+                ? publisher_add_target(k->publisher, name, e)
+                : publisher_add(k->publisher, kind, name, e);
     return *slot == NO_SLOT ? -1 : own_slot(k, *slot, i, e);
 }
 

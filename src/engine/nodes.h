@@ -23,6 +23,7 @@ struct nodes {
     void *hooks_arg;
     const char *agent; /* borrowed: our id */
     bool presence;
+    bool fleet; /* we may be a member of one */
     size_t heartbeat_slot;
     bool heartbeat_found;
     bool listed;   /* others see us among the members of the fleet */

@@ -45,14 +45,15 @@ static struct slot *make_slot(const struct publisher *p, enum slot_kind kind,
     return s;
 }
 
-size_t publisher_add(struct publisher *p, enum slot_kind kind, const char *name,
-                     struct err *e)
+static size_t add(struct publisher *p, enum slot_kind kind,
+                  enum slot_share share, const char *name, struct err *e)
 {
     struct slot *s = make_slot(p, kind, name);
     size_t index = SIZE_MAX;
 
     if (s != NULL) {
         publisher_lock(p);
+        owner_share(s, share);
         if (book_add(&p->book, s, name) == 0)
             index = s->index;
         publisher_unlock(p);
@@ -62,6 +63,19 @@ size_t publisher_add(struct publisher *p, enum slot_kind kind, const char *name,
         slot_free(s);
     }
     return index;
+}
+
+size_t publisher_add(struct publisher *p, enum slot_kind kind, const char *name,
+                     struct err *e)
+{
+    return add(p, kind, SLOT_OWN, name, e);
+}
+
+size_t publisher_add_target(struct publisher *p, const char *name,
+                            struct err *e)
+{
+    assert(p->fleet != NULL);
+    return add(p, SLOT_STATUS, SLOT_SPEAKER, name, e);
 }
 
 void publisher_remove(struct publisher *p, size_t slot)
