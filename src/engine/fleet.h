@@ -41,7 +41,7 @@ struct fleet_set {
     bool changed;             /* the chunks differ from the targets */
     uint64_t changed_mono_ms; /* since then */
     uint64_t held_mono_ms;    /* too much is gone: until then; 0: not */
-    bool held_over;           /* … and it was waited for */
+    size_t held_of;           /* … of so many, when that began */
     uint32_t hash;            /* of chunks and settings */
 };
 

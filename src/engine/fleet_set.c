@@ -116,14 +116,15 @@ int fleet_set_reload(struct fleet *f, const struct config *c, uint64_t now,
 uint64_t fleet_set_due(const struct fleet *f)
 {
     const struct fleet_set *s = &f->set;
+    uint64_t due = s->held_mono_ms > 0 ? s->held_mono_ms : UINT64_MAX;
 
-    if (!s->changed || !f->followed[FLEET_TARGETS].complete ||
+    if ((!s->changed && s->held_mono_ms == 0) ||
+        !f->followed[FLEET_TARGETS].complete ||
         !f->followed[FLEET_SETTINGS].complete)
         return UINT64_MAX;
-    if (s->held_mono_ms > 0)
-        return s->held_mono_ms;
     /* The first time there is nothing to gather. */
-    return s->read ? s->changed_mono_ms + GATHER_MS : 0;
+    uint64_t gathered = s->read ? s->changed_mono_ms + GATHER_MS : 0;
+    return s->changed && gathered < due ? gathered : due;
 }
 
 /* ------------------------------------------------------------ differences */
@@ -144,28 +145,29 @@ static size_t count_gone(const struct fleet_set *s,
     return gone;
 }
 
-/* True while what is gone is not to be acted upon. */
+/* True while what is gone is to stay. */
 static bool hold(struct fleet *f, const struct targets_list *l, uint64_t now)
 {
     struct fleet_set *s = &f->set;
     size_t gone = count_gone(s, l);
     const struct targets_settings *set = &l->settings;
+    bool held = s->held_mono_ms > 0;
 
+    /* What comes meanwhile makes no smaller part of what is gone. */
+    if (!held)
+        s->held_of = s->n;
     if (set->brake_percent == 0 || gone < set->brake_min ||
-        100 * gone <= (size_t)set->brake_percent * s->n) {
+        100 * gone <= (size_t)set->brake_percent * s->held_of ||
+        (held && now >= s->held_mono_ms)) {
         s->held_mono_ms = 0;
         return false;
     }
-    if (s->held_mono_ms > 0 && now >= s->held_mono_ms) {
-        s->held_mono_ms = 0;
-        return false;
-    }
-    if (s->held_mono_ms == 0) {
-        s->held_mono_ms = now + set->brake_hold_ms;
-        LOG_EVENT(LOG_LEVEL_WARN, "targets_held", LOG_STR("fleet", f->name),
-                  LOG_UINT("gone", gone), LOG_UINT("targets", s->n),
-                  LOG_UINT("hold_ms", set->brake_hold_ms));
-    }
+    if (held)
+        return true;
+    s->held_mono_ms = now + set->brake_hold_ms;
+    LOG_EVENT(LOG_LEVEL_WARN, "targets_held", LOG_STR("fleet", f->name),
+              LOG_UINT("gone", gone), LOG_UINT("targets", s->n),
+              LOG_UINT("hold_ms", set->brake_hold_ms));
     return true;
 }
 
@@ -193,8 +195,9 @@ static struct fleet_target *target_new(struct config_instance *config)
 }
 
 /* Other settings for what is in our hands: it begins anew at another address,
- * and is asked from now on where it could not be used before. */
-static void change(struct fleet *f, struct fleet_target *t,
+ * and is asked from now on where it could not be used before.  False: it stays
+ * as it is, for lack of memory. */
+static bool change(struct fleet *f, struct fleet_target *t,
                    struct config_instance *config, uint64_t now)
 {
     struct instance *i = t->instance;
@@ -202,7 +205,7 @@ static void change(struct fleet *f, struct fleet_target *t,
 
     if (i != NULL && come_change(f->rounds, i, config, &e) != 0) {
         LOG_EVENT(LOG_LEVEL_ERROR, "fleet_trouble", LOG_STR("detail", e.text));
-        return;
+        return false;
     }
     if (i != NULL) {
         come_place(f->rounds, i, now);
@@ -211,6 +214,7 @@ static void change(struct fleet *f, struct fleet_target *t,
     config_instance_ref(config);
     config_instance_unref(t->config);
     t->config = config;
+    return true;
 }
 
 static void remove_target(struct fleet *f, struct fleet_target *t)
@@ -220,52 +224,101 @@ static void remove_target(struct fleet *f, struct fleet_target *t)
     target_free(t);
 }
 
-struct changes {
+/* What is to become of the targets. */
+struct merge {
+    struct fleet_target **targets; /* those that stay and those that come */
+    size_t n;
+    bool keep_gone; /* what is not in the list stays, too */
     size_t added;
     size_t removed;
     size_t changed;
+    bool failed; /* to change one: to be tried again */
 };
 
-/* Merges L into the targets, both sorted.  False on lack of memory: nothing is
- * changed. */
-static bool merge(struct fleet *f, const struct targets_list *l, uint64_t now,
-                  struct changes *c)
+static int by_name(const struct fleet_target *t,
+                   const struct config_instance *config)
 {
-    struct fleet_set *s = &f->set;
-    struct fleet_target **merged = calloc(l->n + 1, sizeof *merged);
+    return strcmp(t->config->name, config->name);
+}
+
+/* Makes those that come, before anything is changed: half a set would be
+ * another one than others have.  False on lack of memory. */
+static bool prepare(struct merge *m, const struct fleet_set *s,
+                    const struct targets_list *l)
+{
     size_t old = 0;
 
-    if (merged == NULL)
+    m->targets = calloc(s->n + l->n + 1, sizeof(*m->targets));
+    if (m->targets == NULL)
         return false;
     for (size_t i = 0; i < l->n; i++) {
-        const char *name = l->targets[i]->name;
-        for (; old < s->n && strcmp(s->targets[old]->config->name, name) < 0;
-             old++, c->removed++)
-            remove_target(f, s->targets[old]);
-        bool there =
-            old < s->n && strcmp(s->targets[old]->config->name, name) == 0;
-        struct fleet_target *t =
-            there ? s->targets[old++] : target_new(l->targets[i]);
-        if (t == NULL)
-            abort(); /* half a set would be another one than others have */
-        struct config_instance *config =
-            choose(f, there ? t : NULL, l->targets[i]);
-        if (there && !config_instance_equal(t->config, config)) {
-            change(f, t, config, now);
-            c->changed++;
-        }
-        if (!there) {
-            (void)roster_rank(f->members.roster, &t->rank);
-            c->added++;
-        }
-        merged[i] = t;
+        while (old < s->n && by_name(s->targets[old], l->targets[i]) < 0)
+            old++;
+        if (old < s->n && by_name(s->targets[old], l->targets[i]) == 0)
+            continue;
+        m->targets[m->n] = target_new(l->targets[i]);
+        if (m->targets[m->n] == NULL)
+            goto undo;
+        m->n++;
     }
-    for (; old < s->n; old++, c->removed++)
-        remove_target(f, s->targets[old]);
-    free(s->targets);
-    s->targets = merged;
-    s->n = l->n;
+    m->added = m->n;
     return true;
+undo:
+    while (m->n > 0)
+        target_free(m->targets[--m->n]);
+    free(m->targets);
+    return false;
+}
+
+static int by_target(const void *a, const void *b)
+{
+    const struct fleet_target *const *x = a;
+    const struct fleet_target *const *y = b;
+
+    return by_name(*x, (*y)->config);
+}
+
+static void keep_target(struct merge *m, struct fleet *f,
+                        struct fleet_target *t, struct config_instance *fresh,
+                        uint64_t now)
+{
+    struct config_instance *config = choose(f, t, fresh);
+
+    if (!config_instance_equal(t->config, config)) {
+        bool done = change(f, t, config, now);
+        m->changed += done;
+        m->failed = m->failed || !done;
+    }
+    m->targets[m->n++] = t;
+}
+
+/* Merges L into the targets, both sorted. */
+static void merge(struct merge *m, struct fleet *f,
+                  const struct targets_list *l, uint64_t now)
+{
+    struct fleet_set *s = &f->set;
+    size_t at = 0;
+
+    for (size_t i = 0; i < m->n; i++)
+        (void)roster_rank(f->members.roster, &m->targets[i]->rank);
+    for (size_t i = 0; i < s->n; i++) {
+        struct fleet_target *t = s->targets[i];
+        while (at < l->n && by_name(t, l->targets[at]) > 0)
+            at++;
+        if (at < l->n && by_name(t, l->targets[at]) == 0) {
+            keep_target(m, f, t, l->targets[at], now);
+        } else if (m->keep_gone) {
+            m->targets[m->n++] = t;
+        } else {
+            remove_target(f, t);
+            m->removed++;
+        }
+    }
+    if (m->n > 0)
+        qsort(m->targets, m->n, sizeof(*m->targets), by_target);
+    free(s->targets);
+    s->targets = m->targets;
+    s->n = m->n;
 }
 
 static void tell_faults(const struct fleet *f, const struct targets_list *l)
@@ -277,23 +330,27 @@ static void tell_faults(const struct fleet *f, const struct targets_list *l)
 
 static void act(struct fleet *f, const struct targets_list *l, uint64_t now)
 {
-    struct changes c = { 0 };
+    struct merge m = { .keep_gone = hold(f, l, now) };
+    struct fleet_set *s = &f->set;
 
-    if (!merge(f, l, now, &c)) {
+    s->changed_mono_ms = now;
+    s->changed = true;
+    if (!prepare(&m, s, l)) {
         LOG_EVENT(LOG_LEVEL_ERROR, "fleet_trouble",
                   LOG_STR("detail", "out of memory for the targets"));
         return;
     }
-    f->set.changed = false;
-    f->set.read = true;
+    merge(&m, f, l, now);
+    s->changed = m.failed;
+    s->read = true;
     f->shares.stale = true;
-    f->shares.moves_targets += c.added + c.removed;
+    f->shares.moves_targets += m.added + m.removed;
     tell_faults(f, l);
-    if (c.added + c.removed + c.changed > 0)
+    if (m.added + m.removed + m.changed > 0)
         LOG_EVENT(LOG_LEVEL_INFO, "targets_changed", LOG_STR("fleet", f->name),
-                  LOG_UINT("targets", f->set.n), LOG_UINT("added", c.added),
-                  LOG_UINT("removed", c.removed),
-                  LOG_UINT("changed", c.changed));
+                  LOG_UINT("targets", s->n), LOG_UINT("added", m.added),
+                  LOG_UINT("removed", m.removed),
+                  LOG_UINT("changed", m.changed));
 }
 
 void fleet_set_act(struct fleet *f, uint64_t now)
@@ -306,7 +363,6 @@ void fleet_set_act(struct fleet *f, uint64_t now)
         f->set.changed_mono_ms = now;
         return;
     }
-    if (!hold(f, &l, now))
-        act(f, &l, now);
+    act(f, &l, now);
     targets_list_free(&l);
 }

@@ -388,6 +388,24 @@ def test_when_half_of_all_targets_go_at_once_it_is_held(fleet, tree):
     tree.wait_status(NAMES[5], "unknown", "removed")
 
 
+def test_what_comes_is_watched_while_what_is_gone_is_held(fleet, tree):
+    a = fleet.agent("web-1")
+    fleet.settled(["web-1"])
+    fleet.targets("all", NAMES[:2])
+    a.wait_event("targets_held")
+    fleet.targets("new", ["new"])
+    tree.wait_status("new", "up")
+    fleet.targets("new", [f"new-{n}" for n in range(30)])
+    tree.wait_status("new-29", "up")
+    # Among so many that is no half any more, and was one.
+    assert tree.status(NAMES[5])["status"] == "up"
+    fleet.targets("all", NAMES)
+    wait_until(lambda: tree.status("new")["reason"] == "removed",
+               fleet.output)
+    assert tree.status(NAMES[5])["status"] == "up"
+    assert len(a.events("targets_held")) == 1
+
+
 def test_when_most_are_gone_nobody_takes_over_for_a_while(fleet, tree):
     idents = [f"web-{i}" for i in range(1, 5)]
     for ident in idents:
