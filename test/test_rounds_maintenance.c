@@ -338,6 +338,21 @@ static void the_later_of_two_wins_and_both_are_said(void **state)
     stop();
 }
 
+static void what_a_fellow_deleted_at_its_end_was_not_lifted(void **state)
+{
+    (void)state;
+    start();
+    tell(FOLLOW_IS, "db", entry("ops", INTERVAL_MS));
+    complete();
+    pass(INTERVAL_MS - 100);
+    tell(FOLLOW_GONE, "db", NULL);
+    complete();
+    assert_true(in_none("db"));
+    assert_int_equal(fakes_logged("maintenance_expired"), 1);
+    assert_int_equal(fakes_logged("maintenance_lifted"), 0);
+    stop();
+}
+
 static void what_nobody_can_read_is_ignored_and_said_once(void **state)
 {
     (void)state;
@@ -467,6 +482,7 @@ int main(void)
         cmocka_unit_test(what_an_earlier_life_left_waits_for_the_first_verdict),
         cmocka_unit_test(what_is_over_is_deleted_as_it_was_read),
         cmocka_unit_test(the_later_of_two_wins_and_both_are_said),
+        cmocka_unit_test(what_a_fellow_deleted_at_its_end_was_not_lifted),
         cmocka_unit_test(what_nobody_can_read_is_ignored_and_said_once),
         cmocka_unit_test(nothing_is_said_before_it_is_known_what_is_on),
         cmocka_unit_test(but_that_is_not_waited_for_for_ever),

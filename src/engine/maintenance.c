@@ -15,6 +15,9 @@
 /* Rounds that begin before what is said of instances waits no longer. */
 #define WAITS_MAX 3
 
+/* What another member knows of the ensemble's clock may differ by so much. */
+#define SAME_MOMENT_MS 2000
+
 const char *maintenance_scope_name(const struct maintenance *m,
                                    enum maintenance_of scope, char *out)
 {
@@ -227,6 +230,19 @@ static void took_entry(struct rounds *r, enum maintenance_of scope,
         n->good = true;
 }
 
+/* Somebody deleted it before its end; or a fellow, which knew the end to have
+ * come a little earlier than we. */
+static const char *why_gone(const struct rounds *r,
+                            const struct maintenance_node *n)
+{
+    int64_t now_wall_ms;
+
+    (void)publisher_clock(pool_parts(r->pool).publisher, &now_wall_ms);
+    return maintenance_over(&n->entry, now_wall_ms + SAME_MOMENT_MS)
+               ? "maintenance_expired"
+               : "maintenance_lifted";
+}
+
 static void took_absence(struct rounds *r, enum maintenance_of scope,
                          const char *key)
 {
@@ -236,7 +252,7 @@ static void took_absence(struct rounds *r, enum maintenance_of scope,
     if (n == NULL)
         return;
     if (n->said && !n->over_said)
-        maintenance_say(r, scope, n, "maintenance_lifted");
+        maintenance_say(r, scope, n, why_gone(r, n));
     *n = s->nodes[--s->n];
 }
 
