@@ -77,7 +77,7 @@ def test_set_and_lifted_while_the_agent_runs(
                        tree, zookeeper=PRESENCE, http=listen)
     in_none(tree, "r")
     wait_until(lambda: tree.alive("r"), "alive/r")
-    other = tree.status("s")
+    other = in_none(tree, "s")
     before = tree.status("r")
     entry = own.set("r")
     d = in_maintenance(tree, "r")
