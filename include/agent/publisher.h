@@ -148,11 +148,15 @@ void publisher_fence(struct publisher *p, size_t member_slot,
  * are told as events (ORPHAN), and presence nodes of our session are deleted.
  * Where there was no such node, the whole tree is looked at, once.
  *
+ * In a fleet, whose targets are in the list as long as they are in our hands,
+ * nothing is looked at before publisher_search: it is to be known what is ours.
+ *
  * PART: they are not all, so they are only added to a node that is there, and
  * nothing is looked at.  -1 and E on lack of memory.  Thread: loop.
  */
 int publisher_own(struct publisher *p, const char **names, size_t n, bool part,
                   struct err *e) MUST_USE;
+void publisher_search(struct publisher *p);
 
 /*
  * Orders: that a node is deleted which is no slot of ours, if it still has this

@@ -63,7 +63,9 @@ struct fleet_membership {
     bool posted;     /* its node was, as a member */
     unsigned fenced; /* as the publisher said last */
     bool stopping;
-    int64_t since_wall_ms; /* a member since then; 0: it is none */
+    bool searched; /* what an earlier life left, and is not ours any more */
+    uint64_t searched_mono_ms; /* … since then */
+    int64_t since_wall_ms;     /* a member since then; 0: it is none */
     uint64_t looked_mono_ms;
     uint64_t contested_mono_ms; /* what others hold is read again */
 };
@@ -72,6 +74,7 @@ struct fleet_membership {
 struct fleet_shares {
     bool stale;            /* to be looked at as a whole */
     bool news;             /* one of ours may go on */
+    bool unlisted;         /* what is in our hands is not what owned/ID says */
     uint64_t look_mono_ms; /* a document is to be looked at again */
     size_t observing;
     size_t speaking;

@@ -21,6 +21,10 @@
 /* How often what others hold is read again. */
 #define CONTESTED_MS 5000
 
+/* What we left in an earlier life is a few names, and looked at in a moment; a
+ * whole tree, where there is no list of them, is not waited for. */
+#define SEARCH_MS 5000
+
 /* As long as a heartbeat is valid. */
 #define INTERVALS_BORNE 3
 
@@ -148,9 +152,20 @@ static void left(struct fleet *f)
 
 /* Until what an earlier life may have left in our name was looked at, nothing
  * vouches for it. */
-static void let_vouch(struct fleet *f)
+static void let_vouch(struct fleet *f, uint64_t now)
 {
+    struct fleet_membership *m = &f->membership;
+    struct publisher_info info;
+
     if (!f->rounds->fleet_says.withheld || !fleet_shares_read(f))
+        return;
+    if (!m->searched) {
+        publisher_search(f->publisher);
+        m->searched = true;
+        m->searched_mono_ms = now;
+    }
+    publisher_info(f->publisher, &info);
+    if (info.seeking && now < m->searched_mono_ms + SEARCH_MS)
         return;
     f->rounds->fleet_says.withheld = false;
     if (f->rounds->settled.awaited == 0)
@@ -165,7 +180,7 @@ void fleet_membership_look(struct fleet *f, uint64_t now)
     if (now < m->looked_mono_ms + LOOK_MS && !f->shares.news && m->machine.in)
         return;
     m->looked_mono_ms = now;
-    let_vouch(f);
+    let_vouch(f, now);
     find_facts(f, now);
     if (membership_step(&m->machine, &m->facts, now)) {
         if (m->machine.in)

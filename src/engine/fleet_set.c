@@ -219,8 +219,10 @@ static bool change(struct fleet *f, struct fleet_target *t,
 
 static void remove_target(struct fleet *f, struct fleet_target *t)
 {
-    if (t->instance != NULL)
+    if (t->instance != NULL) {
         come_drop(f->rounds, t->instance);
+        f->shares.unlisted = true;
+    }
     target_free(t);
 }
 

@@ -47,6 +47,7 @@ static void take(struct fleet *f, struct fleet_target *t, uint64_t now)
         .share = SHARE_PENDING,
     };
     t->instance = i;
+    f->shares.unlisted = true;
     pool_share(f->rounds->pool, i);
     come_place(f->rounds, i, now);
     come_say_fault(f->rounds, i);
@@ -58,6 +59,7 @@ static void let_go(struct fleet *f, struct fleet_target *t)
 
     log_handover(f, t, "none");
     t->instance = NULL;
+    f->shares.unlisted = true;
     /* Or what was posted last would be written before the slot ends. */
     i->share.share = SHARE_LEAVING;
     pool_share(f->rounds->pool, i);
@@ -251,9 +253,23 @@ static bool fresh(const struct fleet *f)
            info.fenced == f->membership.fenced;
 }
 
+/* What we die with is looked at when we are back: it may be no target any
+ * more, and nobody else's. */
+static void list(struct fleet *f)
+{
+    struct err e;
+
+    if (!f->shares.unlisted)
+        return;
+    f->shares.unlisted = pool_own(f->rounds->pool, false, &e) != 0;
+    if (f->shares.unlisted)
+        LOG_EVENT(LOG_LEVEL_ERROR, "fleet_trouble", LOG_STR("detail", e.text));
+}
+
 void fleet_shares_look(struct fleet *f, uint64_t now)
 {
     look_at_documents(f, now);
+    list(f);
     if ((!f->shares.stale && !f->shares.news) || !fresh(f))
         return;
     bool all = f->shares.stale;
@@ -272,6 +288,7 @@ void fleet_shares_look(struct fleet *f, uint64_t now)
     if (all)
         say_anew(f);
     count(f);
+    list(f);
 }
 
 void fleet_shares_contested(struct fleet *f)

@@ -203,9 +203,7 @@ static bool is_watched(const struct nodes *k, const char *name)
 /* It went over to a fleet, which goes on with its document; or may have. */
 static bool is_spared(const struct nodes *k, const struct publisher_event *e)
 {
-    return e->seen.fleet[0] != '\0' ||
-           (k->hooks->spared != NULL &&
-            k->hooks->spared(k->hooks_arg, e->name));
+    return k->hooks->spared != NULL && k->hooks->spared(k->hooks_arg, e->name);
 }
 
 /* An instance that left the config while no agent ran ends like one that
@@ -231,6 +229,7 @@ static void end_orphan(struct nodes *k, const struct publisher_event *e,
         .started_wall_ms = e->seen.started_wall_ms,
         .agent = k->agent,
         .round = round,
+        .fleet = e->seen.fleet[0] != '\0' ? e->seen.fleet : NULL,
     };
     struct err err;
     char doc[DOCUMENT_MAX];

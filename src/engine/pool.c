@@ -488,7 +488,7 @@ int pool_own(struct pool *p, bool part, struct err *e)
     }
     for (size_t k = 0; k < pool_size(p); k++) {
         const struct instance *i = pool_instance(p, k);
-        if (i != NULL && i->share.fleet == NULL)
+        if (i != NULL)
             names[n++] = i->config->name;
     }
     int rc = publisher_own(p->nodes.publisher, names, n, part, e);

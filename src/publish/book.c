@@ -28,6 +28,7 @@ int book_init(struct book *b, const struct book_options *o, struct err *e)
     TAILQ_INIT(&b->findings);
     lease_init(&b->owners.lease, o->agent, o->host);
     b->owners.fleet = o->fleet;
+    b->owned.waits = o->fleet != NULL;
     b->owners.rivals.root = o->root;
     b->owners.rivals.recheck_ms = o->recheck_ms;
     b->heirs_mono_ms = UINT64_MAX;

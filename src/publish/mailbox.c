@@ -206,6 +206,13 @@ int publisher_own(struct publisher *p, const char **names, size_t n, bool part,
     return rc;
 }
 
+void publisher_search(struct publisher *p)
+{
+    publisher_lock(p);
+    owned_search(&p->book);
+    publisher_unlock(p);
+}
+
 bool publisher_take(struct publisher *p, struct publisher_event *out)
 {
     publisher_lock(p);

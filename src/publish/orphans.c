@@ -239,6 +239,13 @@ static bool has_slot(const struct book *b, const char *path)
     return false;
 }
 
+/* A fleet that is not ours knows what is to become of it. */
+static bool is_anothers(const struct book *b, const char *fleet)
+{
+    return fleet[0] != '\0' &&
+           (b->owners.fleet == NULL || strcmp(fleet, b->owners.fleet) != 0);
+}
+
 static void take_document(struct book *b, const struct store_reply *r)
 {
     struct orphans *o = &b->orphans;
@@ -252,8 +259,7 @@ static void take_document(struct book *b, const struct store_reply *r)
     };
     document_read(r->data, r->len, &e->seen);
     if (!e->seen.valid || strcmp(e->seen.agent, b->owners.lease.agent) != 0 ||
-        /* Its fleet knows what is to become of it. */
-        e->seen.fleet[0] != '\0' ||
+        is_anothers(b, e->seen.fleet) ||
         (e->seen.status == STATUS_UNKNOWN &&
          e->seen.reason == REASON_REMOVED)) {
         next_name(o);

@@ -207,6 +207,7 @@ static enum step step_of(const struct book *b)
     const struct owned *o = &b->owned;
     bool whole_tree = o->unreadable || (o->known && !o->exists);
     bool sought = o->sought || o->part;
+    enum step seek = o->waits ? STEP_NONE : STEP_SEEK;
 
     if (o->path == NULL || o->rests)
         return STEP_NONE;
@@ -216,15 +217,21 @@ static enum step step_of(const struct book *b)
     /* Nothing is written before the tree was looked at: after a crash it is
      * to be looked at again. */
     if (whole_tree && !sought)
-        return STEP_SEEK;
+        return seek;
     if (!o->known)
         return STEP_READ;
     /* What cannot be written together may be short enough afterwards. */
     if (o->unwritable && !sought)
-        return STEP_SEEK;
+        return seek;
     if (differs(b))
         return STEP_WRITE;
-    return sought ? STEP_NONE : STEP_SEEK;
+    return sought ? STEP_NONE : seek;
+}
+
+void owned_search(struct book *b)
+{
+    b->owned.waits = b->owned.rests = false;
+    b->nudged = true;
 }
 
 bool owned_busy(const struct book *b)

@@ -34,6 +34,8 @@ struct owned {
     struct names sent;   /* … and what the request under way makes of it */
     bool known;
     bool part;       /* what is wanted is not all that is ours */
+    bool waits;      /* nothing is looked at yet: it is not known what else may
+                        be ours */
     bool unreadable; /* ZooKeeper does not let us read it */
     bool unwritable; /* … or write it as it was to be */
     bool exists;
@@ -61,6 +63,9 @@ struct owned {
  * memory. */
 int owned_want(struct book *b, struct names names, bool part,
                struct err *e) MUST_USE;
+
+/* What the node names and nobody watches is looked at from now on. */
+void owned_search(struct book *b);
 
 /* It is not yet as it should be, and nothing stands against it but time. */
 bool owned_busy(const struct book *b);

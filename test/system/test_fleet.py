@@ -93,6 +93,13 @@ def first(name, idents):
     return max(idents, key=lambda i: mix64(fnv1a64(name) ^ mix64(fnv1a64(i))))
 
 
+def wait_owned(tree, ident, names):
+    """The list of what it would have to look at after a crash."""
+    wanted = "".join(f"{n}\n" for n in sorted(names)).encode()
+    wait_until(lambda: (tree.get(f"owned/{ident}") or [None])[0] == wanted,
+               lambda: f"{wanted}, but {tree.get(f'owned/{ident}')}")
+
+
 @pytest.fixture
 def fleet(tree, make_agent, redis_server):
     f = Fleet(tree, make_agent, redis_server.address)
@@ -112,7 +119,7 @@ def test_a_single_member_speaks_for_all(fleet, tree):
     wait_until(lambda: all(tree.alive(n) for n in NAMES), a.output)
     beat = wait_until(lambda: tree.heartbeat("web-1"), a.output)
     assert beat["fleet"] == "cache" and len(beat["basis"]) == 8
-    assert tree.get("owned/web-1")[0] == b""
+    wait_owned(tree, "web-1", NAMES)
     a.stop()
 
 
@@ -239,7 +246,7 @@ def test_a_target_at_another_address_stays_the_fleets(fleet, tree, make_redis):
                              when=lambda d: d["address"] == fleet.address)
         assert d["fleet"] == "cache" and d["by"] == "web-1"
     assert not a.events("target_is_own")
-    assert tree.get("owned/web-1")[0] == b""
+    wait_owned(tree, "web-1", NAMES)
 
 
 def test_a_large_chunk_is_read_whole(fleet, tree):
@@ -388,6 +395,42 @@ def test_when_half_of_all_targets_go_at_once_it_is_held(fleet, tree):
     tree.wait_status(NAMES[5], "unknown", "removed")
 
 
+def test_a_target_that_goes_while_nobody_watches_is_removed_by_who_did(
+        fleet, tree):
+    """Its agent is back before another one has taken it over, and vouches for
+    nothing before it has looked."""
+    a = fleet.agent("web-1")
+    fleet.settled(["web-1"])
+    wait_owned(tree, "web-1", NAMES)
+    a.kill()
+    wait_until(lambda: tree.heartbeat("web-1") is None, "its session is over")
+    gone, *stay = NAMES
+    fleet.targets("all", stay)
+    assert tree.status(gone)["status"] == "up"
+    a.start()
+    wait_until(lambda: tree.heartbeat("web-1"), a.output)
+    assert tree.status(gone)["reason"] == "removed"
+    assert tree.status(gone)["fleet"] == "cache"
+    fleet.settled(["web-1"], stay)
+    wait_owned(tree, "web-1", stay)
+
+
+def test_what_moved_away_is_left_alone_by_who_had_it(fleet, tree):
+    a = fleet.agent("web-1")
+    fleet.settled(["web-1"])
+    wait_owned(tree, "web-1", NAMES)
+    a.kill()
+    fleet.agent("web-2")
+    fleet.settled(["web-2"])
+    wait_owned(tree, "web-2", NAMES)
+    a.start()
+    fleet.settled(["web-1", "web-2"])
+    ours = [n for n in NAMES if first(n, ["web-1", "web-2"]) == "web-1"]
+    wait_owned(tree, "web-1", ours)
+    wait_owned(tree, "web-2", [n for n in NAMES if n not in ours])
+    assert all(tree.status(n)["status"] == "up" for n in NAMES)
+
+
 def test_what_comes_is_watched_while_what_is_gone_is_held(fleet, tree):
     a = fleet.agent("web-1")
     fleet.settled(["web-1"])
@@ -457,7 +500,7 @@ def test_an_own_instance_wins_over_a_target_of_its_name(fleet, tree):
     a.wait_event("target_is_own", instance=NAMES[0])
     d = tree.status(NAMES[0])
     assert "fleet" not in d and d["agent"] == "web-1"
-    assert tree.get("owned/web-1")[0] == f"{NAMES[0]}\n".encode()
+    wait_owned(tree, "web-1", NAMES)
     # It goes over to the fleet, and its document goes on.
     since, seq = d["since"], d["seq"]
     text = a.config.read_text()
