@@ -60,6 +60,8 @@ void start_refreshing(struct bench_publisher *w, uint64_t seed,
     fake_store_on_write(w->store, check_seq, w);
     w->publisher = publisher_start(&o, &e);
     assert_non_null(w->publisher);
+    /* Its fleet is known at once. */
+    publisher_search(w->publisher);
 }
 
 void start(struct bench_publisher *w, uint64_t seed)

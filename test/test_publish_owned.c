@@ -94,6 +94,34 @@ static void what_the_list_names_and_nobody_watches_is_looked_at(void **state)
     close_book(w);
 }
 
+/* It is not known yet what is a target, and whose. */
+static void a_member_of_a_fleet_looks_at_nothing_before_it_is_told(void **state)
+{
+    struct bench_book *w = open_fleet_with_beat();
+    struct publisher_event e;
+
+    (void)state;
+    put(w, LIST, "a\nold\n", 0);
+    put(w, "instances/old",
+        "{\"schema\":1,\"agent\":\"web-1\",\"status\":\"up\","
+        "\"fleet\":\"cache\",\"seq\":4}",
+        0);
+    own(w, "");
+    run(w);
+    assert_asked(w, "get owned/web-1");
+    assert_listed(w, "a\nold\n");
+    own(w, "a\nnew\n");
+    run(w);
+    assert_listed(w, "a\nnew\nold\n");
+    add_slot(w, SLOT_STATUS, "a");
+    owned_search(&w->book);
+    run(w);
+    assert_true(orphans_take(&w->book, &e));
+    assert_string_equal(e.name, "old");
+    assert_listed(w, "a\nnew\nold\n");
+    close_book(w);
+}
+
 static void without_a_list_the_tree_is_looked_at_first(void **state)
 {
     struct bench_book *w = open_with_beat();
@@ -361,6 +389,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_start_asks_only_for_the_list),
         cmocka_unit_test(what_the_list_names_and_nobody_watches_is_looked_at),
+        cmocka_unit_test(
+            a_member_of_a_fleet_looks_at_nothing_before_it_is_told),
         cmocka_unit_test(without_a_list_the_tree_is_looked_at_first),
         cmocka_unit_test(a_search_keeps_a_pace),
         cmocka_unit_test(a_name_is_listed_before_its_document),

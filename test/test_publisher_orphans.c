@@ -74,6 +74,33 @@ static void our_documents_without_a_slot_are_told(void **state)
     finish(&w);
 }
 
+static void of_fleets_what_names_ours_is_told(void **state)
+{
+    struct bench_publisher w;
+    struct publisher_event ev;
+
+    (void)state;
+    start(&w, 1);
+    fake_store_put(w.store, "/r/s/owned/web-1", "ours\ntheirs\n", 0);
+    fake_store_put(w.store, "/r/s/instances/ours",
+                   "{\"schema\":1,\"agent\":\"web-1\",\"status\":\"up\","
+                   "\"fleet\":\"cache\"}",
+                   0);
+    fake_store_put(w.store, "/r/s/instances/theirs",
+                   "{\"schema\":1,\"agent\":\"web-1\",\"status\":\"up\","
+                   "\"fleet\":\"web\"}",
+                   0);
+    fake_store_connect(w.store);
+    own_nothing(&w);
+    ev = take(&w);
+    assert_true(ev.orphan);
+    assert_string_equal(ev.name, "ours");
+    assert_string_equal(ev.seen.fleet, "cache");
+    AWAIT(&w, !info(&w).seeking);
+    assert_false(publisher_take(w.publisher, &ev));
+    finish(&w);
+}
+
 static void a_last_word_goes_on_with_the_number(void **state)
 {
     struct bench_publisher w;
@@ -161,6 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(our_documents_without_a_slot_are_told),
+        cmocka_unit_test(of_fleets_what_names_ours_is_told),
         cmocka_unit_test(a_last_word_goes_on_with_the_number),
         cmocka_unit_test(a_presence_of_our_session_without_a_slot_goes),
         cmocka_unit_test(nothing_is_sought_beside_an_agent_of_our_id),
