@@ -286,11 +286,20 @@ def fleet(tree, make_agent, redis_server):
     return f
 
 
+def start_members(fleet, *idents, **options):
+    """Until each acts upon all of them: one that does not know of a join yet
+    may write a document that is not its own any more."""
+    for ident in idents:
+        fleet.agent(ident, **options.get(ident, {}))
+    fleet.settled(idents)
+    wait_until(lambda: len({fleet.tree.heartbeat(i)["basis"]
+                            for i in idents}) == 1, fleet.output)
+    fleet.settled(idents)
+
+
 def test_a_fleets_target_and_a_pattern(fleet, tree):
     entries = Entries(tree, "cache")
-    for ident in ("web-1", "web-2"):
-        fleet.agent(ident)
-    fleet.settled(["web-1", "web-2"])
+    start_members(fleet, "web-1", "web-2")
     entries.set("t-1*", seconds=600)
     covered = [n for n in NAMES if n.startswith("t-1")]
     for name in covered:
@@ -314,9 +323,7 @@ def test_a_fleets_target_and_a_pattern(fleet, tree):
 
 def test_one_member_deletes_what_is_over(fleet, tree):
     entries = Entries(tree, "cache")
-    for ident in ("web-1", "web-2", "web-3"):
-        fleet.agent(ident)
-    fleet.settled(["web-1", "web-2", "web-3"])
+    start_members(fleet, "web-1", "web-2", "web-3")
     keys = ["t-0", "t-*", "nobody", "@web-9"]
     for key in keys:
         entries.set(key, seconds=2)
@@ -333,9 +340,7 @@ def test_one_member_deletes_what_is_over(fleet, tree):
 
 def test_a_drained_member_hands_over_and_comes_back(fleet, tree):
     entries = Entries(tree, "cache")
-    for ident in ("web-1", "web-2", "web-3"):
-        fleet.agent(ident)
-    fleet.settled(["web-1", "web-2", "web-3"])
+    start_members(fleet, "web-1", "web-2", "web-3")
     wait_until(lambda: all(tree.alive(n) for n in NAMES), fleet.output)
     before = fleet.documents()
     moving = [n for n in NAMES if before[n]["agent"] == "web-2"]
@@ -365,9 +370,8 @@ def test_a_drained_member_hands_over_and_comes_back(fleet, tree):
 
 def test_a_member_whose_clock_is_off_leaves(fleet, tree, tmp_path):
     clock = WallClock(tmp_path / "clock")
-    fleet.agent("web-1")
-    fleet.agent("web-2", prefix=clock.prefix)
-    fleet.settled(["web-1", "web-2"])
+    start_members(fleet, "web-1", "web-2", **{
+        "web-2": {"prefix": clock.prefix}})
     before = fleet.documents()
     clock.set(-3600)
     fleet.settled(["web-1"])
