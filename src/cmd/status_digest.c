@@ -28,16 +28,23 @@ static void mix_row(uint64_t *digest, const struct status_view *v,
         r->status,
         r->since_wall_ms,
         r->maintenance,
+        r->maintenance_until_wall_ms,
         r->pending,
         r->conflict,
         r->stray,
         r->writer != NULL ? (int)r->writer->pulse : -1,
         status_row_trusted(v, r),
     };
-    const char *const texts[] = {
-        r->instance, r->address, r->reason, r->detail,
-        r->role,     r->version, r->agent,  r->rival
-    };
+    const char *const texts[] = { r->instance,
+                                  r->address,
+                                  r->reason,
+                                  r->detail,
+                                  r->role,
+                                  r->version,
+                                  r->agent,
+                                  r->rival,
+                                  r->maintenance_owner,
+                                  r->maintenance_reason };
 
     mix(digest, numbers, sizeof numbers);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)

@@ -76,6 +76,10 @@ bool status_json_row(struct json_t *object, struct status_row *out)
     out->since_wall_ms = status_json_time(object, "since");
     out->rtt_us = status_json_number(object, "rtt_us", -1);
     out->maintenance = json_is_true(json_object_get(object, "maintenance"));
+    out->maintenance_owner = status_json_text(object, "maintenance_owner");
+    out->maintenance_reason = status_json_text(object, "maintenance_reason");
+    out->maintenance_until_wall_ms =
+        status_json_time(object, "maintenance_until");
     out->pending = json_is_false(json_object_get(object, "published"));
     out->conflict = json_is_object(rival);
     out->rival = status_json_text(rival, "agent");

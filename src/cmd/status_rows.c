@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "agent/clock.h"
 #include "status_cells.h"
 #include "table.h"
 
@@ -84,12 +85,29 @@ static void put_trusted(const struct status_view *v, const struct status_row *r,
     snprintf(out, TABLE_CELL, "NO: %s", why);
 }
 
+/* "maintenance until 2026-11-27T21:00:00.000Z, ops: kernel". */
+static void add_maintenance(const struct status_row *r, char out[TABLE_CELL])
+{
+    char owner[TABLE_CELL], reason[TABLE_CELL], until[CLOCK_RFC3339_SIZE];
+    char note[600];
+
+    if (r->maintenance_until_wall_ms == 0) {
+        status_add_note(out, "maintenance");
+        return;
+    }
+    snprintf(note, sizeof note, "maintenance until %s, %.128s: %.256s",
+             clock_rfc3339(r->maintenance_until_wall_ms, until),
+             table_text(r->maintenance_owner, owner),
+             table_text(r->maintenance_reason, reason));
+    status_add_note(out, note);
+}
+
 static void put_notes(const struct status_row *r, char out[TABLE_CELL])
 {
     char rival[TABLE_CELL], host[TABLE_CELL], note[512];
 
     if (r->maintenance)
-        status_add_note(out, "maintenance");
+        add_maintenance(r, out);
     if (r->conflict) {
         snprintf(note, sizeof note, "conflict: held by %.128s on %.128s",
                  table_text(r->rival, rival), table_text(r->rival_host, host));

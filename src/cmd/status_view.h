@@ -83,6 +83,9 @@ struct status_row {
     int64_t since_wall_ms; /* 0: not said */
     int64_t rtt_us;        /* -1: none */
     bool maintenance;
+    const char *maintenance_owner; /* "config": paused there */
+    const char *maintenance_reason;
+    int64_t maintenance_until_wall_ms; /* 0: without an end */
     /* On a status page. */
     bool pending;      /* ZooKeeper does not hold this verdict yet */
     bool conflict;     /* RIVAL holds the node */

@@ -10,6 +10,7 @@ import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
+from agentproc import run
 from browser import PHONE
 from ports import reserve_port
 from waiting import hold, wait_until
@@ -267,6 +268,28 @@ def test_a_conflict_and_a_pause_can_be_seen(
     page.wait(lambda s: s.row("p").tags == "paused", "with the pause")
     page.type_filter("conflict")
     page.wait_rows(["r"])
+
+
+def test_a_maintenance_can_be_seen_with_who_why_and_until_when(
+        watch, redis_server, tree, open_page):
+    agent = watch({"r": redis_server.address}, tree)
+    tree.wait_status("r", "up")
+    ran = run("--maintenance", "set", "r", "--for", "2h", "--reason",
+              "kernel <b>", "--owner", "ops", "-c", agent.config)
+    assert ran.returncode == 0, ran.stderr
+    page = open_page(agent)
+    page.wait(lambda s: s.row("r") and
+              s.row("r").tags.startswith("maintenance until "), "with its end")
+    page.click_row("r")
+    page.wait(lambda s: "In maintenance until 20" in s.why and
+              "by ops: kernel <b>. Probed and shown." in s.why, "with who")
+    shown = run("--status", "-c", agent.config).stdout
+    assert ", ops: kernel <b>" in shown
+    shown = run("--status", "--from-zookeeper", "-c", agent.config).stdout
+    assert "maintenance until 20" in shown and ", ops: kernel <b>" in shown
+    assert run("--maintenance", "lift", "r", "-c",
+               agent.config).returncode == 0
+    page.wait(lambda s: s.row("r").tags == "", "without")
 
 
 # Whether what a row says is cut.
