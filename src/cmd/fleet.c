@@ -99,7 +99,9 @@ static void say_troubles(const struct fleet_members *m, FILE *out)
 {
     size_t members = m->tree.nmembers;
     char text[TABLE_CELL];
-    if (members == 0)
+    if (fleet_tree_empty(&m->tree))
+        fputs("ZooKeeper knows no fleet of that name.\n", out);
+    else if (members == 0)
         fputs("There are no members: nobody watches the targets.\n", out);
     if (!m->agree)
         fputs("The members do not work from the same members and targets "

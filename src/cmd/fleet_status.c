@@ -27,5 +27,6 @@ enum tree_end fleet_status_look(struct tree_session *t, const struct config *c,
     if (end == TREE_DONE &&
         status_view_of_tree(out, &tree, &looked, clock_wall_ms(), e) != 0)
         end = TREE_FAILED;
+    out->of_targets = true;
     return end;
 }

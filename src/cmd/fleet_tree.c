@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/config.h"
+#include "agent/escape.h"
 #include "agent/maintenance.h"
 #include "agent/net_allow.h"
 #include "tree_branch.h"
@@ -22,7 +23,10 @@ static bool is_name(const char *name)
 static int choose(struct config *c, const char *name, struct err *e)
 {
     if (!is_name(name)) {
-        err_set(e, "--fleet must be letters, digits, . _ or -");
+        char shown[ESCAPED_SIZE] = "";
+        escape_add(shown, sizeof shown, name, strlen(name));
+        err_set(e, "--fleet must be letters, digits, . _ or -, got \"%s\"",
+                shown);
         return -1;
     }
     if (c->fleet.name != NULL && strcmp(c->fleet.name, name) == 0)
@@ -193,6 +197,11 @@ void fleet_tree_free(struct fleet_tree *f)
         free(f->members[i].id);
     free(f->members);
     *f = (struct fleet_tree){ .there = false };
+}
+
+bool fleet_tree_empty(const struct fleet_tree *f)
+{
+    return !f->there && f->nchunks == 0 && f->nmembers == 0;
 }
 
 const struct fleet_chunk *fleet_tree_chunk(const struct fleet_tree *f,

@@ -47,6 +47,9 @@ enum tree_end fleet_tree_read(struct tree_session *t, const struct config *c,
                               struct fleet_tree *out, struct err *e) MUST_USE;
 void fleet_tree_free(struct fleet_tree *f);
 
+/* Nothing of it: its name may be a slip. */
+bool fleet_tree_empty(const struct fleet_tree *f);
+
 /* NULL: there is no such chunk. */
 const struct fleet_chunk *fleet_tree_chunk(const struct fleet_tree *f,
                                            const char *name);

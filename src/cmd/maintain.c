@@ -168,6 +168,21 @@ static int check_scope(const char *option, const char *name)
     return bad(option, "letters, digits, . _ or -", name);
 }
 
+/* A config for commands alone has no agent: the host's name, its default id,
+ * would be that of one which never was. */
+static int check_whose(const struct maintain_options *o)
+{
+    const struct config *c = o->config;
+    if (o->fleet != NULL || o->agent != NULL || c->fleet.enabled ||
+        c->ninstances > 0)
+        return DONE;
+    fprintf(stderr,
+            "sentinel-agent: %s has neither instances nor a fleet: say whose "
+            "with --fleet F or --agent ID\n",
+            c->files[0].path);
+    return USAGE;
+}
+
 /* Before anything is asked. */
 static int check(struct maintain *m)
 {
@@ -182,6 +197,8 @@ static int check(struct maintain *m)
     }
     if (check_scope("--fleet", o->fleet) != DONE ||
         check_scope("--agent", o->agent) != DONE || check_names(o) != DONE)
+        return USAGE;
+    if (o->verb != MAINTAIN_LIST && check_whose(o) != DONE)
         return USAGE;
     if (o->verb != MAINTAIN_SET)
         return DONE;
@@ -260,13 +277,29 @@ static void say_set(const char *scope, const struct maintenance_entry *e,
     putchar('\n');
 }
 
+/* One that is drained is no member either, but goes on living. */
+static void say_unknown_member(struct maintain *m, const char *id)
+{
+    char path[MAINTENANCE_KEY_SIZE + sizeof "agents/"];
+    struct tree_answer a;
+    struct err e;
+    snprintf(path, sizeof path, "agents/%s", id);
+    if (tree_session_get(m->tree, path, &a, &e) == 0 && a.code == STORE_NO_NODE)
+        printf("  no agent %s is alive just now\n", id);
+    tree_answer_free(&a);
+}
+
 /* What nobody knows may be a slip, or come later. */
 static void say_unknown(struct maintain *m, const char *scope, const char *name)
 {
     struct scope_names names;
     struct err e;
     char where[SCOPE_SIZE + 16];
-    if (*name == '@' || scope_names_read(m->tree, scope, &names, &e) != 0)
+    if (*name == '@') {
+        say_unknown_member(m, name + 1);
+        return;
+    }
+    if (scope_names_read(m->tree, scope, &names, &e) != 0)
         return;
     if (scope_names_covered(&names, name) == 0)
         printf("  nothing %s has that name yet\n", whose(scope, where));
@@ -326,8 +359,10 @@ static void set_all(struct maintain *m)
 
 /* ----------------------------------------------------------------- lifting */
 
-/* True: it was there, or that could not be seen. */
-static bool lift_in(struct maintain *m, const char *scope, const char *name)
+enum lifted { LIFTED, LIFT_NONE, LIFT_FAILED };
+
+static enum lifted lift_in(struct maintain *m, const char *scope,
+                           const char *name)
 {
     char path[SCOPE_SIZE + 300], where[SCOPE_SIZE + 16], was[400];
     struct maintenance_entry before;
@@ -336,24 +371,24 @@ static bool lift_in(struct maintain *m, const char *scope, const char *name)
     path_of(scope, name, path);
     for (unsigned tries = 0; tries < TRIES; tries++) {
         if (read_entry(m, path, name, &before, &version) != 0)
-            return true;
+            return LIFT_FAILED;
         if (version == TREE_NEW)
-            return false;
+            return LIFT_NONE;
         switch (tree_session_remove(m->tree, path, version, &e)) {
         case TREE_WRITTEN:
             say_entry(&before, was, sizeof was);
             printf("%s %s: maintenance lifted (%s)\n", name,
                    whose(scope, where), was);
-            return true;
+            return LIFTED;
         case TREE_UNWRITTEN:
             fail(m, name, e.text);
-            return true;
+            return LIFT_FAILED;
         case TREE_CHANGED:
             break;
         }
     }
     fail(m, name, "not lifted: others go on changing it");
-    return true;
+    return LIFT_FAILED;
 }
 
 /* Wherever it stands, unless the options say where. */
@@ -366,10 +401,12 @@ static void lift_all(struct maintain *m)
         fleet = o->config->fleet.name;
     for (size_t i = 0; i < o->nnames; i++) {
         const char *name = o->names[i];
-        bool found = own && *name != '@' && lift_in(m, m->own, name);
-        if (fleet != NULL && !m->failed)
-            found = lift_in(m, fleet, name) || found;
-        if (!found)
+        enum lifted in_own =
+            own && *name != '@' ? lift_in(m, m->own, name) : LIFT_NONE;
+        enum lifted in_fleet = fleet != NULL && in_own != LIFT_FAILED
+                                   ? lift_in(m, fleet, name)
+                                   : LIFT_NONE;
+        if (in_own == LIFT_NONE && in_fleet == LIFT_NONE)
             fail(m, name,
                  "there is no entry of that very name "
                  "(--maintenance shows what there is)");

@@ -196,8 +196,9 @@ static void say_tree(struct flow *f, const struct status_view *v)
                    !status_row_removed(&v->rows[i]);
     for (size_t i = 0; i < v->nwriters; i++)
         alive += v->writers[i].pulse == PULSE_ALIVE;
-    say(f, "1", "ZooKeeper %s, root %s", table_text(f->style->servers, servers),
-        table_text(f->style->root, root));
+    say(f, "1", "ZooKeeper %s, root %s%s",
+        table_text(f->style->servers, servers),
+        table_text(f->style->root, root), f->style->fleet != NULL ? "," : "");
     if (f->style->fleet != NULL)
         say(f, "1", "fleet %s", table_text(f->style->fleet, root));
     say(f, NULL, "at %s:", clock_rfc3339(v->time_wall_ms, time));

@@ -310,7 +310,9 @@ void status_row_why(const struct status_view *v, const struct status_row *r,
         snprintf(out, size, "no right to read it");
         break;
     case SOURCE_MISSING:
-        snprintf(out, size, "configured here, not in ZooKeeper");
+        snprintf(out, size, "%s",
+                 v->of_targets ? "no document yet"
+                               : "configured here, not in ZooKeeper");
         break;
     }
 }

@@ -100,6 +100,7 @@ struct status_row {
 
 struct status_view {
     bool of_zookeeper;
+    bool of_targets;         /* of a fleet, and of nothing else */
     int64_t time_wall_ms;    /* the moment that it shows */
     struct status_row *rows; /* the worst first, then by name; what was
                                 removed last */

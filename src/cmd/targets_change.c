@@ -410,6 +410,8 @@ static size_t show_targets(const struct work *w)
 
 static void show_chunks(const struct work *w)
 {
+    if (fleet_tree_empty(w->f))
+        printf("fleet %s: new\n", w->c->fleet.name);
     for (size_t i = 0; i < w->n; i++) {
         const struct change *c = &w->changes[i];
         if (c->file == NULL)

@@ -104,6 +104,8 @@ static void print_table(const struct shown *s, FILE *out)
     char fault[TABLE_CELL];
     fprintf(out, "%zu targets in %zu chunks, %zu members\n", s->targets->n,
             s->f->nchunks, s->f->nmembers);
+    if (fleet_tree_empty(s->f))
+        fputs("ZooKeeper knows no fleet of that name.\n", out);
     if (s->targets->n > 0)
         table_print(&table, out);
     for (size_t i = 0; i < s->targets->nfaults; i++)

@@ -374,7 +374,7 @@ static void complete(struct config_reading *r, struct config *c,
     for (size_t i = 0; i < r->ncredentials; i++)
         complete_credentials(r, &r->credentials[i]);
     r->current = NULL;
-    if (r->ninstances == 0 && !c->fleet.enabled)
+    if (r->ninstances == 0 && !c->fleet.enabled && r->wanted != &r->zookeeper)
         config_fault(r, 0, "no [redis:NAME] section");
 }
 

@@ -102,7 +102,9 @@ def test_another_fleet_is_named(write_config, tree):
     ran = fleet(plain)
     assert ran.returncode == USAGE
     assert "name the fleet with --fleet" in ran.stderr
-    assert shown(plain, "other").startswith("Fleet other: 0 members, 0 targets")
+    said = shown(plain, "other")
+    assert said.startswith("Fleet other: 0 members, 0 targets")
+    assert "knows no fleet of that name" in said
     assert fleet(plain, "a/b").returncode == USAGE
     assert tree.children("fleets") == []
 

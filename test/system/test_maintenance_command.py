@@ -114,6 +114,32 @@ def test_what_is_not_there_cannot_be_lifted(config, tree):
     assert tree.children("maintenance/@web-1") == ["c-*"]
 
 
+def test_what_is_not_there_hinders_no_other_lift(in_fleet, tree):
+    done(in_fleet, "set", "theirs", "own", *SET)
+    said = refused(in_fleet, "lift", "nosuch", "theirs", "own")
+    assert "nosuch: there is no entry" in said and said.count("\n") == 1
+    assert tree.children("maintenance/cache") == []
+    assert tree.children("maintenance/@web-1") == []
+
+
+def test_a_config_of_no_agent_says_whose_it_is_to_be(write_config, tree):
+    bare = write_config({}, tree)
+    for verb in ["set", "c-1", *SET], ["lift", "c-1"]:
+        said = refused(bare, *verb, code=USAGE)
+        assert "say whose with --fleet F or --agent ID" in said
+    assert tree.children("maintenance") == []
+    done(bare, "set", "c-1", *SET, "--fleet", "cache")
+    done(bare, "lift", "c-1", "--fleet", "cache")
+    assert done(bare) == "Nothing is in maintenance.\n"
+
+
+def test_a_member_that_is_not_alive_is_said(in_fleet, tree):
+    said = done(in_fleet, "set", "@web-9", *SET)
+    assert said.endswith("\n  no agent web-9 is alive just now\n")
+    tree.client().create(f"{tree.root}/agents/web-9", b"{}", makepath=True)
+    assert "alive" not in done(in_fleet, "set", "@web-9", *SET)
+
+
 def test_a_name_that_nobody_knows_yet_is_set_and_said(config, tree):
     said = done(config, "set", "later", *SET)
     assert "  nothing of agent web-1 has that name yet\n" in said

@@ -79,6 +79,7 @@ def test_a_file_becomes_a_chunk_byte_for_byte(config, tree, write, chunks):
     said = put(config, write("shop.ini", text))
     assert chunks() == {"shop": text}
     assert said.splitlines() == [
+        "fleet cache: new",
         f"chunk shop: new, {len(text)} bytes", "+ s-1: 127.0.0.1:1",
         "1 added, 0 removed, 0 changed; 1 targets then",
         "chunk shop: written"]
@@ -222,10 +223,19 @@ def test_faults_of_others_are_shown_and_in_nobodys_way(
 
 
 def test_another_fleet_is_named(write_config, tree, many):
-    plain = write_config({"r": "127.0.0.1:1"}, tree)
+    plain = write_config({}, tree)
     assert "name the fleet with --fleet" in refused(plain, code=USAGE)
+    assert 'got "a/b"' in refused(plain, "--fleet", "a/b", code=USAGE)
+    assert "knows no fleet of that name" in done(plain, "--fleet", "other")
     said = put(plain, "--fleet", "other", many("a.ini", "t",
                                                address="192.0.2.1:1"))
+    assert said.startswith("fleet other: new\n")
+    assert "no fleet" not in done(plain, "--fleet", "other")
+    assert "no document yet" in done(plain, "--fleet", "other")
+    said = put(plain, "--fleet", "other", many("b.ini", "u",
+                                               address="192.0.2.1:1"))
+    assert "fleet other" not in said
+    done(plain, "remove", "--yes", "b", "--fleet", "other")
     assert "addresses were not checked" in said
     assert tree.children("fleets/other/targets") == ["a"]
     assert shown(plain, "--fleet", "other")["fleet"] == "other"
