@@ -12,6 +12,7 @@ import pytest
 
 import agentproc
 from common import sanitized
+from entries import Entries
 from waiting import wait_until
 
 pytestmark = pytest.mark.skipif(
@@ -170,8 +171,13 @@ def test_an_instance_takes_little_memory(steady, farm):
     assert (used[many] - used[few]) / (many - few) <= 3400
 
 
-def test_a_round_without_news_is_one_transaction(steady, tree):
+@pytest.mark.parametrize("covered", [False, True],
+                         ids=["as ever", "in maintenance"])
+def test_a_round_without_news_is_one_transaction(steady, tree, covered):
+    if covered:
+        Entries(tree, "@agent-1").set("*")
     agent = steady(50)
+    assert len(agent.events("maintenance_set")) == covered
 
     def heartbeat():
         data, stat = tree.get("agents/agent-1")
