@@ -246,6 +246,10 @@ class Show:
         with urllib.request.urlopen(self.page() + path, timeout=10) as answer:
             return answer.read().decode()
 
+    def last_words(self):
+        """The files that hold them."""
+        return ["agent.out", "agent.log"]
+
     # What ZooKeeper says
 
     def document(self, name):
@@ -363,6 +367,9 @@ class Show:
                 # The onlooker may have stopped ZooKeeper to see what happens.
                 continue
 
+    def right(self):
+        return self.verdicts() == ALL_UP
+
     def finish(self):
         """The agent's own clean end is part of what is shown."""
         heading("The end: SIGTERM to the agent")
@@ -383,12 +390,11 @@ def stop(signum, _frame):
     raise Stopped(signum)
 
 
-def main():
+def main(show):
     seconds = int(sys.argv[2]) if len(sys.argv) > 2 else None
     logging.getLogger("kazoo").addHandler(logging.NullHandler())
     for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(s, stop)
-    show = Show(sys.argv[1])
     settled = False
     try:
         begun = time.monotonic()
@@ -400,7 +406,7 @@ def main():
             show.stay(None)
         else:
             show.stay(begun + seconds)
-            if show.verdicts() != ALL_UP:
+            if not show.right():
                 raise Failure("the statuses did not stay as they were")
             show.finish()
     except Stopped as e:
@@ -410,8 +416,8 @@ def main():
         return 0 if settled and by_ctrl_c else 128 + e.args[0]
     except (Failure, KazooException) as e:
         say(colour("31", f"\nNot right: {e}"))
-        say("The agent's last words:\n" + show.children.output("agent.out")
-            + show.children.output("agent.log"))
+        for name in show.last_words():
+            say(f"The last words in {name}:\n" + show.children.output(name))
         return 1
     finally:
         for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -420,8 +426,13 @@ def main():
     return 0
 
 
-if __name__ == "__main__":
-    code = main()
+def run_show(show):
+    """Ends the process."""
+    code = main(show)
     sys.stdout.flush()
     # Not exit: kazoo's threads would be waited for, with their server gone.
     os._exit(code)
+
+
+if __name__ == "__main__":
+    run_show(Show(sys.argv[1]))
