@@ -359,6 +359,34 @@ static void instances_are_equal_when_probe_and_verdict_are(void **state)
     config_free(first);
 }
 
+static void keys_in_which_instances_differ_are_named(void **state)
+{
+    struct place *p = *state;
+    struct config *first;
+    char out[128], tiny[12];
+
+    first = good(state, MINIMAL "fall = 2\npassword = x\n");
+    p->config = NULL;
+    good(state, MINIMAL "fall = 2\npassword = x\npaused = yes\n");
+    assert_int_equal(config_instance_keys(first->instances[0],
+                                          p->config->instances[0], out,
+                                          sizeof out),
+                     0);
+    assert_string_equal(out, "");
+    good(state, MINIMAL "timeout = 9s\nfall = 3\npassword = secret\n");
+    assert_int_equal(config_instance_keys(first->instances[0],
+                                          p->config->instances[0], out,
+                                          sizeof out),
+                     3);
+    assert_string_equal(out, "timeout, fall, password");
+    assert_int_equal(config_instance_keys(first->instances[0],
+                                          p->config->instances[0], tiny,
+                                          sizeof tiny),
+                     3);
+    assert_string_equal(tiny, "timeout, fa");
+    config_free(first);
+}
+
 static void an_instance_outlives_its_config_while_referenced(void **state)
 {
     struct place *p = *state;
@@ -470,6 +498,7 @@ int main(void)
         T(names_that_differ_in_their_last_letter_are_two),
         T(what_is_printed_loads_as_the_same_settings),
         T(instances_are_equal_when_probe_and_verdict_are),
+        T(keys_in_which_instances_differ_are_named),
         T(an_instance_outlives_its_config_while_referenced),
         T(keys_that_need_a_restart_are_named),
         T(a_new_digest_in_the_same_file_needs_a_restart),

@@ -214,6 +214,11 @@ void config_instance_unref(struct config_instance *i);
  */
 bool config_instance_equal(const struct config_instance *a,
                            const struct config_instance *b);
+/* Names the keys that make the two unequal, into OUT, comma-separated (cut at
+ * SIZE); returns their number.  It is 0 too where a fault alone does. */
+size_t config_instance_keys(const struct config_instance *a,
+                            const struct config_instance *b, char *out,
+                            size_t size);
 
 /* The settings in force as INI, defaults filled in, secrets as ***; what was
  * included is spelled out, and `include` a comment. */

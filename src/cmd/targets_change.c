@@ -371,11 +371,24 @@ static void count_moved(struct work *w, struct change *c)
 static void show_change(const struct config_instance *was,
                         const struct config_instance *will)
 {
+    char keys[200];
+    size_t n = config_instance_keys(was, will, keys, sizeof keys);
     if (strcmp(was->address, will->address) != 0)
-        printf("~ %s: address %s, was %s\n", will->name, will->address,
-               was->address);
+        printf("~ %s: address %s, was %s%s\n", will->name, will->address,
+               was->address, n > 1 ? ", and other settings" : "");
     else
-        printf("~ %s: other settings\n", will->name);
+        printf("~ %s: other %s\n", will->name, n > 0 ? keys : "settings");
+}
+
+/* They are in no file, and make every target useless. */
+static void show_settings_faults(const struct work *w)
+{
+    const char *node = w->f->settings.name;
+    size_t len = strlen(node);
+    for (size_t i = 0; i < w->will.nfaults; i++)
+        if (strncmp(w->will.faults[i], node, len) == 0 &&
+            w->will.faults[i][len] == ':')
+            printf("fault: %s\n", w->will.faults[i]);
 }
 
 /* How many of the targets go. */
@@ -448,8 +461,10 @@ static bool ask(struct work *w)
     fflush(stdout);
     fputs("Write that? [y/N] ", stderr);
     guard_end();
-    bool yes = fgets(answer, sizeof answer, stdin) != NULL &&
-               (answer[0] == 'y' || answer[0] == 'Y');
+    bool answered = fgets(answer, sizeof answer, stdin) != NULL;
+    bool yes = answered && (answer[0] == 'y' || answer[0] == 'Y');
+    if (!answered)
+        fputc('\n', stderr);
     guard_within("--targets", 8 * w->c->zookeeper.publish_timeout_ms);
     if (!yes)
         fail(w, "sentinel-agent: nothing written");
@@ -557,6 +572,7 @@ static void change(struct work *w)
         return;
     show_chunks(w);
     size_t went = show_targets(w);
+    show_settings_faults(w);
     if (w->c->fleet.allow == NULL && w->o->verb == TARGETS_PUT)
         puts("This config has no targets_allow for that fleet: addresses were "
              "not checked against it.");

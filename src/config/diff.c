@@ -34,7 +34,26 @@ static void list_key(struct key_list *l, const char *section, const char *key)
     size_t used = strnlen(l->out, l->size);
 
     snprintf(l->out + used, l->size - used, "%s%s%s%s",
-             l->count++ > 0 ? ", " : "", section, *key != '\0' ? "." : "", key);
+             l->count++ > 0 ? ", " : "", section,
+             *section != '\0' && *key != '\0' ? "." : "", key);
+}
+
+size_t config_instance_keys(const struct config_instance *a,
+                            const struct config_instance *b, char *out,
+                            size_t size)
+{
+    const struct config_keyset *set = &CONFIG_KEYSETS[SECTION_INSTANCE];
+    struct key_list l = { .out = out, .size = size };
+
+    assert(size > 0);
+    out[0] = '\0';
+    for (size_t i = 0; i < set->nkeys; i++) {
+        const struct config_key *k = &set->keys[i];
+
+        if ((k->flags & CONFIG_COSMETIC) == 0 && !config_value_equal(k, a, b))
+            list_key(&l, "", k->name);
+    }
+    return l.count;
 }
 
 static void list_changed(struct key_list *l, const struct config_keyset *set,

@@ -93,14 +93,15 @@ def test_differences_are_shown(config, many, write, chunks):
     put(config, many("a.ini", "t-1", "t-2", "t-3"))
     said = put(config, write("a.ini", render({
         "redis:t-1": {"address": "127.0.0.1:2"},
-        "redis:t-2": {"address": "127.0.0.1:1", "fall": 9},
-        "redis:t-3": {"address": "127.0.0.1:1"},
+        "redis:t-2": {"address": "127.0.0.1:1", "fall": 9, "rise": 3},
+        "redis:t-3": {"address": "127.0.0.1:2", "fall": 9},
         "redis:t-4": {"address": "127.0.0.1:1"}})), many("b.ini", "t-5"))
     assert said.splitlines()[2:-2] == [
         "~ t-1: address 127.0.0.1:2, was 127.0.0.1:1",
-        "~ t-2: other settings",
+        "~ t-2: other rise, fall",
+        "~ t-3: address 127.0.0.1:2, was 127.0.0.1:1, and other settings",
         "+ t-4: 127.0.0.1:1", "+ t-5: 127.0.0.1:1",
-        "2 added, 0 removed, 2 changed; 5 targets then"]
+        "2 added, 0 removed, 3 changed; 5 targets then"]
     assert sorted(chunks()) == ["a", "b"]
 
 
@@ -193,6 +194,14 @@ def test_what_is_not_there_cannot_be_had_or_removed(config, many, chunks):
 def test_without_terminal_and_yes_nothing_is_written(config, many, chunks):
     assert "--yes" in refused(config, "put", many("a.ini", "t"), code=USAGE)
     assert chunks() == {}
+
+
+def test_settings_that_hinder_all_are_told(config, tree, many, chunks):
+    tree.client().create(f"{tree.root}/fleets/cache",
+                         b"[defaults]\nfall = many\n", makepath=True)
+    said = put(config, many("a.ini", "t"))
+    assert "fault: fleets/cache:2: fall must be" in said
+    assert sorted(chunks()) == ["a"]
 
 
 @pytest.mark.parametrize("answer, code", [("y", DONE), ("n", NOT), ("", NOT)])
