@@ -8,6 +8,7 @@ from pathlib import Path
 
 import against
 import counts
+import fleet
 import hung
 import life
 import noticing
@@ -171,9 +172,19 @@ def secret(world, plan, plots):
                  "once a session was resumed")
 
 
+def share(world, plan, plots):
+    ratios, plain, mine, kb, plain_kb = fleet.measure(
+        world, targets=10000, members=50, interval=1,
+        windows=2 * plan.windows, rounds=plan.rounds)
+    yield Figure("an agent of a fleet of 50 with 10,000 targets over one with "
+                 f"the same {mine} instances in its file", ratios, "x", 1.1,
+                 f"{min(plain):.1f} us a probe")
+    yield Figure("resident memory of an agent of that fleet", [kb / 1024],
+                 "MB", 15, f"the other one {plain_kb / 1024:.1f} MB")
+
+
 PARTS = {"cost": cost, "counts": count, "hung": hang, "noticing": notice,
-         "life": lives, "tls": secret,
-         "peers": peers}
+         "life": lives, "tls": secret, "fleet": share, "peers": peers}
 
 
 def write_plots(plots, folder):
