@@ -157,14 +157,8 @@ static int check_names(const struct maintain_options *o)
 
 static int check_scope(const char *option, const char *name)
 {
-    char key[SCOPE_SIZE];
-    if (name == NULL)
+    if (name == NULL || (*name != '@' && scope_is(name)))
         return DONE;
-    if (strlen(name) < SCOPE_SIZE - 1) {
-        snprintf(key, sizeof key, "@%s", name);
-        if (maintenance_key(key, NULL) == MAINTENANCE_MEMBER)
-            return DONE;
-    }
     return bad(option, "letters, digits, . _ or -", name);
 }
 

@@ -1,7 +1,7 @@
 /*
  * What is in maintenance, until when, by whom, and what it covers.  The ends
- * are those of the ensemble's clock; what is over by ours is marked, as an
- * agent that runs removes it.
+ * are those of the ensemble's clock; what is over by it is marked, as an agent
+ * that runs removes it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -63,6 +63,18 @@ static int cover(struct row *row, const struct scope_names *names)
     return t.failed ? -1 : 0;
 }
 
+/* As the agents do. */
+static int read_bytes(const char *scope, const char *key,
+                      const struct tree_answer *a,
+                      struct maintenance_entry *out, struct err *e)
+{
+    if (*scope == '@' && *key == '@') {
+        err_set(e, "only the members of a fleet can be drained");
+        return -1;
+    }
+    return maintenance_read(key, a->data, a->len, out, e);
+}
+
 static int read_entry(struct tree_session *t, struct rows *r, const char *scope,
                       const char *key, const struct scope_names *names,
                       struct err *e)
@@ -74,20 +86,27 @@ static int read_entry(struct tree_session *t, struct rows *r, const char *scope,
         return no_memory(e);
     int rc = tree_session_get(t, path, &a, e);
     free(path);
+    /* What one entry hides must hide no other. */
+    bool denied = rc != 0 && a.code == STORE_NO_AUTH;
     /* One that went since it was listed is none. */
-    struct row *row = rc == 0 && a.code == STORE_OK ? add(r) : NULL;
+    bool there = denied || (rc == 0 && a.code == STORE_OK);
+    struct row *row = there ? add(r) : NULL;
     if (row == NULL) {
-        if (rc == 0 && a.code == STORE_OK)
-            rc = no_memory(e);
         tree_answer_free(&a);
-        return rc;
+        return there ? no_memory(e) : rc;
     }
     snprintf(row->scope, sizeof row->scope, "%s", scope);
-    if (maintenance_read(key, a.data, a.len, &row->entry, &why) != 0) {
+    if (denied)
+        err_set(&why, "no right to read it");
+    if (denied || read_bytes(scope, key, &a, &row->entry, &why) != 0) {
+        row->entry = (struct maintenance_entry){ .since_wall_ms = 0 };
         snprintf(row->entry.key, sizeof row->entry.key, "%s", key);
         snprintf(row->fault, sizeof row->fault, "%.190s", why.text);
     }
     tree_answer_free(&a);
+    /* What is ignored covers nothing. */
+    if (row->fault[0] != '\0')
+        return 0;
     return cover(row, names) == 0 ? 0 : no_memory(e);
 }
 
@@ -115,7 +134,8 @@ static int read_all(struct tree_session *t, struct rows *r, struct err *e)
     int rc = tree_session_list(t, "maintenance", &list, e);
     for (size_t at = 0; rc == 0 && at < list.len;
          at += strlen(list.data + at) + 1)
-        if (strlen(list.data + at) < SCOPE_SIZE)
+        /* No agent ever reads what is below another node. */
+        if (scope_is(list.data + at))
             rc = read_scope(t, r, list.data + at, e);
     tree_answer_free(&list);
     return rc;
@@ -126,6 +146,23 @@ static int by_scope_and_key(const void *a, const void *b)
     const struct row *x = a, *y = b;
     int order = strcmp(x->scope, y->scope);
     return order != 0 ? order : strcmp(x->entry.key, y->entry.key);
+}
+
+/*
+ * A clock of ours that is an hour off must not call over what is in force.
+ * Who has no right to write is left with it.
+ */
+static int64_t now_of(struct tree_session *t, const struct rows *r)
+{
+    char path[SCOPE_SIZE + sizeof "maintenance/"];
+    int64_t offset = 0;
+    struct err e;
+    if (r->n == 0)
+        return clock_wall_ms();
+    snprintf(path, sizeof path, "maintenance/%s", r->at[0].scope);
+    if (tree_session_clock(t, path, &offset, &e) != 0)
+        offset = 0;
+    return clock_wall_ms() + offset;
 }
 
 /* ------------------------------------------------------------------- table */
@@ -172,9 +209,9 @@ static void cell(const void *arg, size_t index, size_t column,
         table_text(row->fault[0] != '\0' ? row->fault : m->reason, out);
         break;
     case COVERS:
-        if (*m->key == '@')
+        if (*m->key == '@' && row->fault[0] == '\0')
             table_text("this member", out);
-        else
+        else if (row->fault[0] == '\0')
             table_text(row->ncovered > 0 ? row->covers : "nothing yet", out);
         break;
     }
@@ -254,9 +291,11 @@ static int print_json(const struct rows *rows, const char *root, FILE *out,
 int maintain_list(struct tree_session *t, const char *root, const char *scope,
                   bool json, FILE *out, struct err *e)
 {
-    struct rows rows = { .now_wall_ms = clock_wall_ms() };
+    struct rows rows = { .n = 0 };
     int rc =
         scope != NULL ? read_scope(t, &rows, scope, e) : read_all(t, &rows, e);
+    if (rc == 0)
+        rows.now_wall_ms = now_of(t, &rows);
     if (rc == 0 && rows.n > 1)
         qsort(rows.at, rows.n, sizeof *rows.at, by_scope_and_key);
     if (rc == 0 && json)

@@ -12,14 +12,21 @@
 
 static const char SECTION[] = "[redis:";
 
-/* False on lack of memory. */
+/* What is no name is a fault of the chunk's, and no target.  False on lack of
+ * memory. */
 static bool add(struct scope_names *s, const char *name, size_t len)
 {
+    char key[MAINTENANCE_NAME_MAX + 1];
+    if (len >= sizeof key)
+        return true;
+    snprintf(key, sizeof key, "%.*s", (int)len, name);
+    if (maintenance_key(key, NULL) != MAINTENANCE_NAME)
+        return true;
     char **more = realloc(s->names, (s->n + 1) * sizeof *more);
     if (more == NULL)
         return false;
     s->names = more;
-    s->names[s->n] = strndup(name, len);
+    s->names[s->n] = strdup(key);
     return s->names[s->n] != NULL && ++s->n > 0;
 }
 
@@ -98,6 +105,18 @@ static int read_targets(struct tree_session *t, const char *fleet,
         rc = read_chunk(t, above, list.data + at, out, e);
     tree_answer_free(&list);
     return rc;
+}
+
+bool scope_is(const char *scope)
+{
+    char key[SCOPE_SIZE];
+    bool agent = *scope == '@';
+    const char *name = scope + agent;
+    if (strlen(name) > SCOPE_SIZE - 2 || strcmp(name, ".") == 0 ||
+        strcmp(name, "..") == 0)
+        return false;
+    snprintf(key, sizeof key, "@%s", name);
+    return maintenance_key(key, NULL) == MAINTENANCE_MEMBER;
 }
 
 int scope_names_read(struct tree_session *t, const char *scope,

@@ -1,6 +1,7 @@
 #ifndef CMD_MAINTAIN_SCOPE_H
 #define CMD_MAINTAIN_SCOPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "agent/err.h"
@@ -11,6 +12,9 @@
  * "@ID"), or the targets of a fleet, as ZooKeeper knows them.
  */
 #define SCOPE_SIZE 260 /* an @, an id or a fleet's name, a NUL */
+
+/* SCOPE is a fleet's name, or an @ and an agent's id. */
+bool scope_is(const char *scope);
 
 struct scope_names {
     char **names; /* owned */

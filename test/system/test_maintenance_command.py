@@ -7,11 +7,13 @@ import subprocess
 import time
 
 import pytest
+from kazoo.security import make_digest_acl
 
 import agentproc
 from agentproc import agent_bin, write_secret
 from documents import moment
 from ports import reserve_port
+from wallclock import WallClock
 
 DONE, NOT, USAGE = 0, 1, 2
 FLEET = {"name": "cache", "targets_allow": "127.0.0.1"}
@@ -40,8 +42,9 @@ def entry(tree, path):
     return None if node is None else json.loads(node[0])
 
 
-def listed(config, *args):
-    return json.loads(done(config, "--format", "json", *args))["maintenance"]
+def listed(config, *args, **options):
+    return json.loads(done(config, "--format", "json", *args,
+                           **options))["maintenance"]
 
 
 @pytest.fixture
@@ -170,7 +173,7 @@ def test_the_list_says_until_when_by_whom_and_what_it_covers(in_fleet, tree):
     client = tree.client()
     client.create(f"{tree.root}/owned/web-1", b"own\n", makepath=True)
     client.create(f"{tree.root}/fleets/cache/targets/a",
-                  b"; [redis:not]\n[redis:t-1]\naddress = 127.0.0.1:1\n"
+                  b"; [redis:not]\n[redis:bad]\n[redis:t-1]\naddress = 127.0.0.1:1\n"
                   b" [redis:t-2]\n[redis:other]\n", makepath=True)
     client.create(f"{tree.root}/maintenance/cache/bad", b"{}", makepath=True)
     done(in_fleet, "set", "own", "t-*", *SET, "--owner", "ops")
@@ -183,6 +186,7 @@ def test_the_list_says_until_when_by_whom_and_what_it_covers(in_fleet, tree):
     assert rows["t-*"]["owner"] == "ops" and not rows["t-*"]["over"]
     assert rows["t-*"]["fault"] is None
     assert rows["bad"]["fault"] == '"schema" must be 1'
+    assert rows["bad"]["covers"] == []
     assert [row["name"] for row in listed(in_fleet, "--agent", "web-1")] == [
         "own"]
     text = done(in_fleet)
@@ -213,6 +217,7 @@ def test_where_nothing_is_in_maintenance_that_is_said(config):
     (["set", "..", *SET], 'got ".."'),
     (["set", "@web-7", *SET], "@web-7 is a member of a fleet"),
     (["set", "c-1", *SET, "--agent", "a/b"], '--agent must be'),
+    (["set", "c-1", *SET, "--fleet", ".."], "--fleet must be"),
     (["set", "c-1", *SET, "--fleet", "f", "--agent", "a"], "exclude"),
     (["lift"], "name what is to be in maintenance"),
     (["lift", "c-1", "--for", "2h"], "go with --maintenance set"),
@@ -271,3 +276,45 @@ def test_names_may_stand_anywhere_and_begin_with_a_dash(config, tree):
     ran = agentproc.run("--maintenance", "-c", config, *SET, "--", "set", "-x")
     assert ran.returncode == DONE, ran.stderr
     assert tree.children("maintenance/@web-1") == ["-x", "c-1", "c-2"]
+
+
+@pytest.mark.parametrize("off", [-5 * HOUR, 5 * HOUR])
+def test_what_is_on_is_told_by_the_ensembles_clock(config, tree, tmp_path, off):
+    done(config, "set", "c-1", *SET)
+    clock = WallClock(tmp_path / "clock")
+    clock.set(off)
+    row, = listed(config, prefix=clock.prefix)
+    assert not row["over"]
+    assert " 1h 59m " in done(config, prefix=clock.prefix)
+    # Nor does a clock that is off change what is set by it.
+    done(config, "set", "c-2", *SET, prefix=clock.prefix)
+    ends = [moment(row["until"]) for row in listed(config)]
+    assert abs(ends[0] - ends[1]) < HOUR
+
+
+def test_one_bad_node_hides_no_entry(in_fleet, tree):
+    client = tree.client()
+
+    def make(path, data=b"{}", **options):
+        client.create(f"{tree.root}/{path}", data, makepath=True, **options)
+
+    done(in_fleet, "set", "own", *SET)
+    done(in_fleet, "set", "*", *SET, "--fleet", "cache")
+    for scope in "@", "we ird", "s" * 300, "@@a":
+        make(f"maintenance/{scope}/n")
+    make("maintenance/cache/huge", b"x" * 900_000)
+    make("maintenance/@web-1/@web-2", tree.get("maintenance/@web-1/own")[0])
+    make("maintenance/@web-1/hidden",
+         acl=[make_digest_acl("who", "else", all=True)])
+    make("fleets/cache/targets/a", b"[redis:a b]\n[redis:\x1b[m]\n[redis:t]\n"
+         + b"[redis:" + b"n" * 41 + b"]\n")
+    rows = {(row["fleet"] if "fleet" in row else row["agent"], row["name"]): row
+            for row in listed(in_fleet)}
+    assert {key: row["fault"] for key, row in rows.items()} == {
+        ("web-1", "own"): None, ("cache", "*"): None,
+        ("cache", "huge"): rows["cache", "huge"]["fault"],
+        ("web-1", "@web-2"): "only the members of a fleet can be drained",
+        ("web-1", "hidden"): "no right to read it"}
+    assert rows["cache", "huge"]["fault"]
+    assert rows["cache", "*"]["covers"] == ["t"]
+    assert "no right to read it" in done(in_fleet)
