@@ -27,7 +27,8 @@
 #define NOT   1
 #define USAGE 2
 /* Others that write the same entry at the same time. */
-#define TRIES 10
+#define TRIES     10
+#define STEPS_MAX 1000
 
 struct maintain {
     const struct maintain_options *o;
@@ -446,8 +447,10 @@ int maintain_run(const struct maintain_options *o, bool *must_exit)
     struct maintain m = { .o = o };
     struct err e;
     /* Each step is bounded; so many of them may be one behind another. */
-    guard_within("--maintenance", o->config->zookeeper.publish_timeout_ms *
-                                      (unsigned)(4 * o->nnames + 4));
+    size_t steps = 4 * o->nnames + 4;
+    guard_within("--maintenance",
+                 o->config->zookeeper.publish_timeout_ms *
+                     (unsigned)(steps < STEPS_MAX ? steps : STEPS_MAX));
     log_mute();
     snprintf(m.own, sizeof m.own, "@%s",
              o->agent != NULL ? o->agent : o->config->agent.id);
