@@ -37,6 +37,7 @@ struct maintain {
     int64_t for_ms;
     char owner[MAINTENANCE_OWNER_MAX + 1];
     bool failed; /* and said why */
+    bool away;   /* a read had no answer: the next would have none either */
 };
 
 /* ------------------------------------------------------------------- words */
@@ -247,11 +248,13 @@ static int read_entry(struct maintain *m, const char *path, const char *name,
     struct err e;
     *out = (struct maintenance_entry){ .since_wall_ms = 0 };
     int rc = tree_session_get(m->tree, path, &a, &e);
-    if (rc != 0)
+    if (rc != 0) {
         fail(m, name, e.text);
-    else if (a.code == STORE_OK &&
-             maintenance_read(name, a.data, a.len, out, &e) != 0)
+        m->away = a.code == STORE_OK;
+    } else if (a.code == STORE_OK &&
+               maintenance_read(name, a.data, a.len, out, &e) != 0) {
         *out = (struct maintenance_entry){ .since_wall_ms = 0 };
+    }
     *version = rc == 0 && a.code == STORE_OK ? a.version : TREE_NEW;
     tree_answer_free(&a);
     return rc;
@@ -341,6 +344,10 @@ static void set_all(struct maintain *m)
     for (size_t i = 0; i < m->o->nnames; i++) {
         const char *name = m->o->names[i];
         const char *scope = scope_of(m, name);
+        if (m->away) {
+            fail(m, name, "not tried");
+            continue;
+        }
         snprintf(above, sizeof above, "maintenance/%s", scope);
         if (last == NULL &&
             tree_session_clock(m->tree, above, &offset, &e) != 0) {
@@ -396,6 +403,10 @@ static void lift_all(struct maintain *m)
         fleet = o->config->fleet.name;
     for (size_t i = 0; i < o->nnames; i++) {
         const char *name = o->names[i];
+        if (m->away) {
+            fail(m, name, "not tried");
+            continue;
+        }
         enum lifted in_own =
             own && *name != '@' ? lift_in(m, m->own, name) : LIFT_NONE;
         enum lifted in_fleet = fleet != NULL && in_own != LIFT_FAILED

@@ -241,6 +241,12 @@ def test_without_zookeeper_it_ends_and_says_so(write_config, tree):
     assert "ZooKeeper: not written within 500 ms" in refused(
         config, "set", "c-1", *SET)
     assert "ZooKeeper: not read within 500 ms" in refused(config)
+    # What hangs is waited for once, not for each name.
+    first, second, third = refused(config, "lift", "c-1", "c-2",
+                                   "c-3").splitlines()
+    assert "c-1: ZooKeeper: not read within 500 ms" in first
+    assert [second, third] == ["sentinel-agent: c-2: not tried",
+                               "sentinel-agent: c-3: not tried"]
 
 
 def test_who_has_no_right_is_told_where(write_config, tree, open_path):
