@@ -297,6 +297,9 @@ static void say_unknown(struct maintain *m, const char *scope, const char *name)
         say_unknown_member(m, name + 1);
         return;
     }
+    /* Of this config's agent, whether it has run yet or not. */
+    if (scope == m->own && m->o->agent == NULL && is_own(m->o->config, name))
+        return;
     if (scope_names_read(m->tree, scope, &names, &e) != 0)
         return;
     if (scope_names_covered(&names, name) == 0)

@@ -147,6 +147,8 @@ def test_a_name_that_nobody_knows_yet_is_set_and_said(config, tree):
     said = done(config, "set", "later", *SET)
     assert "  nothing of agent web-1 has that name yet\n" in said
     assert entry(tree, "@web-1/later")["reason"] == "kernel"
+    # This config knows it, though its agent has never run.
+    assert "yet" not in done(config, "set", "c-1", "c-*", *SET)
     tree.client().create(f"{tree.root}/owned/web-1", b"c-1\nlater\n",
                          makepath=True)
     assert "yet" not in done(config, "set", "l*r", *SET)
