@@ -525,7 +525,8 @@ struct connection *connection_new(const struct connection_events *events,
     c->owner = owner;
     c->to = to;
     c->socket.events = &SOCKET_EVENTS;
-    c->socket.buffer = uv_buf_init(env->buffer, REPLY_MAX);
+    c->socket.buffer = env->buffer;
+    c->socket.buffer_size = REPLY_MAX;
     talk_init(&c->talk);
     return c;
 }

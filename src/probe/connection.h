@@ -57,21 +57,21 @@ struct connection {
     struct probe_env *env; /* borrowed */
     struct dial *dial;     /* lent by env while it dials, and as long as its
                               socket uses it; else NULL */
-    enum probe_phase phase;
-    bool ran_out;                    /* of time */
-    bool ended;                      /* by the server, while it was asked */
-    bool want_info;                  /* in the first talk */
-    bool kept_alive;                 /* the kernel looks after it */
+    enum probe_phase phase : 8;
+    bool ran_out;    /* of time */
+    bool ended;      /* by the server, while it was asked */
+    bool want_info;  /* in the first talk */
+    bool kept_alive; /* the kernel looks after it */
+    bool again;   /* its failure says nothing yet: TLS with a session that was
+                     not taken, or no TLS at all.  Another may be dialled */
+    bool shaking; /* the TLS handshake is under way */
     uint64_t opened_us;              /* when it stood; 0: not yet */
     uint64_t entered_us;             /* the phase */
     uint32_t spent_us[PROBE_PHASES]; /* in each, since it was opened or asked */
     struct place place;              /* where it leads, once it stands */
     struct tls_stream *tls;          /* owned; NULL: in plain */
-    bool again;   /* its failure says nothing yet: TLS with a session that was
-                     not taken, or no TLS at all.  Another may be dialled */
-    bool shaking; /* the TLS handshake is under way */
-    struct talk talk;     /* by talk.c */
-    struct socket socket; /* by socket.c */
+    struct talk talk;                /* by talk.c */
+    struct socket socket;            /* by socket.c */
 };
 
 /* Opens nothing yet.  NULL on lack of memory. */

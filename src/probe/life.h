@@ -49,6 +49,7 @@ struct probe {
     bool rejected;  /* the last new connection could not log in */
     bool told;      /* that the connection is lost, or the answer late, since
                        the last probe */
+    bool failed_ran_out; /* of time: the connection that failed last */
     struct job job;
     uint64_t started_us;
     uint64_t deadline_us;
@@ -59,14 +60,13 @@ struct probe {
     struct renewal renewal;
     uint64_t looked_anew_us;          /* 0: never */
     uint32_t failed_us[PROBE_PHASES]; /* of the connection that failed last */
-    bool failed_ran_out;
-    int64_t failed_rtt_us; /* -1: it did not answer */
+    int64_t failed_rtt_us;            /* -1: it did not answer */
     struct remote remote;
     LIST_ENTRY(probe) all; /* by worker.c */
 };
 
 /* One hundred thousand instances are to fit: with its one connection. */
-_Static_assert(sizeof(struct probe) + sizeof(struct connection) <= 1088,
+_Static_assert(sizeof(struct probe) + sizeof(struct connection) <= 1024,
                "a probe has grown fat");
 
 #endif

@@ -22,8 +22,6 @@ struct remote {
     struct request auth;            /* owned; bytes NULL: no password */
     struct request key;             /* owned; bytes NULL: no probe_key */
     struct tls_peer *tls;           /* owned; NULL: in plain */
-    bool mute; /* nothing came in the last TLS handshake: perhaps it speaks no
-                  TLS; by connection.c */
     struct net_addr addr;  /* no name: the address; else, by dial.c, the one
                               that worked last */
     uint32_t list_version; /* of the name's addresses, as last compared */
@@ -34,9 +32,9 @@ struct remote {
     uint64_t info_us;         /* when these were asked; 0: never, or anew */
     int64_t offset;
     int64_t behind; /* by its own view; -1: it has none */
-    enum role role;
     uint64_t run_id;
     int64_t started_mono_ms;
+    enum role role;
     char server[WORD_SIZE];
     char version[VERSION_SIZE];
     char replid[REPLID_SIZE];
@@ -46,6 +44,8 @@ struct remote {
     bool process_known; /* run_id and started are */
     bool fresh_info;    /* in the probe under way: life.c clears it */
     bool follows;       /* a replica, or says so of itself */
+    bool mute; /* nothing came in the last TLS handshake: perhaps it speaks no
+                  TLS; by connection.c */
     char
         *other_role; /* owned: the word, where the role is not known; or NULL */
     char *refusal;   /* owned: how INFO was refused last; NULL: it was not */

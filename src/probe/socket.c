@@ -60,7 +60,7 @@ static void lend_buffer(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
     const struct socket *s = h->data;
 
     (void)suggested;
-    *buf = s->buffer;
+    *buf = uv_buf_init(s->buffer, s->buffer_size);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <netinet/in.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <uv.h>
 
 /*
@@ -40,10 +41,11 @@ struct socket {
         uv_pipe_t pipe;
     } u;
     const struct socket_events *events;
-    uv_buf_t buffer; /* borrowed */
-    enum socket_state state;
-    in_port_t port; /* where it leads, in network order; TCP only */
+    char *buffer; /* borrowed: what is read goes there */
+    uint32_t buffer_size;
+    enum socket_state state : 8;
     bool said_end;
+    in_port_t port; /* where it leads, in network order; TCP only */
 };
 
 /* 0, or libuv's error; the socket is then under close (event to come).  REQ is
