@@ -117,10 +117,13 @@ static uint64_t leave_until(const struct agent *a)
            a->config->agent.stop_timeout_ms / LEAVE_PARTS * (LEAVE_PARTS - 1);
 }
 
-static void leave_on(struct agent *a, uint64_t now)
+/* True when that is over. */
+static bool leave_on(struct agent *a, uint64_t now)
 {
-    if (rounds_left(a->rounds) || now >= leave_until(a))
-        uv_stop(&a->loop.uv);
+    if (!rounds_left(a->rounds) && now < leave_until(a))
+        return false;
+    uv_stop(&a->loop.uv);
+    return true;
 }
 
 static void on_timer(uv_timer_t *timer);
@@ -155,7 +158,10 @@ static void go_on(struct agent *a)
     if (a->pages != NULL)
         pages_rest(a->pages, now);
     if (a->leaving) {
-        leave_on(a, now);
+        /* libuv goes on with timers that are due, and sees the stop behind the
+         * last: one that is due at once each time would be no end. */
+        if (leave_on(a, now))
+            return;
         next = next < leave_until(a) ? next : leave_until(a);
     }
     int rc =

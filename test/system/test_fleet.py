@@ -108,6 +108,16 @@ def fleet(tree, make_agent, redis_server):
     return f
 
 
+def test_a_member_whose_heir_takes_nothing_ends_in_time(fleet, tree):
+    a = fleet.agent("web-1", agent={"stop_timeout": "1s"})
+    fleet.settled(["web-1"])
+    member = json.loads(tree.get("fleets/cache/members/web-1")[0])
+    fleet.write("fleets/cache/members/ghost",
+                json.dumps({**member, "agent": "ghost"}))
+    a.wait_event("fleet_changed", members="2")
+    a.stop()
+
+
 def test_a_single_member_speaks_for_all(fleet, tree):
     a = fleet.agent("web-1")
     fleet.settled(["web-1"])
