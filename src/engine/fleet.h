@@ -61,6 +61,7 @@ struct fleet_membership {
     struct membership_facts facts;
     size_t slot;     /* the publisher's; SIZE_MAX: none yet */
     bool posted;     /* its node was, as a member */
+    bool vouched;    /* our heartbeat was posted */
     unsigned fenced; /* as the publisher said last */
     bool stopping;
     bool searched; /* what an earlier life left, and is not ours any more */

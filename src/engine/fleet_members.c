@@ -44,8 +44,8 @@ static void complete(struct fleet *f, uint64_t now)
     publisher_info(f->publisher, &info);
     m->sessions = info.store.sessions;
     hold_changed(&m->hold, d.acted, d.missing, d.missing + d.fresh == 0, now);
-    /* The others never missed us. */
-    if (!m->hold.begun && m->listed)
+    /* By an earlier life: the others never missed us. */
+    if (!m->hold.begun && m->listed && !f->membership.machine.in)
         fleet_members_act(f, now);
     f->shares.news = true;
     /* Whose the documents are has to be said anew. */

@@ -86,6 +86,20 @@ static bool other_protocol(const struct fleet *f)
     return false;
 }
 
+/*
+ * Who begins makes its node before it knows its share, or agents that begin
+ * together would see nobody, and each believe that all is its own.  It takes
+ * nothing before hold.h lets it, and until then nobody has let go of anything.
+ */
+static bool is_ready(const struct fleet *f)
+{
+    if (!f->set.read || !f->followed[FLEET_MEMBERS].complete ||
+        !maintenance_known(f->rounds, MAINTENANCE_FLEET))
+        return false;
+    return !f->members.hold.begun ||
+           (f->rounds->inherited.vouching && fleet_shares_read(f));
+}
+
 static void find_facts(struct fleet *f, uint64_t now)
 {
     struct fleet_membership *m = &f->membership;
@@ -106,9 +120,7 @@ static void find_facts(struct fleet *f, uint64_t now)
         .doubt = in_doubt(f),
         .drained = maintenance_drains(f->rounds),
         .clock = skew_is_too_much(f->rounds),
-        .ready = f->rounds->inherited.vouching && fleet_shares_read(f) &&
-                 f->followed[FLEET_MEMBERS].complete &&
-                 maintenance_known(f->rounds, MAINTENANCE_FLEET),
+        .ready = is_ready(f),
     };
 }
 
@@ -177,6 +189,8 @@ void fleet_membership_look(struct fleet *f, uint64_t now)
     struct fleet_membership *m = &f->membership;
 
     sign_of_life(f, now);
+    if (f->rounds->inherited.vouching && !m->vouched)
+        m->vouched = f->shares.news = true;
     if (now < m->looked_mono_ms + LOOK_MS && !f->shares.news && m->machine.in)
         return;
     m->looked_mono_ms = now;

@@ -113,7 +113,8 @@ static struct share_facts facts_of(const struct fleet *f,
     const struct instance *i = t->instance;
     struct share_facts s = {
         .assigned = fleet_members_mine(f, &t->rank),
-        .member = f->members.listed,
+        /* A document is not to name who vouches for nothing yet. */
+        .member = f->members.listed && f->membership.vouched,
     };
 
     if (i == NULL)

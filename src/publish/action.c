@@ -16,9 +16,9 @@ static bool held(const struct owners *o, const struct slot *s)
     if (o->lease.state < LEASE_FREE || owner_is_unread(s) ||
         owner_is_other(s) || owner_is_fellows(s))
         return true;
-    /* What others are to believe of us needs our heartbeat beside it. */
-    return (s->owner.fellow || s->kind == SLOT_MEMBER) &&
-           o->lease.state != LEASE_HELD;
+    /* What others are to believe of us needs our heartbeat beside it.  That we
+     * are a member does not: it is how those that begin find each other. */
+    return s->owner.share == SLOT_SPEAKER && o->lease.state != LEASE_HELD;
 }
 
 static enum action persistent_action(const struct slot *s)

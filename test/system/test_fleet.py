@@ -12,6 +12,7 @@ from agentproc import render, run
 from httpclient import HttpClient
 from ports import reserve_port
 from prometheus import RULES
+from ranks import first
 from waiting import hold, wait_until
 from watching import watching
 
@@ -73,26 +74,6 @@ class Fleet:
                           f"{self.members()}\n{self.output()}", timeout)
 
 
-MASK = (1 << 64) - 1
-
-
-def fnv1a64(text):
-    value = 0xcbf29ce484222325
-    for byte in text.encode():
-        value = (value ^ byte) * 0x100000001b3 & MASK
-    return value
-
-
-def mix64(h):
-    h = (h ^ h >> 33) * 0xff51afd7ed558ccd & MASK
-    h = (h ^ h >> 33) * 0xc4ceb9fe1a85ec53 & MASK
-    return h ^ h >> 33
-
-
-def first(name, idents):
-    return max(idents, key=lambda i: mix64(fnv1a64(name) ^ mix64(fnv1a64(i))))
-
-
 def wait_owned(tree, ident, names):
     """The list of what it would have to look at after a crash."""
     wanted = "".join(f"{n}\n" for n in sorted(names)).encode()
@@ -131,6 +112,18 @@ def test_a_single_member_speaks_for_all(fleet, tree):
     assert beat["fleet"] == "cache" and len(beat["basis"]) == 8
     wait_owned(tree, "web-1", NAMES)
     a.stop()
+
+
+def test_agents_that_begin_together_share_from_the_start(fleet, tree):
+    """None of them takes everything because it saw nobody yet."""
+    idents = [f"web-{i}" for i in range(1, 6)]
+    for ident in idents:
+        fleet.agent(ident)
+    fleet.settled(idents)
+    for name in NAMES:
+        assert tree.get(f"instances/{name}")[1].version == 0, fleet.output()
+    for a in fleet.agents.values():
+        assert a.events("fleet_changed", members="5", came="5"), a.output()
 
 
 def test_a_join_moves_its_share_and_nothing_else(fleet, tree):
