@@ -122,6 +122,37 @@ static void a_member_of_a_fleet_looks_at_nothing_before_it_is_told(void **state)
     close_book(w);
 }
 
+/* The heartbeat waits for it, and would vouch for what is old. */
+static void a_member_of_a_fleet_looks_before_it_has_a_heartbeat(void **state)
+{
+    struct bench_book *w = open_fleet();
+    struct slot *beat = add_slot(w, SLOT_HEARTBEAT, AGENT);
+    struct publisher_event e;
+
+    (void)state;
+    put(w, LIST, "old\n", 0);
+    put(w, "instances/old",
+        "{\"schema\":1,\"agent\":\"web-1\",\"status\":\"up\","
+        "\"fleet\":\"cache\",\"seq\":4}",
+        0);
+    own(w, "");
+    run(w);
+    (void)take_of(w, beat);
+    assert_asked(w, "get agents/web-1");
+    owned_search(&w->book);
+    run(w);
+    assert_asked(w, "get owned/web-1, get instances/old");
+    assert_true(orphans_take(&w->book, &e));
+    assert_string_equal(e.name, "old");
+    struct slot *old = add_slot(w, SLOT_STATUS, "old");
+    book_share(&w->book, old, SLOT_SPEAKER);
+    post_to(w, old, GONE);
+    book_remove(&w->book, old);
+    run(w);
+    assert_int_equal(at(w, "instances/old")->node.version, 1);
+    close_book(w);
+}
+
 static void without_a_list_the_tree_is_looked_at_first(void **state)
 {
     struct bench_book *w = open_with_beat();
@@ -391,6 +422,7 @@ int main(void)
         cmocka_unit_test(what_the_list_names_and_nobody_watches_is_looked_at),
         cmocka_unit_test(
             a_member_of_a_fleet_looks_at_nothing_before_it_is_told),
+        cmocka_unit_test(a_member_of_a_fleet_looks_before_it_has_a_heartbeat),
         cmocka_unit_test(without_a_list_the_tree_is_looked_at_first),
         cmocka_unit_test(a_search_keeps_a_pace),
         cmocka_unit_test(a_name_is_listed_before_its_document),

@@ -17,8 +17,10 @@ static bool held(const struct owners *o, const struct slot *s)
         owner_is_other(s) || owner_is_fellows(s))
         return true;
     /* What others are to believe of us needs our heartbeat beside it.  That we
-     * are a member does not: it is how those that begin find each other. */
-    return s->owner.share == SLOT_SPEAKER && o->lease.state != LEASE_HELD;
+     * are a member does not: it is how those that begin find each other; and a
+     * last word comes before the heartbeat that would vouch for an old one. */
+    return s->owner.share == SLOT_SPEAKER && !s->last_word &&
+           o->lease.state != LEASE_HELD;
 }
 
 static enum action persistent_action(const struct slot *s)

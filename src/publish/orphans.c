@@ -79,6 +79,13 @@ bool orphans_seeking(const struct orphans *o)
     return o->step != ORPHANS_IDLE && o->step != ORPHANS_DONE;
 }
 
+bool orphans_may_look(const struct book *b)
+{
+    enum lease_state least = b->orphans.early ? LEASE_FREE : LEASE_HELD;
+
+    return b->owners.lease.state >= least;
+}
+
 static bool make_path(struct book *b)
 {
     struct orphans *o = &b->orphans;
@@ -100,7 +107,7 @@ static bool due(const struct book *b, uint64_t now)
     const struct orphans *o = &b->orphans;
 
     return orphans_seeking(o) && !o->under_way && !o->told && !b->stopping &&
-           now >= o->retry_mono_ms && b->owners.lease.state == LEASE_HELD;
+           now >= o->retry_mono_ms && orphans_may_look(b);
 }
 
 static int by_text(const void *a, const void *b)

@@ -15,9 +15,11 @@ struct book;
  * seems to vouch; and in a session that was resumed, a presence may live that
  * has no slot.  They are looked for once, one node at a time, behind
  * everything else, and not before our own heartbeat stands: another agent of
- * our id may watch what we do not.  The whole tree is looked at at a bounded
- * pace only, as many agents may do so at a time.  A document is only told to
- * the loop, which says what is to become of it.  Under the publisher's lock.
+ * our id may watch what we do not.  A member of a fleet, whose like all have
+ * the same targets, looks before it has a heartbeat, which waits for that.  The
+ * whole tree is looked at at a bounded pace only, as many agents may do so at a
+ * time.  A document is only told to the loop, which says what is to become of
+ * it.  Under the publisher's lock.
  */
 struct orphans {
     enum {
@@ -38,6 +40,7 @@ struct orphans {
     size_t at;
     char *path; /* owned; of the request under way */
     int32_t version;
+    bool early;     /* the heartbeat waits for the end */
     size_t owed;    /* documents that were taken, and have no last word yet */
     char taken[64]; /* the name of the last of them */
     bool told;      /* EVENT waits to be taken */
@@ -52,6 +55,9 @@ int orphans_seek_among(struct book *b, const char *names, size_t len) MUST_USE;
 
 /* It has begun and is not through. */
 bool orphans_seeking(const struct orphans *o);
+
+/* Whether anything may be looked at by now: our id is ours. */
+bool orphans_may_look(const struct book *b);
 
 /* The next request that is due; false: none. */
 bool orphans_next(struct book *b, uint64_t now_mono_ms,

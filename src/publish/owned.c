@@ -231,6 +231,7 @@ static enum step step_of(const struct book *b)
 void owned_search(struct book *b)
 {
     b->owned.waits = b->owned.rests = false;
+    b->orphans.early = true;
     b->nudged = true;
 }
 
@@ -293,7 +294,7 @@ bool owned_next(struct book *b, uint64_t now_mono_ms, struct store_request *r)
     struct owned *o = &b->owned;
 
     if (o->path == NULL || o->under_way || b->stopping ||
-        now_mono_ms < o->retry_mono_ms || b->owners.lease.state != LEASE_HELD ||
+        now_mono_ms < o->retry_mono_ms || !orphans_may_look(b) ||
         orphans_seeking(&b->orphans) || parents_busy(&b->parents))
         return false;
     if (o->known && now_mono_ms >= o->reread_mono_ms)

@@ -64,8 +64,13 @@ struct owned {
 int owned_want(struct book *b, struct names names, bool part,
                struct err *e) MUST_USE;
 
-/* What the node names and nobody watches is looked at from now on. */
+/* What the node names and nobody watches is looked at from now on, and before
+ * there is a heartbeat that would vouch for it. */
 void owned_search(struct book *b);
+
+/* Whether it, and what an earlier life left, may be looked at: our id is ours.
+ */
+bool owned_may_look(const struct book *b);
 
 /* It is not yet as it should be, and nothing stands against it but time. */
 bool owned_busy(const struct book *b);
