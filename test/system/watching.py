@@ -75,6 +75,9 @@ def watching(tree, *paths):
         wait_until(lambda: w.reads > 0, f"a read of {w.path}")
     try:
         yield watchers
+        # However short that was on a busy machine: enough was seen of it.
+        for w in watchers:
+            wait_until(lambda: w.reads > 100, f"reads of {w.path}")
     finally:
         for w in watchers:
             w.done.set()
