@@ -120,7 +120,8 @@ static struct share_facts facts_of(const struct fleet *f,
     if (i == NULL)
         return s;
     s.verdict = i->nodes.found && i->health.reason != REASON_PENDING;
-    s.ours = i->share.ours;
+    /* What we have written names us, too, whether it was read again or not. */
+    s.ours = i->share.ours || i->share.said;
     s.displaced = i->share.displaced;
     return s;
 }

@@ -8,6 +8,7 @@
 #include "settle.h"
 
 #include "certificates.h"
+#include "fleet.h"
 #include "verdicts.h"
 
 void verdicts_post(struct rounds *r, struct instance *i)
@@ -21,6 +22,9 @@ void verdicts_post(struct rounds *r, struct instance *i)
     }
     i->news = false;
     pool_post(r->pool, i);
+    /* It has a verdict, so that we may speak for it. */
+    if (i->share.share == SHARE_PENDING && i->share.fleet != NULL)
+        fleet_news(r->fleet);
 }
 
 void verdicts_note(struct rounds *r, struct instance *i, enum health_edge edge,
