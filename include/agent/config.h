@@ -37,8 +37,12 @@ struct config_instance {
     char *name;
     char *address; /* as written */
     char *host;    /* NULL for a UNIX socket; IPv6 without brackets */
-    uint16_t port;
-    char *path; /* of the UNIX socket, else NULL */
+    char *path;    /* of the UNIX socket, else NULL */
+    uint16_t port; /* without a path; small values lie side by side */
+    bool tls;      /* the keys that begin with it count only then */
+    bool tls_verify;
+    bool paused;
+    unsigned tls_min_days;
     unsigned interval_ms;
     unsigned timeout_ms;
     unsigned retry_interval_ms;
@@ -55,17 +59,13 @@ struct config_instance {
     enum config_probe probe;
     char *probe_key;  /* NULL: not asked */
     uint64_t max_lag; /* bytes; 0: not checked */
-    bool tls;         /* what follows counts only then */
     char *tls_ca_file;
     char *tls_ca_dir;
     char *tls_cert_file;
     char *tls_key_file;
-    char *tls_server_name; /* NULL: host */
-    bool tls_verify;
-    unsigned tls_min_days;
+    char *tls_server_name;           /* NULL: host */
     struct tls_context *tls_context; /* a reference; NULL without TLS, and
                                         where passwords are left, too */
-    bool paused;
     /* Of a target of a fleet, not of a section in a file. */
     struct net_allow *allow; /* a reference; NULL: any address */
     char *fault;             /* it cannot be used, and why; NULL: it can */

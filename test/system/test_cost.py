@@ -183,11 +183,20 @@ def test_a_round_without_news_is_one_transaction(steady, tree, covered):
         data, stat = tree.get("agents/agent-1")
         return json.loads(data)["round"], stat.version
 
-    round_, version = heartbeat()
-    first, _ = agent.dump()
+    def counted():
+        """A moment at which the agent has heard of all that it wrote: two
+        dumps of one round, and the same heartbeat around them."""
+        def look():
+            before = heartbeat()
+            dumps = [agent.dump()[0] for _ in range(2)]
+            same = dumps[0]["zk_writes_ok"] == dumps[1]["zk_writes_ok"] and \
+                dumps[0]["round"] == dumps[1]["round"] == str(before[0])
+            return same and heartbeat() == before and (dumps[1], *before)
+        return wait_until(look, agent.output)
+
+    first, round_, version = counted()
     wait_until(lambda: heartbeat()[0] >= round_ + ROUNDS, "some rounds")
-    last, _ = agent.dump()
-    last_round, last_version = heartbeat()
+    last, last_round, last_version = counted()
     written = int(last["zk_writes_ok"]) - int(first["zk_writes_ok"])
     assert last_version - version == last_round - round_
     assert written <= last_round - round_
